@@ -1,12 +1,18 @@
-import type { GuestMemory } from "../memory/memory.ts";
 import type { Slot } from "../ir/node.ts";
+import type { GuestMemory } from "../memory/memory.ts";
 
 /** Why a `Cpu.run` returned. Values, not exceptions; pc is where the guest resumes (syscall: after it; faults: at it). */
 export type Stop =
   | { readonly k: "syscall" }
   | { readonly k: "fuel" }
   /** access: 1 read, 2 write, 4 execute. mapped: the page exists but forbids it. */
-  | { readonly k: "fault"; readonly address: bigint; readonly access: number; readonly mapped: boolean; readonly precise: boolean }
+  | {
+      readonly k: "fault";
+      readonly address: bigint;
+      readonly access: number;
+      readonly mapped: boolean;
+      readonly precise: boolean;
+    }
   | { readonly k: "illegal"; readonly bytes: Uint8Array }
   /** A trap the rulebook names ("breakpoint", "DE", ...). */
   | { readonly k: "trap"; readonly name: string };

@@ -1,0 +1,94 @@
+import type { Effect, Inst, Node, Slot } from "../ir/node.ts";
+
+/**
+ * An ISA rulebook as its readers see it: what src/rules makes of rulebooks/isa/NAME.rules. Everything about an
+ * instruction comes from its row; nothing here knows an ISA's name.
+ */
+export interface IsaBook {
+  readonly name: string;
+  readonly littleEndian: boolean;
+  readonly slots: readonly Slot[];
+  readonly rows: readonly Row[];
+  /** Slot number by state name ("X[5]", "fflags") or by assembly name ("a0"). */
+  slot(name: string): number | undefined;
+  /** Names that `trap` and `stop` use, in the order of their first use; Exit codes index them. */
+  readonly traps: readonly string[];
+  readonly stops: readonly string[];
+  /** Lengths in bytes an instruction can have, ascending; alignment of instructions in bytes. */
+  readonly lengths: readonly number[];
+  readonly align: number;
+
+  /** Decodes the instruction at `offset`. null: no row matches, or the bytes end too soon. */
+  decode(bytes: Uint8Array, offset: number): Decoded | null;
+  /** What the instruction does, with its fields as constants. pc is the guest address. */
+  lift(decoded: Decoded, pc: number): Inst;
+  /** Text as objdump prints it (no symbol, targets as 0x...), aliases preferred unless told otherwise. */
+  disassemble(decoded: Decoded, pc: number, options?: { aliases?: boolean }): string;
+  /** Bytes of one instruction in the row's or an alias's spelling. Throws RuleError. */
+  assemble(text: string, pc: number): Uint8Array;
+  /** The row's meaning with its fields as parameters, for code shared by all its instructions. null where it has none (say why in `reason`). */
+  template(row: Row): Template | null;
+}
+
+/** One encoding form of a row after expansion of families. */
+export interface Row {
+  /** Position in `rows`; stable for a given text. */
+  readonly index: number;
+  /** "addi", "amoadd.w". */
+  readonly name: string;
+  /** Encoded length in bytes (fixed-width ISAs). */
+  readonly length: number;
+  readonly fields: readonly Field[];
+  /** First 12 hex digits of SHA-256 over the inlined canonical form plus encoding. */
+  readonly hash: string;
+  /** Source position for messages: file, line. */
+  readonly source: { readonly file: string; readonly line: number };
+  /** Extension or chapter the row stands under ("M", "Zba"), from the book's section headings. */
+  readonly section: string;
+}
+
+export interface Field {
+  readonly name: string;
+  readonly width: number;
+  readonly signed: boolean;
+  /** The register view it selects in ("x"), if any. */
+  readonly view: string | undefined;
+}
+
+export interface Decoded {
+  readonly row: Row;
+  /** Bytes the instruction takes. */
+  readonly length: number;
+  /** Values in the order of row.fields, signed ones extended. */
+  readonly fields: readonly number[];
+}
+
+/**
+ * A row with symbolic fields, for the interpreter. `effects` contain:
+ * - `get`/`set` whose slot is negative: slot parameter number -1 - slot, resolved by slotParams;
+ * - `param` nodes (aux = parameter number): a value known once decoded, computed by valueParams.
+ */
+export interface Template {
+  readonly effects: readonly Effect[];
+  readonly slotParams: readonly SlotParam[];
+  readonly valueParams: readonly ValueParam[];
+}
+
+export interface SlotParam {
+  /** Index into row.fields. */
+  readonly field: number;
+  /** Slot number by field value; ZERO reads constant zero, SINK drops writes. */
+  readonly slots: Int16Array;
+  readonly write: boolean;
+}
+export const ZERO = -1;
+export const SINK = -2;
+
+export interface ValueParam {
+  /** Width in bits, at most 64. */
+  readonly w: number;
+  /** What it is, over `param`-free leaves: const, field (by name) and pc; for printing. */
+  readonly node: Node;
+  /** Value for the given fields and pc as low half and high half. Allocation-free: writes out[at] and out[at + 1]. */
+  compute(fields: readonly number[], pc: number, length: number, out: Int32Array, at: number): void;
+}
