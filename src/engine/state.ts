@@ -32,7 +32,8 @@ export class State {
   getBig(slot: number): bigint {
     const { offset, w } = this.slots[slot]!;
     let value = 0n;
-    for (let at = (w + 31) >> 5; at-- > 0; ) value = (value << 32n) | BigInt(this.i32[((STATE + offset) >> 2) + at]! >>> 0);
+    for (let at = (w + 31) >> 5; at-- > 0; )
+      value = (value << 32n) | BigInt(this.i32[((STATE + offset) >> 2) + at]! >>> 0);
     return BigInt.asUintN(w, value);
   }
 
