@@ -109,14 +109,19 @@ export class Machine implements Cpu {
   run(fuel: number): Stop {
     let left = fuel;
     while (left > 0) {
+      if (this.tier === null) {
+        const stop = this.evaluate();
+        if (stop) return stop;
+        left--;
+        continue;
+      }
       const slice = Math.min(left, SLICE);
       this.state.setCtl(CTL_FUEL, slice);
       let stop: Stop | null = null;
-      if (this.tier === null) this.step();
-      else this.tier.run();
+      this.tier.run();
       switch (this.state.ctl(CTL_EXIT)) {
         case Exit.Fuel:
-          this.tier?.improve();
+          this.tier.improve();
           break;
         case Exit.Evaluate:
           stop = this.evaluate();
@@ -125,7 +130,7 @@ export class Machine implements Cpu {
           stop = this.stop(this.book.stops[this.state.ctl(CTL_AUX)]!);
           break;
         case Exit.Trap:
-          stop = { k: "trap", name: this.book.traps[this.state.ctl(CTL_AUX)]! };
+          stop = this.trap(this.book.traps[this.state.ctl(CTL_AUX)]!);
           break;
         case Exit.Fault:
           stop = this.fault(BigInt(this.state.ctl64(CTL_ADDR)), this.state.ctl(CTL_AUX), true);
@@ -149,6 +154,10 @@ export class Machine implements Cpu {
     // An instruction-stream barrier: code written by the guest's own stores may have changed anywhere.
     this.tier?.drop(0, ADDRESS_LIMIT);
     return null;
+  }
+
+  private trap(name: string): Stop {
+    return name === "illegal" ? this.illegal() : { k: "trap", name };
   }
 
   private illegal(): Stop {
@@ -186,24 +195,6 @@ export class Machine implements Cpu {
     return inst;
   }
 
-  /** One instruction by the evaluator, as a tier would: reason in CTL_EXIT. */
-  private step(): void {
-    const stop = this.evaluate();
-    if (stop === null) {
-      this.state.setCtl(CTL_EXIT, Exit.Dispatch);
-      this.state.setCtl(CTL_FUEL, this.state.ctl(CTL_FUEL) - 1);
-      return;
-    }
-    const reasons = { syscall: Exit.Stop, fuel: Exit.Fuel, fault: Exit.Fault, illegal: Exit.Illegal, trap: Exit.Trap };
-    this.state.setCtl(CTL_EXIT, reasons[stop.k]);
-    if (stop.k === "syscall") this.state.setCtl(CTL_AUX, this.book.stops.indexOf("syscall"));
-    if (stop.k === "trap") this.state.setCtl(CTL_AUX, this.book.traps.indexOf(stop.name));
-    if (stop.k === "fault") {
-      this.state.setCtl64(CTL_ADDR, Number(stop.address));
-      this.state.setCtl(CTL_AUX, stop.access);
-    }
-  }
-
   /** Runs the instruction at pc by the evaluator. null: done, pc has moved on. */
   private evaluate(): Stop | null {
     const pc = this.pc;
@@ -225,7 +216,7 @@ export class Machine implements Cpu {
           this.pc = pc + inst.length;
           return this.stop(outcome.name);
         case "trap":
-          return outcome.name === "illegal" ? this.illegal() : { k: "trap", name: outcome.name };
+          return this.trap(outcome.name);
         case "unknown":
           return this.illegal();
       }
