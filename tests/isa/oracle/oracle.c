@@ -20,6 +20,9 @@
 #define PAGE 4096ul
 #define WINDOW 256ul        // bytes at the end of that page that are set before and read after
 #define EBREAK16 0x9002
+#define READ 1
+#define WRITE 2
+#define EXECUTE 4
 
 struct state {
   uint64_t x[32];           // x[0] is ignored
@@ -52,8 +55,8 @@ static long call(long n, long a, long b, long c, long d, long e, long f) {
 static long do_read(void *to, long n) { return call(63, 0, (long)to, n, 0, 0, 0); }
 static long do_write(const void *from, long n) { return call(64, 1, (long)from, n, 0, 0, 0); }
 static void quit(long status) { call(94, status, 0, 0, 0, 0, 0); }
-static void *map(unsigned long at, unsigned long n) {
-  return (void *)call(222, at, n, 7, at ? 0x32 : 0x22, -1, 0);  // read, write, execute; private, anonymous, fixed
+static void *map(unsigned long at, unsigned long n, long prot) {
+  return (void *)call(222, at, n, prot, at ? 0x32 : 0x22, -1, 0);  // private, anonymous, fixed if given
 }
 
 static void finish(void) {
@@ -125,7 +128,7 @@ void _start(void) {
   }
   size = head[0];
   groups = head[1];
-  job = map(0, size);
+  job = map(0, size, READ | WRITE);
   ((uint64_t *)job)[0] = size;
   ((uint64_t *)job)[1] = groups;
   for (uint64_t at = sizeof head; at < size;) {
@@ -135,9 +138,9 @@ void _start(void) {
   }
   state = (struct state *)(job + sizeof head);
 
-  uint16_t *code = map(CODE - REACH, 2 * REACH);
+  uint16_t *code = map(CODE - REACH, 2 * REACH, READ | WRITE | EXECUTE);
   for (unsigned long i = 0; i < REACH; i++) code[i] = EBREAK16;
-  map(DATA, PAGE);
+  map(DATA, PAGE, READ | WRITE);
 
   struct altstack alt = {stack, 0, sizeof stack};
   call(132, (long)&alt, 0, 0, 0, 0, 0);
