@@ -1,5 +1,5 @@
 import fs, { type BigIntStats } from "node:fs";
-import type { FileType, HostFile, HostFs, HostStat, OpenOptions } from "../host.ts";
+import type { FileType, HostFile, HostStat, OpenOptions, RealFs } from "../host.ts";
 import { posix } from "./errors.ts";
 
 const { constants: c } = fs;
@@ -76,7 +76,7 @@ const nanoseconds = 1_000_000_000n;
 /** utimes takes seconds as a double: to some 200 ns around now. */
 const seconds = (ns: bigint) => Number(ns / nanoseconds) + Number(ns % nanoseconds) / 1e9;
 
-export const nodeFs: HostFs = {
+export const nodeFs: RealFs = {
   open: (path, options) => new NodeFile(posix(() => fs.openSync(path, flagsOf(options), options.mode ?? 0o666))),
   stat: (path, follow) =>
     posix(() => toHostStat(follow ? fs.statSync(path, { bigint: true }) : fs.lstatSync(path, { bigint: true }))),
@@ -97,6 +97,7 @@ export const nodeFs: HostFs = {
   link: (target, path) => posix(() => fs.linkSync(target, path)),
   symlink: (target, path) => posix(() => fs.symlinkSync(target, path)),
   chmod: (path, mode) => posix(() => fs.chmodSync(path, mode)),
+  realpath: (path) => posix(() => fs.realpathSync.native(path)),
   utimes: (path, atime, mtime) => posix(() => fs.utimesSync(path, seconds(atime), seconds(mtime))),
 };
 

@@ -1,12 +1,12 @@
 import fs from "node:fs";
-import type { Host } from "../host.ts";
+import type { RealHost } from "../host.ts";
 import { posix } from "./errors.ts";
 import { nodeFs } from "./fs.ts";
 import { NodeStream } from "./stream.ts";
 import { cpuTime, realtime, sleep } from "./time.ts";
 
 /** The whole host, unguarded: wrap it with `guard` before a guest sees it. */
-export function nodeHost(): Host {
+export function nodeHost(): RealHost {
   return {
     fs: nodeFs,
     stdin: new NodeStream(0),
