@@ -4,7 +4,7 @@ import { aliasForms, type Body, formOf, type RowForm, symbolsOf, targetFinder, t
 import type { Core } from "./core.ts";
 import { buildTree, checkOverlaps, findRow, type Pattern } from "./decoder.ts";
 import { extractField } from "./encoding.ts";
-import { at, RuleError } from "./error.ts";
+import { RuleError } from "./error.ts";
 import { Lifter } from "./lift.ts";
 import { type Policy, policyOf } from "./policy.ts";
 import type { Symbols } from "./scope.ts";
@@ -52,9 +52,10 @@ class TextBook implements IsaBook {
     this.patterns = forms.map((form) => ({
       encoding: form.encoding,
       where: whereOf(symbols, form),
-      label: `${form.source.name} (line ${form.source.place.line})`,
+      name: form.source.name,
+      place: form.source.place,
     }));
-    at({ file: forms[0]?.source.place.file ?? source.name, line: 1 }, () => checkOverlaps(this.patterns));
+    checkOverlaps(this.patterns);
     this.tree = buildTree(this.patterns);
     const policies: Policy[] = source.policies.map((p) => policyOf(p, symbols.state));
     this.lifter = new Lifter(policies);
