@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import { SageError, sageError } from "../errors.ts";
 import { AuditLog, noAudit } from "../guard/audit.ts";
 import { guard } from "../guard/guard.ts";
@@ -186,9 +185,9 @@ function openAudit(host: RealHost, path: string, { program, bytes, rest, root, p
       const bytesOut = encoder.encode(line);
       for (let at = 0; at < bytesOut.length; ) at += file.write(bytesOut.subarray(at), null);
     },
-    sha256: (text: string) => hash("sha256", text),
+    sha256: (text: string) => process.getBuiltinModule("node:crypto").hash("sha256", text),
     now: () => Number(host.realtime() / 1_000_000n),
   };
-  const sha256 = hash("sha256", bytes);
+  const sha256 = process.getBuiltinModule("node:crypto").hash("sha256", bytes);
   return new AuditLog(output, { version, program, sha256, args: rest, root, policy: { ...policy } });
 }
