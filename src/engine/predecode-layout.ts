@@ -55,3 +55,8 @@ export const Handler = {
   /** The first row's. */
   Rows: 4,
 } as const;
+
+/** How far an offset in a page shifts left to become an offset in the page's map: 4 bytes an instruction start. */
+export function mapShift(align: number): number {
+  return align === 1 ? 2 : align === 2 ? 1 : 0;
+}

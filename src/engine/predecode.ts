@@ -24,6 +24,7 @@ import {
   LINK,
   MAPS,
   MAPS_SIZE,
+  mapShift,
   MICRO_OP,
   PAGE_MAP,
   PAGE_MAP_SIZE,
@@ -357,9 +358,4 @@ export class Predecoder {
       addresses: params.map((p) => Uint16Array.from(p.slots, address)),
     };
   }
-}
-
-/** How far an offset in a page shifts left to become an offset in the page's map: 4 bytes an instruction start. */
-export function mapShift(align: number): number {
-  return align === 1 ? 2 : align === 2 ? 1 : 0;
 }
