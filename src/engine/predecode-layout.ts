@@ -14,7 +14,7 @@ export const OPERAND_UNITS = 7;
 /** i32: micro-op of a direct jump's target; table index of a region. */
 export const LINK = 12;
 
-/** pc map, first level: i32 a guest page, address of the page's map from MAPS (0: the empty one). */
+/** pc map, first level: i32 a guest page, offset of the page's map in MAPS (0: the empty one). */
 export const PAGE_MAP = UOPS;
 export const PAGE_MAP_SIZE = 0x400000;
 /** Second level: i32 a possible instruction start, address of its micro-op or 0. The first map stays empty. */

@@ -24,8 +24,8 @@ import {
   LINK,
   MAPS,
   MAPS_SIZE,
-  mapShift,
   MICRO_OP,
+  mapShift,
   PAGE_MAP,
   PAGE_MAP_SIZE,
   SIDE_COUNT,
@@ -100,10 +100,10 @@ export class Predecoder {
 
   /** Forgets all code; regions stay known. */
   reset(): void {
-    if (this.nextMap) this.words.fill(0, MAPS >> 2, this.nextMap >> 2);
+    this.words.fill(0, MAPS >> 2, (MAPS + this.nextMap) >> 2);
     this.words.fill(0, PAGE_MAP >> 2, (PAGE_MAP + PAGE_MAP_SIZE) >> 2);
     this.words[HOT_COUNT >> 2] = 0;
-    this.nextMap = MAPS + this.mapBytes;
+    this.nextMap = this.mapBytes;
     this.next = CODE;
     this.lowestStub = CODE + CODE_SIZE;
     this.free = 0;
@@ -115,7 +115,7 @@ export class Predecoder {
     const known = this.at(pc);
     if (known && this.halves[known >> 1] !== Handler.Miss) return known;
     if (this.next + BLOCK_ROOM > this.lowestStub) this.reset();
-    if (this.nextMap + this.mapBytes * (BLOCK_LIMIT + 2) > MAPS + MAPS_SIZE) this.reset();
+    if (this.nextMap + this.mapBytes * (BLOCK_LIMIT + 2) > MAPS_SIZE) this.reset();
     return this.block(pc);
   }
 
@@ -157,7 +157,7 @@ export class Predecoder {
 
   private at(pc: number): number {
     const map = this.words[(PAGE_MAP >> 2) + (pc >>> PAGE_SHIFT)]!;
-    return map ? this.words[(map + ((pc & (PAGE_SIZE - 1)) << this.scale)) >> 2]! : 0;
+    return map ? this.words[(MAPS + map + ((pc & (PAGE_SIZE - 1)) << this.scale)) >> 2]! : 0;
   }
 
   private enter(pc: number, at: number): void {
@@ -167,7 +167,7 @@ export class Predecoder {
       map = this.words[page] = this.nextMap;
       this.nextMap += this.mapBytes;
     }
-    this.words[(map + ((pc & (PAGE_SIZE - 1)) << this.scale)) >> 2] = at;
+    this.words[(MAPS + map + ((pc & (PAGE_SIZE - 1)) << this.scale)) >> 2] = at;
   }
 
   /** Decodes from pc on, to the first instruction that surely jumps. */

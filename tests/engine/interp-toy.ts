@@ -1,7 +1,15 @@
 // A small instruction set that stands in for a rulebook: four-byte instructions [op, a, b, c], two-byte ones [op, a].
 import { binary, compare, extract, get, load, param, sext, zext } from "../../src/ir/build.ts";
 import type { Effect, Inst, Node, Slot } from "../../src/ir/node.ts";
-import { type Decoded, type IsaBook, type Row, SINK, type SlotParam, type Template, ZERO } from "../../src/rules/book.ts";
+import {
+  type Decoded,
+  type IsaBook,
+  type Row,
+  SINK,
+  type SlotParam,
+  type Template,
+  ZERO,
+} from "../../src/rules/book.ts";
 
 const REGS = 16;
 const slots: Slot[] = Array.from({ length: REGS }, (_, i) => ({ name: `r${i}`, w: 64, offset: i * 8, hidden: false }));

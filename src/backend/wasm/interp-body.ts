@@ -1,10 +1,11 @@
-import { Exit, PAGE_SHIFT, PERMS, PROT_READ, PROT_WRITE } from "../../memory/layout.ts";
 import type { Effect, Node } from "../../ir/node.ts";
+import { Exit, PAGE_SHIFT, PERMS, PROT_READ, PROT_WRITE } from "../../memory/layout.ts";
 import type { Template } from "../../rules/book.ts";
 import { type Code, I64 } from "./code.ts";
-import { type InterpValues, typeOf } from "./interp-values.ts";
+import { NotLowered } from "./interp-plan.ts";
+import type { InterpValues } from "./interp-values.ts";
+import { naturalType } from "./lower.ts";
 import { M, W } from "./opcodes.ts";
-import type { UopPlan } from "./interp-plan.ts";
 
 /** How a handler's code goes on; what differs between the switch and a function of its own. */
 export interface Ways {
@@ -25,10 +26,7 @@ type Pending =
   | { readonly k: "set"; readonly slot: number; readonly w: number; readonly local: number }
   | { readonly k: "jump"; readonly hint: "jump" | "call" | "ret"; readonly local: number }
   | { readonly k: "stop"; readonly name: string }
-  | { readonly k: "if"; readonly cond: number; readonly then: Pending[]; readonly else: Pending[] };
-
-/** A row that this tier leaves to the evaluator. */
-export class NotLowered extends Error {}
+  | { readonly k: "if"; readonly cond: number; readonly yes: Pending[]; readonly no: Pending[] };
 
 /** The locals that an arm's sets and jumps need: made and zeroed before the arm, so that no stale value is ever read. */
 type Reserved = Map<Effect, number>;
@@ -40,7 +38,6 @@ type Reserved = Map<Effect, number>;
 export class InterpBody {
   private readonly code: Code;
   private readonly template: Template;
-  private readonly plan: UopPlan;
   private readonly values: InterpValues;
   private readonly ways: Ways;
   private readonly names: { readonly traps: readonly string[]; readonly stops: readonly string[] };
@@ -49,13 +46,11 @@ export class InterpBody {
   constructor(
     values: InterpValues,
     template: Template,
-    plan: UopPlan,
     ways: Ways,
     names: { readonly traps: readonly string[]; readonly stops: readonly string[] },
   ) {
     this.code = values.code;
     this.template = template;
-    this.plan = plan;
     this.values = values;
     this.ways = ways;
     this.names = names;
@@ -100,7 +95,7 @@ export class InterpBody {
         pending.push({
           k: "jump",
           hint: effect.hint,
-          local: this.isLinked(effect.target) ? -1 : this.keep(effect.target, reserved?.get(effect)),
+          local: this.values.isLinked(effect.target) ? -1 : this.keep(effect.target, reserved?.get(effect)),
         });
         break;
       case "stop":
@@ -119,12 +114,8 @@ export class InterpBody {
     }
   }
 
-  private isLinked(target: Node): boolean {
-    return target.op === "param" && target.aux === this.plan.link;
-  }
-
   /** The value in a local of its own. */
-  private keep(value: Node, into = this.code.local(typeOf(value.w))): number {
+  private keep(value: Node, into = this.code.local(naturalType(value.w))): number {
     this.values.push(value);
     this.code.set(into);
     return into;
@@ -138,35 +129,31 @@ export class InterpBody {
       this.reserve(effect.else, reserved);
     }
     const cond = this.keep(effect.cond, outer?.get(effect));
-    const arms = { then: [] as Pending[], else: [] as Pending[] };
-    const arm = (list: readonly Effect[]): Pending[] => {
-      values.open();
-      const inner = this.effects(list, reserved);
-      values.close();
-      return inner;
-    };
+    const arms = { yes: [] as Pending[], no: [] as Pending[] };
+    const arm = (list: readonly Effect[]): Pending[] => this.effects(list, reserved);
     if (!acts(effect.then) && !acts(effect.else)) {
       // Only links and stops: nothing to compute now.
-      arms.then = arm(effect.then);
-      arms.else = arm(effect.else);
+      arms.yes = arm(effect.then);
+      arms.no = arm(effect.else);
     } else {
+      values.bindShared([...effect.then, ...effect.else]);
       code.get(cond);
       code.if();
-      arms.then = arm(effect.then);
+      arms.yes = arm(effect.then);
       if (effect.else.length > 0) {
         code.else();
-        arms.else = arm(effect.else);
+        arms.no = arm(effect.else);
       }
       code.end();
     }
-    if (arms.then.length + arms.else.length > 0) pending.push({ k: "if", cond, then: arms.then, else: arms.else });
+    if (arms.yes.length + arms.no.length > 0) pending.push({ k: "if", cond, yes: arms.yes, no: arms.no });
   }
 
   private reserve(effects: readonly Effect[], into: Reserved): void {
     for (const e of effects) {
       const value = keptValue(e);
-      if (value && !this.isLinked(value)) {
-        const type = typeOf(value.w);
+      if (value && !this.values.isLinked(value)) {
+        const type = naturalType(value.w);
         const local = this.code.local(type);
         if (type === I64) this.code.i64s(0);
         else this.code.i32(0);
@@ -183,13 +170,13 @@ export class InterpBody {
     const { code, values } = this;
     for (const p of pending) {
       if (p.k === "set") values.store(p.slot, p.w, p.local);
-      if (p.k !== "if" || !(writes(p.then) || writes(p.else))) continue;
+      if (p.k !== "if" || !(writes(p.yes) || writes(p.no))) continue;
       code.get(p.cond);
       code.if();
-      this.commit(p.then);
-      if (writes(p.else)) {
+      this.commit(p.yes);
+      if (writes(p.no)) {
         code.else();
-        this.commit(p.else);
+        this.commit(p.no);
       }
       code.end();
     }
@@ -211,16 +198,16 @@ export class InterpBody {
         }
         return true;
       }
-      if (p.k !== "if" || !(steers(p.then) || steers(p.else))) continue;
+      if (p.k !== "if" || !(steers(p.yes) || steers(p.no))) continue;
       code.get(p.cond);
       code.if();
-      const left = this.control(p.then);
-      if (!steers(p.else)) {
+      const left = this.control(p.yes);
+      if (!steers(p.no)) {
         code.end();
         continue;
       }
       code.else();
-      const right = this.control(p.else);
+      const right = this.control(p.no);
       code.end();
       if (!left || !right) continue;
       code.op(W.unreachable);
@@ -286,9 +273,8 @@ export class InterpBody {
     const address = this.address(node.args[0]);
     this.aligned(node, address);
     this.check(address, node.w / 8, PROT_READ);
-    this.values.load(address, node.w);
+    this.values.load(address, node);
     this.code.release(address);
-    this.values.define(node);
   }
 
   private store(addr: Node, value: Node): void {
@@ -302,8 +288,7 @@ export class InterpBody {
     const address = this.address(node.args[0]);
     this.aligned(node, address);
     this.check(address, node.w / 8, PROT_READ | PROT_WRITE);
-    this.values.load(address, node.w);
-    const old = this.values.define(node);
+    const old = this.values.load(address, node);
     this.values.withOld(old, () => this.values.storeGuest(address, node.args[1]));
     this.code.release(address);
   }
@@ -339,8 +324,8 @@ const mayFail = (e: Effect): boolean =>
   e.k === "trap" ||
   (e.k === "if" && (e.then.some(mayFail) || e.else.some(mayFail)));
 function writes(pending: readonly Pending[]): boolean {
-  return pending.some((p) => p.k === "set" || (p.k === "if" && (writes(p.then) || writes(p.else))));
+  return pending.some((p) => p.k === "set" || (p.k === "if" && (writes(p.yes) || writes(p.no))));
 }
 function steers(pending: readonly Pending[]): boolean {
-  return pending.some((p) => p.k === "jump" || p.k === "stop" || (p.k === "if" && (steers(p.then) || steers(p.else))));
+  return pending.some((p) => p.k === "jump" || p.k === "stop" || (p.k === "if" && (steers(p.yes) || steers(p.no))));
 }

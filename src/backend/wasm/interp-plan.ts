@@ -27,6 +27,9 @@ export interface UopPlan {
   readonly ends: boolean;
 }
 
+/** A row that this tier leaves to the evaluator: why. */
+export class NotLowered extends Error {}
+
 /** Visits the nodes of effects once each, arguments first. */
 export function visitNodes(effects: readonly Effect[], visit: (node: Node) => void): void {
   const seen = new Set<Node>();
@@ -65,7 +68,10 @@ export function visitEffects(effects: readonly Effect[], visit: (effect: Effect)
 export function leaves(effects: readonly Effect[]): boolean {
   return effects.some(
     (e) =>
-      e.k === "jump" || e.k === "stop" || e.k === "trap" || (e.k === "if" && e.else.length > 0 && leaves(e.then) && leaves(e.else)),
+      e.k === "jump" ||
+      e.k === "stop" ||
+      e.k === "trap" ||
+      (e.k === "if" && e.else.length > 0 && leaves(e.then) && leaves(e.else)),
   );
 }
 
@@ -137,4 +143,3 @@ function isValue(effects: readonly Effect[], param: number): boolean {
 function sum(list: readonly number[]): number {
   return list.reduce((a, b) => a + b, 0);
 }
-

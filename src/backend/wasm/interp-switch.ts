@@ -144,7 +144,7 @@ function pushLookup(code: Code, shape: Shape, pc: number): void {
     code.op(W.i32_shl);
   }
   code.op(W.i32_add);
-  code.mem(M.i32_load, engine, 0);
+  code.mem(M.i32_load, engine, MAPS);
   code.i32(0);
   code.get(pc);
   code.i64(align - 1, -1);
