@@ -1,3 +1,4 @@
+import { floatValue } from "./float/unit.ts";
 import type { FpPolicy, Op } from "./node.ts";
 
 /**
@@ -80,7 +81,7 @@ const ftest: Wrong = (n) => {
 const leaf: OpRow = { arity: 0, kind: "leaf", wrong: fits, value: undefined };
 const int = (arity: number, value: Value, wrong: Wrong = same): OpRow => ({ arity, kind: "value", wrong, value });
 const effect = (arity: number | undefined, wrong: Wrong): OpRow => ({ arity, kind: "effect", wrong, value: undefined });
-const float = (arity: number, wrong: Wrong): OpRow => ({ arity, kind: "float", wrong, value: undefined });
+const float = (arity: number, wrong: Wrong): OpRow => ({ arity, kind: "float", wrong, value: floatValue });
 
 const signed = (w: number, v: bigint): bigint => BigInt.asIntN(w, v);
 /** Shift amounts at or above the width shift everything out. */
