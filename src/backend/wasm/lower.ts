@@ -1,6 +1,6 @@
 import type { Node, Op } from "../../ir/node.ts";
 import { type Code, F32, F64, I32, I64, type ValueType } from "./code.ts";
-import { mulHigh } from "./mulhigh.ts";
+import { mulHigh, wideFactors } from "./mulhigh.ts";
 import { W } from "./opcodes.ts";
 import { ANY, constantAmount, isSext32, isZext32, SIGN, surelyBelow, type Want, ZERO } from "./values.ts";
 
@@ -913,11 +913,10 @@ export function unlowerable(node: Node): string | undefined {
   if ((node.op === "rol" || node.op === "ror") && ![8, 16, 32, 64].includes(node.w)) return `${node.op} of i${node.w}`;
   if (node.op === "bswap" && ![8, 16, 32, 64].includes(node.w)) return `bswap of i${node.w}`;
   if (node.op === "extract" && node.args[0]!.w > 64) {
-    const product = node.args[0]!;
-    if (product.op !== "mul" || product.w !== 128) return `extract from ${product.op} of i${product.w}`;
-    for (const factor of product.args) {
-      if (factor.op !== "sext" && factor.op !== "zext") return "wide multiply";
-      const why = unlowerable(factor.args[0]!);
+    const factors = wideFactors(node);
+    if (factors === undefined) return `extract from ${node.args[0]!.op} of i${node.args[0]!.w}`;
+    for (const factor of factors) {
+      const why = factor.value && unlowerable(factor.value);
       if (why !== undefined) return why;
     }
     return undefined;

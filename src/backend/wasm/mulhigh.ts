@@ -10,12 +10,9 @@ import { SIGN, ZERO } from "./values.ts";
  * Pushes the wanted bits in their natural type, bits above the width any. False: not of that shape.
  */
 export function mulHigh(l: Lower, node: Node): boolean {
-  const product = node.args[0]!;
-  if (product.op !== "mul" || product.w !== 128) return false;
-  const [x, y] = product.args as [Node, Node];
-  for (const factor of [x, y]) if (factor.op !== "sext" && factor.op !== "zext") return false;
-  const crossing = node.aux < 64 && node.aux + node.w > 64;
-  if (crossing) return false;
+  const factors = wideFactors(node);
+  if (factors === undefined) return false;
+  const [x, y] = factors;
   const code = l.code;
   const a = code.local(I64);
   const b = code.local(I64);
@@ -29,8 +26,8 @@ export function mulHigh(l: Lower, node: Node): boolean {
     code.op(W.i64_mul);
   } else {
     high(l, a, b);
-    if (x.op === "sext") correct(l, a, b);
-    if (y.op === "sext") correct(l, b, a);
+    if (x.signed) correct(l, a, b);
+    if (y.signed) correct(l, b, a);
   }
   const lo = node.aux & 63;
   if (lo > 0) {
@@ -43,11 +40,51 @@ export function mulHigh(l: Lower, node: Node): boolean {
   return true;
 }
 
-/** The factor's value before extension, extended to 64 bits. */
-function wide(l: Lower, factor: Node): void {
-  const inner = factor.args[0]!;
-  l.emit(inner, factor.op === "sext" ? SIGN : ZERO);
-  if (inner.w <= 32) l.code.op(factor.op === "sext" ? W.i64_extend_i32_s : W.i64_extend_i32_u);
+/** A factor: a value of at most 64 bits with its extension, or a constant. */
+interface Factor {
+  readonly value: Node | undefined;
+  readonly lo: number;
+  readonly hi: number;
+  readonly signed: boolean;
+}
+
+/** The two factors where `node` takes bits of one half of a 128-bit product; a shift is a product with a power of two. */
+export function wideFactors(node: Node): readonly [Factor, Factor] | undefined {
+  const product = node.args[0]!;
+  if (product.w !== 128 || (node.aux < 64 && node.aux + node.w > 64)) return undefined;
+  const [x, y] = product.args as [Node, Node];
+  const a = product.op === "mul" || product.op === "shl" ? factor(x) : undefined;
+  let b = product.op === "mul" ? factor(y) : undefined;
+  if (product.op === "shl" && y.op === "const") {
+    const k = y.big === undefined ? y.lo : Number(y.big);
+    if (k >= 0 && k < 64)
+      b = { value: undefined, lo: k < 32 ? (1 << k) | 0 : 0, hi: k < 32 ? 0 : (1 << (k - 32)) | 0, signed: false };
+  }
+  return a && b ? [a, b] : undefined;
+}
+
+function factor(node: Node): Factor | undefined {
+  if (node.op === "sext" || node.op === "zext") {
+    const value = node.args[0]!;
+    return value.w <= 64 ? { value, lo: 0, hi: 0, signed: node.op === "sext" } : undefined;
+  }
+  if (node.op !== "const") return undefined;
+  const big = node.big ?? (BigInt(node.hi >>> 0) << 32n) + BigInt(node.lo >>> 0);
+  const lo = Number(BigInt.asIntN(32, big));
+  const hi = Number(BigInt.asIntN(32, big >> 32n));
+  if (big < 1n << 64n) return { value: undefined, lo, hi, signed: false };
+  return big >= (1n << 128n) - (1n << 63n) ? { value: undefined, lo, hi, signed: true } : undefined;
+}
+
+/** Pushes the factor's value before extension, extended to 64 bits. */
+function wide(l: Lower, from: Factor): void {
+  const inner = from.value;
+  if (inner === undefined) {
+    l.code.i64(from.lo, from.hi);
+    return;
+  }
+  l.emit(inner, from.signed ? SIGN : ZERO);
+  if (inner.w <= 32) l.code.op(from.signed ? W.i64_extend_i32_s : W.i64_extend_i32_u);
 }
 
 /** Takes b away from the unsigned high half on the stack where a is negative. */
