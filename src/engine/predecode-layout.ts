@@ -8,11 +8,12 @@ import { UOPS } from "../memory/layout.ts";
  * Beside each micro-op, SIDE bytes further, lies what only exits and the predecoder need.
  */
 export const MICRO_OP = 16;
-/** Operand bytes of a micro-op begin here, in units of two bytes. */
+/** Operands of a micro-op begin here. */
 export const OPERANDS = 2;
-export const OPERAND_UNITS = 7;
+export const OPERAND_BYTES = MICRO_OP - OPERANDS;
 /** i32: micro-op of a direct jump's target; table index of a region. */
 export const LINK = 12;
+export const LINK_BYTES = 4;
 
 /** pc map, first level: i32 a guest page, offset of the page's map in MAPS (0: the empty one). */
 export const PAGE_MAP = UOPS;

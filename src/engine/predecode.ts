@@ -69,6 +69,7 @@ export class Predecoder {
   private readonly guest: WebAssembly.Memory;
   private readonly words: Int32Array;
   private readonly halves: Uint16Array;
+  private readonly octets: Uint8Array;
   private readonly perms: Uint8Array;
   private readonly encoders: (Encoder | null | undefined)[] = [];
   private readonly regions = new Map<number, number>();
@@ -90,6 +91,7 @@ export class Predecoder {
     this.guest = guest;
     this.words = new Int32Array(engine.buffer);
     this.halves = new Uint16Array(engine.buffer);
+    this.octets = new Uint8Array(engine.buffer);
     this.perms = new Uint8Array(engine.buffer, PERMS, PERMS_SIZE);
     this.bytes = new Uint8Array(guest.buffer);
     this.longest = book.lengths[book.lengths.length - 1]!;
@@ -320,6 +322,10 @@ export class Predecoder {
     for (let i = 0; i < plan.values.length; i++) {
       const operand = plan.values[i]!;
       template.valueParams[operand.param]!.compute(given, pc, decoded.length, value, 0);
+      if (operand.bytes === 1) {
+        this.octets[uop + operand.at] = value[0]!;
+        continue;
+      }
       const at = (uop + operand.at) >> 1;
       const lo = value[0]!;
       const hi = value[1]!;

@@ -1,4 +1,4 @@
-import { OPERAND_UNITS, OPERANDS } from "../../engine/predecode-layout.ts";
+import { LINK_BYTES, OPERAND_BYTES, OPERANDS } from "../../engine/predecode-layout.ts";
 import type { Effect, Node } from "../../ir/node.ts";
 import type { Template, ValueParam } from "../../rules/book.ts";
 
@@ -11,7 +11,7 @@ export interface SlotOperand {
 export interface ValueOperand {
   readonly param: number;
   readonly at: number;
-  /** 2, 4 or 8. */
+  /** 1, 2, 4 or 8. */
   readonly bytes: number;
   /** How `bytes` extend to the parameter's width. */
   readonly signed: boolean;
@@ -91,30 +91,36 @@ export function planUop(template: Template): UopPlan | null {
   });
   if (link >= 0 && !isValue(template.effects, link)) usedValues.delete(link);
   const slots = [...usedSlots].sort((a, b) => a - b);
-  const values = [...usedValues].sort((a, b) => a - b);
-  const room = OPERAND_UNITS - (link >= 0 ? 2 : 0) - slots.length;
-  const sizes = values.map((v) => size(template.valueParams[v]!));
-  const narrow = sizes.map((s) => Math.min(s, 2));
-  const fitting = sum(sizes) <= room ? sizes : sum(narrow) <= room ? narrow : null;
-  if (!fitting || room < 0) return null;
+  const values = [...usedValues];
+  const room = OPERAND_BYTES - (link >= 0 ? LINK_BYTES : 0) - slots.length * 2;
+  const whole = values.map((v) => size(template.valueParams[v]));
+  const narrow = whole.map((bytes) => Math.min(bytes, 4));
+  const sizes = sum(whole) <= room ? whole : sum(narrow) <= room ? narrow : null;
+  if (!sizes) return null;
   let at = OPERANDS;
-  const next = (units: number): number => (at += units * 2) - units * 2;
+  const next = (bytes: number): number => (at += bytes) - bytes;
   return {
-    slots: slots.map((param) => ({ param, at: next(1) })),
-    values: values.map((param, i) => ({
-      param,
-      at: next(fitting[i]!),
-      bytes: fitting[i]! * 2,
-      signed: template.valueParams[param]!.w > 32 && !followsPc(template.valueParams[param]!),
-    })),
+    slots: slots.map((param) => ({ param, at: next(2) })),
+    // The widest first, so that what has several bytes lies on an even one.
+    values: values
+      .map((param, i) => ({ param, bytes: sizes[i] }))
+      .sort((a, b) => b.bytes - a.bytes || a.param - b.param)
+      .map(({ param, bytes }) => ({
+        param,
+        at: next(bytes),
+        bytes,
+        signed: template.valueParams[param].w > 32 && !followsPc(template.valueParams[param]),
+      })),
     link,
     ends: leaves(template.effects),
   };
 }
 
-/** Units of two bytes that hold any value of the parameter; guest addresses have 32 bits. */
+/** Bytes that hold any value of the parameter; guest addresses have 32 bits. */
 function size(param: ValueParam): number {
-  return param.w <= 16 ? 1 : param.w <= 32 || followsPc(param) ? 2 : 4;
+  if (param.w <= 8) return 1;
+  if (param.w <= 16) return 2;
+  return param.w <= 32 || followsPc(param) ? 4 : 8;
 }
 
 /** True where the parameter's value moves with the instruction's pc. */

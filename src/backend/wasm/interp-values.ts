@@ -214,7 +214,8 @@ export class InterpValues implements LowerEnv {
     if (!operand) throw new NotLowered("parameter without an operand");
     code.get(0);
     const wide = node.w > 32;
-    if (operand.bytes === 2) code.mem(wide ? M.i64_load16_u : M.i32_load16_u, engine, operand.at);
+    if (operand.bytes === 1) code.mem(wide ? M.i64_load8_u : M.i32_load8_u, engine, operand.at);
+    else if (operand.bytes === 2) code.mem(wide ? M.i64_load16_u : M.i32_load16_u, engine, operand.at);
     else if (operand.bytes === 8 || !wide) code.mem(wide ? M.i64_load : M.i32_load, engine, operand.at);
     else code.mem(operand.signed ? M.i64_load32_s : M.i64_load32_u, engine, operand.at);
     const held = this.template.valueParams[node.aux].w;
