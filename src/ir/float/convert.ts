@@ -11,7 +11,8 @@ export function toFloat(from: Format, to: Format, fp: FpPolicy, x: bigint, rm: n
   if (notNumber(a)) return convertNaN(from, to, fp.nan, a);
   if (a.kind === "infinity") return infinity(to, a.sign);
   if (a.kind === "zero") return zero(to, a.sign);
-  noteDenormal(fp, a);
+  // Storing an x87 register narrowed reports none (SDM volume 2, FST).
+  if (!from.explicit) noteDenormal(fp, a);
   return round(to, a.sign, a.significand, a.exponent, rm, fp.tiny);
 }
 
@@ -62,7 +63,8 @@ export function toIntegral(f: Format, fp: FpPolicy, x: bigint, rm: number): bigi
   const a = unpack(f, x);
   if (notNumber(a)) return propagate(f, fp.nan, [a]);
   if (a.kind !== "finite" || a.exponent >= 0) return x;
-  noteDenormal(fp, a);
+  // FRNDINT does report a denormal, ROUNDSD does not.
+  if (f.explicit) noteDenormal(fp, a);
   const size = magnitude(a, rm, f.p + 1);
   if (dropped.inexact) raised.flags |= NX;
   return size === 0n ? zero(f, a.sign) : round(f, a.sign, size, 0, rm, fp.tiny);
