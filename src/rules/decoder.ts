@@ -1,12 +1,12 @@
 import { type Encoding, extractField } from "./encoding.ts";
-import { RuleError } from "./error.ts";
+import { type Place, RuleError } from "./error.ts";
 
 /** A fixed-width row as the decoder sees it. `where`: further condition on the fields. */
 export interface Pattern {
   readonly encoding: Encoding;
   readonly where: ((fields: readonly number[]) => boolean) | undefined;
-  /** For messages. */
-  readonly label: string;
+  readonly name: string;
+  readonly place: Place;
 }
 
 /** Bits a row fixes. */
@@ -106,7 +106,11 @@ export function checkOverlaps(patterns: readonly Pattern[]): void {
       if (bits[i] !== bits[j] || ((a.match ^ b.match) & a.mask & b.mask) !== 0) continue;
       if (a.bits !== b.bits && lowDiffers(a, b)) continue;
       if (separated(patterns[i], patterns[j])) continue;
-      throw new RuleError("RULE_OVERLAP", `${patterns[i].label} and ${patterns[j].label} match the same words`);
+      throw new RuleError(
+        "RULE_OVERLAP",
+        `${patterns[j].name} and ${patterns[i].name} (line ${patterns[i].place.line}) match the same words`,
+        patterns[j].place,
+      );
     }
   }
 }

@@ -4,10 +4,11 @@ import { aliasForms, type Body, formOf, type RowForm, symbolsOf, targetFinder, t
 import type { Core } from "./core.ts";
 import { buildTree, checkOverlaps, findRow, type Pattern } from "./decoder.ts";
 import { extractField } from "./encoding.ts";
-import { at, RuleError } from "./error.ts";
+import { RuleError } from "./error.ts";
 import { Lifter } from "./lift.ts";
 import { type Policy, policyOf } from "./policy.ts";
 import type { Symbols } from "./scope.ts";
+import { templateOf } from "./template.ts";
 import { type BookSource, type ReadOptions, readSource } from "./source.ts";
 
 export { RuleError } from "./error.ts";
@@ -34,6 +35,9 @@ class TextBook implements IsaBook {
   private readonly tree: Int32Array;
   private readonly bodies: Body[];
   private readonly lifter: Lifter;
+  private readonly policies: readonly Policy[];
+  private readonly pcWidth: number;
+  private readonly templates: (Template | string)[] = [];
 
   constructor(source: BookSource, symbols: Symbols, forms: readonly RowForm[]) {
     this.name = source.name;
@@ -52,12 +56,14 @@ class TextBook implements IsaBook {
     this.patterns = forms.map((form) => ({
       encoding: form.encoding,
       where: whereOf(symbols, form),
-      label: `${form.source.name} (line ${form.source.place.line})`,
+      name: form.source.name,
+      place: form.source.place,
     }));
-    at({ file: forms[0]?.source.place.file ?? source.name, line: 1 }, () => checkOverlaps(this.patterns));
+    checkOverlaps(this.patterns);
     this.tree = buildTree(this.patterns);
-    const policies: Policy[] = source.policies.map((p) => policyOf(p, symbols.state));
-    this.lifter = new Lifter(policies);
+    this.policies = source.policies.map((p) => policyOf(p, symbols.state));
+    this.pcWidth = source.pcWidth;
+    this.lifter = new Lifter(this.policies);
     const find = targetFinder(symbols, forms, aliasForms(forms, source.aliases));
     this.bodies = forms.map((form) => typeRow(symbols, form, find));
     const traps = new Set<string>();
@@ -99,8 +105,21 @@ class TextBook implements IsaBook {
     throw new RuleError("RULE_ASM", `${text}: not yet`);
   }
 
-  template(): Template | null {
-    return null;
+  template(row: Row): Template | null {
+    const t = this.templates[row.index] ?? this.makeTemplate(row.index);
+    return typeof t === "string" ? null : t;
+  }
+
+  templateGap(row: Row): string | undefined {
+    const t = this.templates[row.index] ?? this.makeTemplate(row.index);
+    return typeof t === "string" ? t : undefined;
+  }
+
+  private makeTemplate(index: number): Template | string {
+    const { encoding } = this.patterns[index];
+    const t = templateOf(this.bodies[index], this.policies, encoding.fields, this.pcWidth, encoding.bits / 8);
+    this.templates[index] = t;
+    return t;
   }
 }
 

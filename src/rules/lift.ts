@@ -52,7 +52,7 @@ export class Lifter {
   protected pc = 0;
   protected path: Path = { effects: [], pending: new Map(), end: undefined };
   /** Reads see this row's own pending writes. */
-  private latest = false;
+  protected latest = false;
   /** Condition under which the expression at hand counts (for exception flags). */
   private guard: Node | undefined;
   private readonly policies: readonly Policy[];
@@ -134,7 +134,7 @@ export class Lifter {
     return undefined;
   }
 
-  private statement(s: Core): void {
+  protected statement(s: Core): void {
     const { effects, pending } = this.path;
     switch (s.op) {
       case "slet":
@@ -250,7 +250,7 @@ export class Lifter {
     return n.op === "const" ? n.lo : n;
   }
 
-  private value(c: Core): number | Node {
+  protected value(c: Core): number | Node {
     return c.w === 0 ? this.int(c) : this.bits(c);
   }
 
@@ -395,7 +395,7 @@ export class Lifter {
     return n;
   }
 
-  private pick(c: Core): Node {
+  protected pick(c: Core): Node {
     const index = c.a[0].w === 0 ? this.condition(c.a[0]) : this.bits(c.a[0]);
     const arms = c.a.length - 1;
     const known = typeof index === "number" ? index : index.op === "const" ? index.lo : undefined;

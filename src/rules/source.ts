@@ -365,7 +365,7 @@ class Reader {
         name: fill(parts[0], cells),
         encoding: fill(form.encoding, cells),
         assembly: fill(form.assembly, cells),
-        semantics,
+        semantics: semantics.startsWith("=>") ? fill(semantics, cells) : semantics,
         cells,
         place: this.place(form.line),
         section: this.section,

@@ -163,7 +163,6 @@ export class Typer {
     }
     const macro = this.symbols.source.macros.get(id);
     if (macro) return this.nested(id, () => this.expr(macro, scope, want));
-    if (id === "ones") return want === undefined ? OPEN : bitsOf(num(-1), want);
     return unknownName(id);
   }
 
@@ -367,7 +366,7 @@ export class Typer {
       const parts = args.map((a) => this.own(a, scope, "a part of cat"));
       return parts.reduceRight((lo, hi) => core("concat", hi.w + lo.w, [hi, lo]));
     }
-    if (f === "ones") return gen === undefined ? OPEN : bitsOf(num(-1), gen);
+    if (f === "ones") return (gen ?? want) === undefined ? OPEN : bitsOf(num(-1), (gen ?? want) as number);
     if (f === "select") {
       if (e.gen.length > 0) return widthError("select takes no width");
       return this.conditional(this.any(args[0], scope, "select's index"), args.slice(1), scope, want, "pick");
