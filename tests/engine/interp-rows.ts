@@ -124,7 +124,7 @@ export class Pair {
     const aux = this.words[L.CTL_AUX >> 2];
     const at = `at ${pc.toString(16)}`;
     if (exit === L.Exit.Stop) return `stop ${this.book.stops[aux]} ${at}`;
-    if (exit === L.Exit.Trap) return `trap ${this.book.traps[aux]} ${at}`;
+    if (exit === L.Exit.Trap && pc === BigInt(CODE)) return `trap ${this.book.traps[aux]} ${at}`;
     // What lies behind the instruction cannot be executed: that is where it went.
     const here = pc === BigInt(CODE) && exit === L.Exit.Fault && aux !== L.PROT_EXEC;
     if (here) return `fault ${this.longs[L.CTL_ADDR >> 3].toString(16)} ${aux} ${length > 0 ? at : ""}`;
