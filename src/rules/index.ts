@@ -8,8 +8,8 @@ import { RuleError } from "./error.ts";
 import { Lifter } from "./lift.ts";
 import { type Policy, policyOf } from "./policy.ts";
 import type { Symbols } from "./scope.ts";
-import { templateOf } from "./template.ts";
 import { type BookSource, type ReadOptions, readSource } from "./source.ts";
+import { templateOf } from "./template.ts";
 
 export { RuleError } from "./error.ts";
 

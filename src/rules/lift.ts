@@ -154,7 +154,8 @@ export class Lifter {
         return;
       }
       case "viewset":
-        return this.viewSet(s);
+        this.viewSet(s);
+        return;
       case "store": {
         const addr = this.bits(s.a[0]);
         const value = this.bits(s.a[1]);
@@ -177,7 +178,8 @@ export class Lifter {
         effects.push({ k: "fence", kind: s.s });
         return;
       case "sask":
-        return this.ask(s);
+        this.ask(s);
+        return;
       case "sunknown":
         this.path.pending.clear();
         this.path.end = { k: "trap", name: "unknown" };
@@ -188,10 +190,11 @@ export class Lifter {
 
   /** An element of a file at a run-time index is a conditional write of each. */
   private setSlot(s: Core, index: Core | undefined, write: (slot: number) => void, value?: Node): void {
-    if (!index) return write(s.n);
-    if (index.w === 0) return write(s.n + this.int(index));
-    const i = this.bits(index);
-    if (i.op === "const") return write(s.n + i.lo);
+    const i = index === undefined ? 0 : index.w === 0 ? this.int(index) : this.bits(index);
+    if (typeof i === "number" || i.op === "const") {
+      write(s.n + (typeof i === "number" ? i : i.lo));
+      return;
+    }
     if (!value) throw new Error("partial write at a run-time index");
     for (let k = 0; k < Number(s.s); k++) {
       const slot = s.n + k;

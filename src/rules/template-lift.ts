@@ -1,8 +1,8 @@
 import { binary, compare, constNum, extract, get, select, sext, trunc, unary, zext } from "../ir/build.ts";
 import { type Effect, Node } from "../ir/node.ts";
-import type { EncField } from "./encoding.ts";
 import { SINK, type SlotParam, ZERO } from "./book.ts";
 import { type Core, evalInt } from "./core.ts";
+import type { EncField } from "./encoding.ts";
 import { Lifter } from "./lift.ts";
 import type { Policy } from "./policy.ts";
 
@@ -145,7 +145,10 @@ export class TemplateLifter extends Lifter {
   protected override viewSet(s: Core): void {
     const count = (s.a.length - 2) / 2;
     const field = this.fieldOf(s.a.slice(2, 2 + count));
-    if (field === undefined) return super.viewSet(s);
+    if (field === undefined) {
+      super.viewSet(s);
+      return;
+    }
     const value = this.bits(s.a[0]);
     const held: Core = { ...s, a: [{ ...s.a[0], op: "local", a: [], n: s.n }, ...s.a.slice(1)] };
     const outer = this.path;
@@ -223,7 +226,12 @@ export class TemplateLifter extends Lifter {
       return get(this.slotParam(field, slots, false), first.w);
     }
     const alike = variants.map((n) => (n === undefined || n.op === "const" ? undefined : n));
-    if (alike.some((n) => n && (n.op !== first.op || n.w !== first.w || n.aux !== first.aux || n.args.length !== first.args.length)))
+    if (
+      alike.some(
+        (n) =>
+          n && (n.op !== first.op || n.w !== first.w || n.aux !== first.aux || n.args.length !== first.args.length),
+      )
+    )
       return no("registers of a view differ in kind");
     // Where the view folded to a constant, its registers must have read zero: a zero among the arguments says so.
     const args = first.args.map((_, i) =>

@@ -1,4 +1,3 @@
-
 import { type Effect, Node } from "../ir/node.ts";
 import { OPS } from "../ir/ops.ts";
 import type { Template, ValueParam } from "./book.ts";
