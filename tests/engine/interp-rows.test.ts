@@ -19,7 +19,10 @@ for (const inline of [1000, 0])
     const random = randomSource(SEED);
     const words = wordsOfRows(book, random, WORDS);
     const unseen = book.rows.filter((row) => !words.has(`${row.name}#${row.index}`));
-    assert.deepEqual(unseen.map((row) => row.name), []);
+    assert.deepEqual(
+      unseen.map((row) => row.name),
+      [],
+    );
     const pair = new Pair(book, new WebAssembly.Module(interpreterBytes(book, { inline })), random);
     const wrong: string[] = [];
     const left = new Set<string>();
@@ -31,5 +34,8 @@ for (const inline of [1000, 0])
           if (differs) wrong.push(`${row} ${Buffer.from(bytes).toString("hex")}: ${differs}`);
         }
     assert.deepEqual(wrong.slice(0, 20), []);
-    assert.deepEqual([...left].filter((row) => !ASKING.test(row)), []);
+    assert.deepEqual(
+      [...left].filter((row) => !ASKING.test(row)),
+      [],
+    );
   });

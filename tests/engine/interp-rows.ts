@@ -5,7 +5,8 @@ import * as L from "../../src/memory/layout.ts";
 import { GuestMemory } from "../../src/memory/memory.ts";
 import type { Decoded, IsaBook } from "../../src/rules/book.ts";
 
-export const CODE = 0x100000;
+/** In the middle, so that what is relative to the pc stays an address. */
+export const CODE = 0x80000000;
 export const DATA = 0x200000;
 const DATA_SIZE = 0x2000;
 
