@@ -96,3 +96,14 @@ export interface Host {
   readonly cwd: string;
   readonly hostname: string;
 }
+
+/** What src/guard needs to judge a path by where it leads. */
+export interface RealFs extends HostFs {
+  /** The absolute path of what exists at `path`, every symbolic link resolved. */
+  realpath(path: string): string;
+}
+
+/** The host before it is guarded. */
+export interface RealHost extends Host {
+  readonly fs: RealFs;
+}

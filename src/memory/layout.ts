@@ -39,6 +39,8 @@ export const PROT_EXEC = 4;
 export const PAGE_CODE = 8;
 /** Mapped at all (a PROT_NONE page has just this). */
 export const PAGE_MAPPED = 16;
+/** Has bytes of its own and counts as used memory. */
+export const PAGE_BACKED = 32;
 /** The interpreter's tables: predecoded micro-ops and the pc map. */
 export const UOPS = 0x200000;
 export const ENGINE_MEMORY_BYTES = 0x8000000;

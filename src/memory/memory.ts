@@ -1,6 +1,7 @@
 import {
   ADDRESS_LIMIT,
   BIAS,
+  PAGE_BACKED,
   PAGE_CODE,
   PAGE_MAPPED,
   PAGE_SHIFT,
@@ -58,25 +59,28 @@ export class GuestMemory {
    */
   map(address: number, size: number, prot: number): void {
     this.unmap(address, size);
-    if (prot !== 0) this.back(address, size);
-    this.perms.fill(prot | PAGE_MAPPED, address / PAGE_SIZE, (address + size) / PAGE_SIZE);
+    if (prot !== 0) this.reserve(address + size, size);
+    this.perms.fill(
+      prot ? prot | PAGE_MAPPED | PAGE_BACKED : PAGE_MAPPED,
+      address / PAGE_SIZE,
+      (address + size) / PAGE_SIZE,
+    );
   }
 
-  /** Changes permissions of mapped pages. Pages that were PROT_NONE get backing when they become accessible. */
+  /** Changes permissions of mapped pages. A page gets backing when it first becomes accessible, and keeps it under PROT_NONE. */
   protect(address: number, size: number, prot: number): void {
+    const first = address / PAGE_SIZE;
     const end = (address + size) / PAGE_SIZE;
-    let fresh = 0;
-    for (let page = address / PAGE_SIZE; page < end; page++) if (!(this.perms[page]! & 7)) fresh++;
-    if (prot !== 0 && fresh) {
-      if (this.used + fresh * PAGE_SIZE > this.limit) throw new OutOfGuestMemory();
-      this.reach(address + size);
+    if (prot !== 0) {
+      let fresh = 0;
+      for (let page = first; page < end; page++) if (!(this.perms[page]! & PAGE_BACKED)) fresh++;
+      if (fresh) this.reserve(address + size, fresh * PAGE_SIZE);
     }
-    for (let page = address / PAGE_SIZE; page < end; page++) {
+    const backed = prot === 0 ? 0 : PAGE_BACKED;
+    for (let page = first; page < end; page++) {
       const was = this.perms[page]!;
       if (was & PAGE_CODE) this.onCodeChange(page * PAGE_SIZE, PAGE_SIZE);
-      if (!(was & 7) && prot) this.used += PAGE_SIZE;
-      // What a page held before PROT_NONE stays, and still counts as used.
-      this.perms[page] = prot | PAGE_MAPPED;
+      this.perms[page] = prot | PAGE_MAPPED | (was & PAGE_BACKED) | backed;
     }
   }
 
@@ -87,7 +91,7 @@ export class GuestMemory {
     for (let page = first; page <= end; page++) {
       const perm = page < end ? this.perms[page]! : 0;
       if (perm & PAGE_CODE) this.onCodeChange(page * PAGE_SIZE, PAGE_SIZE);
-      if (perm & 7) {
+      if (perm & PAGE_BACKED) {
         this.used -= PAGE_SIZE;
         if (run < 0) run = page;
       } else if (run >= 0) {
@@ -186,9 +190,10 @@ export class GuestMemory {
     return null;
   }
 
-  private back(address: number, size: number): void {
+  /** Accounts for `size` more bytes and has the wasm memory cover guest addresses below `end`. */
+  private reserve(end: number, size: number): void {
     if (this.used + size > this.limit) throw new OutOfGuestMemory();
-    this.reach(address + size);
+    this.reach(end);
     this.used += size;
   }
 

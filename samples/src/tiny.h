@@ -1,0 +1,78 @@
+// Start code, raw system calls and printing for samples that need no C library. One block of assembly per ISA.
+#pragma once
+typedef unsigned long word;
+
+long sample_main(int argc, char **argv, char **envp);
+
+#if defined(__riscv) && __riscv_xlen == 64
+__asm__(".globl _start\n"
+        "_start:\n"
+        ".option push\n.option norelax\n"
+        "  la gp, __global_pointer$\n"
+        ".option pop\n"
+        "  mv a0, sp\n"
+        "  andi sp, sp, -16\n"
+        "  call tiny_start\n");
+enum { SYS_openat = 56, SYS_close = 57, SYS_read = 63, SYS_write = 64, SYS_exit = 93, SYS_brk = 214, SYS_mmap = 222 };
+static inline long syscall6(long n, long a, long b, long c, long d, long e, long f) {
+  register long a0 __asm__("a0") = a, a1 __asm__("a1") = b, a2 __asm__("a2") = c, a3 __asm__("a3") = d,
+                a4 __asm__("a4") = e, a5 __asm__("a5") = f, a7 __asm__("a7") = n;
+  __asm__ volatile("ecall" : "+r"(a0) : "r"(a1), "r"(a2), "r"(a3), "r"(a4), "r"(a5), "r"(a7) : "memory");
+  return a0;
+}
+#else
+#error "tiny.h has no start code for this ISA yet"
+#endif
+
+static inline long syscall3(long n, long a, long b, long c) { return syscall6(n, a, b, c, 0, 0, 0); }
+
+static inline void quit(long code) {
+  for (;;) syscall3(SYS_exit, code, 0, 0);
+}
+
+static inline word length(const char *text) {
+  word n = 0;
+  while (text[n]) n++;
+  return n;
+}
+
+static inline int same(const char *a, const char *b) {
+  while (*a && *a == *b) a++, b++;
+  return *a == *b;
+}
+
+static inline void say(const char *text) { syscall3(SYS_write, 1, (long)text, length(text)); }
+
+static inline void say_number(word value, word base) {
+  char digits[66], *at = digits + 65;
+  *at = 0;
+  do *--at = "0123456789abcdef"[value % base];
+  while (value /= base);
+  say(at);
+}
+
+static inline void say_signed(long value) {
+  if (value < 0) say("-");
+  say_number(value < 0 ? -(word)value : (word)value, 10);
+}
+
+// The stack at start: argc, argv..., 0, envp..., 0, auxiliary vector.
+__attribute__((used, noreturn)) void tiny_start(word *stack) {
+  int argc = (int)stack[0];
+  char **argv = (char **)(stack + 1);
+  quit(sample_main(argc, argv, argv + argc + 1));
+  __builtin_unreachable();
+}
+
+// The compiler may call these by itself.
+__attribute__((used)) void *memset(void *to, int byte, word size) {
+  char *at = to;
+  while (size--) *at++ = (char)byte;
+  return to;
+}
+__attribute__((used)) void *memcpy(void *to, const void *from, word size) {
+  char *at = to;
+  const char *source = from;
+  while (size--) *at++ = *source++;
+  return to;
+}

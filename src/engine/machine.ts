@@ -1,0 +1,228 @@
+import { AccessFault } from "../ir/eval.ts";
+import type { Inst, Slot } from "../ir/node.ts";
+import {
+  ADDRESS_LIMIT,
+  BIAS,
+  CTL_ADDR,
+  CTL_AUX,
+  CTL_EXIT,
+  CTL_FUEL,
+  CTL_PC,
+  CTL_RETIRED,
+  Exit,
+  PAGE_MAPPED,
+  PAGE_SHIFT,
+  PROT_EXEC,
+} from "../memory/layout.ts";
+import type { GuestMemory } from "../memory/memory.ts";
+import type { IsaBook } from "../rules/book.ts";
+import type { Cpu, Stop } from "./cpu.ts";
+import { type Ask, Evaluator } from "./evaluate.ts";
+import { State } from "./state.ts";
+
+/** A way to run guest code. It starts at CTL_PC and leaves with CTL_PC, CTL_EXIT and what goes with the reason. */
+export interface Tier {
+  run(): void;
+  /** Forget code of [address, address + size). */
+  drop(address: number, size: number): void;
+  /** Called now and then, between runs: the time to compile what became hot. */
+  improve(): void;
+  /** Figures for --stats. */
+  stats(): Record<string, number>;
+}
+
+/** Fuel of one stay in generated code. Leaving now and then is what lets V8 replace code by better code, and us too. */
+const SLICE = 20_000;
+
+/** One guest thread on one address space: state, a tier that runs code, the evaluator for what the tier leaves out. */
+export class Machine implements Cpu {
+  readonly isa: string;
+  readonly memory: GuestMemory;
+  readonly slots: readonly Slot[];
+  readonly state: State;
+  private readonly book: IsaBook;
+  private readonly evaluator: Evaluator;
+  private readonly tier: Tier | null;
+  private readonly names = new Map<string, number>();
+  private evaluated = 0;
+
+  /** tier null: the evaluator runs everything (slow; the reference). */
+  constructor(
+    book: IsaBook,
+    engineMemory: WebAssembly.Memory,
+    memory: GuestMemory,
+    ask: Ask,
+    makeTier: ((state: State) => Tier) | null,
+  ) {
+    this.book = book;
+    this.isa = book.name;
+    this.memory = memory;
+    this.slots = book.slots;
+    this.state = new State(engineMemory, book.slots);
+    this.evaluator = new Evaluator(this.state, memory, ask);
+    this.tier = makeTier?.(this.state) ?? null;
+    memory.onCodeChange = (address, size) => this.invalidate(address, size);
+  }
+
+  get pc(): number {
+    return this.state.ctl64(CTL_PC);
+  }
+  set pc(value: number) {
+    this.state.setCtl64(CTL_PC, value);
+  }
+  lo(slot: number): number {
+    return this.state.lo(slot);
+  }
+  hi(slot: number): number {
+    return this.state.hi(slot);
+  }
+  set(slot: number, lo: number, hi: number): void {
+    this.state.set(slot, lo, hi);
+  }
+
+  slot(name: string): number {
+    let slot = this.names.get(name);
+    if (slot === undefined) {
+      slot = this.book.slot(name);
+      if (slot === undefined) throw new Error(`${this.isa} has no register ${name}`);
+      this.names.set(name, slot);
+    }
+    return slot;
+  }
+
+  invalidate(address: number, size: number): void {
+    this.tier?.drop(address, size);
+  }
+
+  save(): Uint8Array {
+    return this.state.save();
+  }
+  restore(state: Uint8Array): void {
+    this.state.restore(state);
+  }
+
+  /** Instructions retired where the tier counts them, and its other figures. */
+  stats(): Record<string, number> {
+    return { retired: this.state.ctl64(CTL_RETIRED), evaluated: this.evaluated, ...this.tier?.stats() };
+  }
+
+  run(fuel: number): Stop {
+    let left = fuel;
+    while (left > 0) {
+      if (this.tier === null) {
+        const stop = this.evaluate();
+        if (stop) return stop;
+        left--;
+        continue;
+      }
+      const slice = Math.min(left, SLICE);
+      this.state.setCtl(CTL_FUEL, slice);
+      let stop: Stop | null = null;
+      this.tier.run();
+      switch (this.state.ctl(CTL_EXIT)) {
+        case Exit.Fuel:
+          this.tier.improve();
+          break;
+        case Exit.Evaluate:
+          stop = this.evaluate();
+          break;
+        case Exit.Stop:
+          stop = this.stop(this.book.stops[this.state.ctl(CTL_AUX)]!);
+          break;
+        case Exit.Trap:
+          stop = this.trap(this.book.traps[this.state.ctl(CTL_AUX)]!);
+          break;
+        case Exit.Fault:
+          stop = this.fault(BigInt(this.state.ctl64(CTL_ADDR)), this.state.ctl(CTL_AUX), true);
+          break;
+        case Exit.Illegal:
+          stop = this.illegal();
+          break;
+        case Exit.Dispatch:
+          break;
+      }
+      if (stop) return stop;
+      // What is left of the slice was not spent; at least one is, so that nothing runs for ever.
+      left -= Math.max(1, slice - Math.max(0, this.state.ctl(CTL_FUEL)));
+    }
+    return { k: "fuel" };
+  }
+
+  /** A stop of the rulebook: a syscall is the kernel's, the rest are the engine's own business. */
+  private stop(name: string): Stop | null {
+    if (name === "syscall") return { k: "syscall" };
+    // An instruction-stream barrier: code written by the guest's own stores may have changed anywhere.
+    this.tier?.drop(0, ADDRESS_LIMIT);
+    return null;
+  }
+
+  private trap(name: string): Stop {
+    return name === "illegal" ? this.illegal() : { k: "trap", name };
+  }
+
+  private illegal(): Stop {
+    return { k: "illegal", bytes: this.fetch(this.pc).slice() };
+  }
+
+  private fault(address: bigint, access: number, precise: boolean): Stop {
+    const page = address < BigInt(ADDRESS_LIMIT) ? this.memory.perms[Number(address) >>> PAGE_SHIFT]! : 0;
+    return { k: "fault", address, access, mapped: (page & PAGE_MAPPED) !== 0, precise };
+  }
+
+  /** Bytes of the instruction at pc as far as they are executable; none where pc is not. */
+  private fetch(pc: number): Uint8Array {
+    const longest = this.book.lengths.at(-1)!;
+    for (let size = longest; size > 0; size--) {
+      if (this.memory.allows(pc, size, PROT_EXEC)) return this.memory.view(pc, size, PROT_EXEC);
+    }
+    return new Uint8Array(0);
+  }
+
+  private readonly lifted = new Map<string, Inst>();
+
+  /** What stands at pc, decoded anew each time (code may change under us), lifted once. null: does not decode. */
+  private inst(pc: number): Inst | null {
+    const bytes = this.fetch(pc);
+    const decoded = this.book.decode(bytes, 0);
+    if (!decoded) return null;
+    const key = `${pc} ${bytes.subarray(0, decoded.length).join()}`;
+    let inst = this.lifted.get(key);
+    if (!inst) {
+      inst = this.book.lift(decoded, pc);
+      if (this.lifted.size > 10_000) this.lifted.clear();
+      this.lifted.set(key, inst);
+    }
+    return inst;
+  }
+
+  /** Runs the instruction at pc by the evaluator. null: done, pc has moved on. */
+  private evaluate(): Stop | null {
+    const pc = this.pc;
+    if (!(pc >= BIAS && this.memory.allows(pc, this.book.lengths[0]!, PROT_EXEC)))
+      return this.fault(BigInt(pc), PROT_EXEC, true);
+    const inst = this.inst(pc);
+    if (!inst) return this.illegal();
+    this.evaluated++;
+    try {
+      const outcome = this.evaluator.run(inst);
+      switch (outcome.k) {
+        case "next":
+          this.pc = pc + inst.length;
+          return null;
+        case "jump":
+          this.pc = Number(outcome.target);
+          return null;
+        case "stop":
+          this.pc = pc + inst.length;
+          return this.stop(outcome.name);
+        case "trap":
+          return this.trap(outcome.name);
+        case "unknown":
+          return this.illegal();
+      }
+    } catch (e) {
+      if (e instanceof AccessFault) return this.fault(e.address, e.access, true);
+      throw e;
+    }
+  }
+}

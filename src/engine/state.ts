@@ -1,0 +1,73 @@
+import type { Slot } from "../ir/node.ts";
+import { STATE, STATE_SIZE } from "../memory/layout.ts";
+
+/** Views of one process's engine memory: the guest's state and the engine's control words. */
+export class State {
+  readonly slots: readonly Slot[];
+  readonly i32: Int32Array;
+  private readonly area: Uint8Array;
+
+  constructor(engineMemory: WebAssembly.Memory, slots: readonly Slot[]) {
+    this.slots = slots;
+    this.i32 = new Int32Array(engineMemory.buffer);
+    this.area = new Uint8Array(engineMemory.buffer, STATE, STATE_SIZE);
+  }
+
+  lo(slot: number): number {
+    return this.i32[(STATE + this.slots[slot]!.offset) >> 2]!;
+  }
+
+  hi(slot: number): number {
+    return this.i32[((STATE + this.slots[slot]!.offset) >> 2) + 1]!;
+  }
+
+  /** Bits above the slot's width must be zero. */
+  set(slot: number, lo: number, hi: number): void {
+    const at = (STATE + this.slots[slot]!.offset) >> 2;
+    this.i32[at] = lo;
+    this.i32[at + 1] = hi;
+  }
+
+  /** Whole value, any width. Slow: for the evaluator, tests and printing. */
+  getBig(slot: number): bigint {
+    const { offset, w } = this.slots[slot]!;
+    let value = 0n;
+    for (let at = (w + 31) >> 5; at-- > 0; )
+      value = (value << 32n) | BigInt(this.i32[((STATE + offset) >> 2) + at]! >>> 0);
+    return BigInt.asUintN(w, value);
+  }
+
+  setBig(slot: number, value: bigint): void {
+    const { offset, w } = this.slots[slot]!;
+    let rest = BigInt.asUintN(w, value);
+    for (let at = 0; at < Math.max(2, (w + 31) >> 5); at++, rest >>= 32n)
+      this.i32[((STATE + offset) >> 2) + at] = Number(BigInt.asIntN(32, rest));
+  }
+
+  /** A control word of layout.ts. */
+  ctl(address: number): number {
+    return this.i32[address >> 2]!;
+  }
+
+  setCtl(address: number, value: number): void {
+    this.i32[address >> 2] = value;
+  }
+
+  /** A control word of 64 bits as an unsigned number, exact to 2^53. */
+  ctl64(address: number): number {
+    return (this.i32[(address >> 2) + 1]! >>> 0) * 0x100000000 + (this.i32[address >> 2]! >>> 0);
+  }
+
+  setCtl64(address: number, value: number): void {
+    this.i32[address >> 2] = value | 0;
+    this.i32[(address >> 2) + 1] = Math.floor(value / 0x100000000) | 0;
+  }
+
+  save(): Uint8Array {
+    return this.area.slice();
+  }
+
+  restore(state: Uint8Array): void {
+    this.area.set(state);
+  }
+}

@@ -1,0 +1,107 @@
+import { F } from "./flags.ts";
+import type { Dentry } from "./fs/path.ts";
+import type { Handle } from "./fs/inode.ts";
+import { posix } from "./posix.ts";
+
+/** Descriptor number that means the current directory where a directory is asked for; no real one. */
+export const CWD = Number.NEGATIVE_INFINITY;
+
+/** An open file description (POSIX): offset and status flags, shared by all descriptors that were duplicated from it. */
+export class Description {
+  readonly handle: Handle;
+  /** F.O_* status and access bits. */
+  flags: number;
+  position = 0;
+  /** Where it was found, for /proc/self/fd, fchdir and the *at calls; null for pipes and the like. */
+  readonly dentry: Dentry | null;
+  /** What /proc/self/fd shows where there is no path: "pipe:[5]". */
+  readonly label: string;
+  users = 0;
+
+  constructor(handle: Handle, flags: number, dentry: Dentry | null, label = "") {
+    this.handle = handle;
+    this.flags = flags;
+    this.dentry = dentry;
+    this.label = label;
+  }
+  get readable(): boolean {
+    return !(this.flags & (F.O_WRONLY | F.O_PATH));
+  }
+  get writable(): boolean {
+    return (this.flags & (F.O_WRONLY | F.O_RDWR)) !== 0 && !(this.flags & F.O_PATH);
+  }
+  get nonblocking(): boolean {
+    return (this.flags & F.O_NONBLOCK) !== 0;
+  }
+  release(): void {
+    if (--this.users === 0) this.handle.close();
+  }
+  retain(): this {
+    this.users++;
+    return this;
+  }
+}
+
+interface Slot {
+  readonly file: Description;
+  cloexec: boolean;
+}
+
+/** A process's descriptors. `limit` is RLIMIT_NOFILE. */
+export class FdTable {
+  private readonly slots: (Slot | undefined)[] = [];
+  limit: number;
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  /** Throws EBADF. */
+  get(fd: number): Description {
+    return this.slot(fd).file;
+  }
+  peek(fd: number): Description | undefined {
+    return this.slots[fd]?.file;
+  }
+  slot(fd: number): Slot {
+    const slot = fd >= 0 ? this.slots[fd] : undefined;
+    if (!slot) throw posix("EBADF");
+    return slot;
+  }
+  /** Lowest free descriptor from `min` on. Throws EMFILE. */
+  add(file: Description, cloexec = false, min = 0): number {
+    let fd = min;
+    while (this.slots[fd]) fd++;
+    if (fd >= this.limit) {
+      if (file.users === 0) file.retain().release();
+      throw posix("EMFILE");
+    }
+    this.slots[fd] = { file: file.retain(), cloexec };
+    return fd;
+  }
+  /** Throws EMFILE where no descriptor is left; asked before an effect that would have to be undone. */
+  reserve(count = 1): void {
+    let free = 0;
+    for (let fd = 0; fd < this.limit && free < count; fd++) if (!this.slots[fd]) free++;
+    if (free < count) throw posix("EMFILE");
+  }
+  set(fd: number, file: Description, cloexec: boolean): void {
+    if (fd < 0 || fd >= this.limit) throw posix("EBADF");
+    file.retain();
+    this.slots[fd]?.file.release();
+    this.slots[fd] = { file, cloexec };
+  }
+  close(fd: number): void {
+    const { file } = this.slot(fd);
+    this.slots[fd] = undefined;
+    file.release();
+  }
+  /** Open descriptor numbers, ascending. */
+  numbers(): number[] {
+    const out: number[] = [];
+    for (let fd = 0; fd < this.slots.length; fd++) if (this.slots[fd]) out.push(fd);
+    return out;
+  }
+  closeAll(): void {
+    for (const fd of this.numbers()) this.close(fd);
+  }
+}

@@ -1,0 +1,155 @@
+import { F } from "./flags.ts";
+import { type FileStat, type Handle, WOULD_BLOCK } from "./fs/inode.ts";
+import { posix } from "./posix.ts";
+
+const PIPE_BUF = 4096;
+const MAX_CAPACITY = 1 << 20;
+
+/** Attributes of a file that is nowhere in a directory. */
+export function namelessStat(type: "fifo" | "file", ino: number, now: bigint, mode = 0o600): FileStat {
+  return { type, mode, size: 0, nlink: 1, uid: 0, gid: 0, dev: 14, rdev: 0, ino, blocks: 0, atime: now, mtime: now, ctime: now };
+}
+
+/** The bytes between a pipe's two ends (pipe(7)). */
+export class Pipe {
+  private buffer = new Uint8Array(65536);
+  private start = 0;
+  length = 0;
+  readers = 0;
+  writers = 0;
+  readonly ino: number;
+  readonly born: bigint;
+
+  constructor(ino: number, born: bigint) {
+    this.ino = ino;
+    this.born = born;
+  }
+  get capacity(): number {
+    return this.buffer.length;
+  }
+  /** F_SETPIPE_SZ: rounded up to a power of two. Throws EPERM, EBUSY. */
+  resize(size: number): number {
+    let room = PIPE_BUF;
+    while (room < size) room *= 2;
+    if (room > MAX_CAPACITY) throw posix("EPERM");
+    if (room < this.length) throw posix("EBUSY");
+    const bytes = new Uint8Array(room);
+    const held = this.length;
+    this.take(bytes.subarray(0, held));
+    this.buffer = bytes;
+    this.start = 0;
+    this.length = held;
+    return room;
+  }
+  take(into: Uint8Array): number {
+    const n = Math.min(into.length, this.length);
+    const first = Math.min(n, this.buffer.length - this.start);
+    into.set(this.buffer.subarray(this.start, this.start + first));
+    into.set(this.buffer.subarray(0, n - first), first);
+    this.start = (this.start + n) % this.buffer.length;
+    this.length -= n;
+    return n;
+  }
+  put(from: Uint8Array): number {
+    const n = Math.min(from.length, this.buffer.length - this.length);
+    const end = (this.start + this.length) % this.buffer.length;
+    const first = Math.min(n, this.buffer.length - end);
+    this.buffer.set(from.subarray(0, first), end);
+    this.buffer.set(from.subarray(first, n), 0);
+    this.length += n;
+    return n;
+  }
+}
+
+/** One end of a pipe. */
+export class PipeEnd implements Handle {
+  readonly seekable = false;
+  readonly pipe: Pipe;
+  readonly writes: boolean;
+  constructor(pipe: Pipe, writes: boolean) {
+    this.pipe = pipe;
+    this.writes = writes;
+    if (writes) pipe.writers++;
+    else pipe.readers++;
+  }
+  read(into: Uint8Array): number {
+    if (into.length === 0) return 0;
+    if (this.pipe.length) return this.pipe.take(into);
+    return this.pipe.writers ? WOULD_BLOCK : 0;
+  }
+  write(from: Uint8Array): number {
+    if (!this.pipe.readers) throw posix("EPIPE");
+    const room = this.pipe.capacity - this.pipe.length;
+    // Writes of up to PIPE_BUF bytes are atomic.
+    if (room === 0 || (from.length <= PIPE_BUF && room < from.length)) return from.length ? WOULD_BLOCK : 0;
+    return this.pipe.put(from);
+  }
+  stat(): FileStat {
+    return namelessStat("fifo", this.pipe.ino, this.pipe.born);
+  }
+  truncate(): void {
+    throw posix("EINVAL");
+  }
+  sync(): void {
+    throw posix("EINVAL");
+  }
+  close(): void {
+    if (this.writes) this.pipe.writers--;
+    else this.pipe.readers--;
+  }
+  poll(): number {
+    const { pipe } = this;
+    if (this.writes) {
+      if (!pipe.readers) return F.POLLERR | F.POLLOUT | F.POLLWRNORM;
+      return pipe.capacity - pipe.length >= PIPE_BUF ? F.POLLOUT | F.POLLWRNORM : 0;
+    }
+    return (pipe.length ? F.POLLIN | F.POLLRDNORM : 0) | (pipe.writers ? 0 : F.POLLHUP);
+  }
+  available(): number {
+    return this.pipe.length;
+  }
+}
+
+/** eventfd(2): a counter that can be waited for. */
+export class EventCounter implements Handle {
+  readonly seekable = false;
+  private value: bigint;
+  private readonly semaphore: boolean;
+  private readonly ino: number;
+  private readonly born: bigint;
+  constructor(value: number, semaphore: boolean, ino: number, born: bigint) {
+    this.value = BigInt(value);
+    this.semaphore = semaphore;
+    this.ino = ino;
+    this.born = born;
+  }
+  read(into: Uint8Array): number {
+    if (into.length < 8) throw posix("EINVAL");
+    if (this.value === 0n) return WOULD_BLOCK;
+    const out = this.semaphore ? 1n : this.value;
+    this.value -= out;
+    new DataView(into.buffer, into.byteOffset).setBigUint64(0, out, true);
+    return 8;
+  }
+  write(from: Uint8Array): number {
+    if (from.length < 8) throw posix("EINVAL");
+    const add = new DataView(from.buffer, from.byteOffset).getBigUint64(0, true);
+    if (add === 0xffffffffffffffffn) throw posix("EINVAL");
+    if (this.value + add >= 0xffffffffffffffffn) return WOULD_BLOCK;
+    this.value += add;
+    return 8;
+  }
+  stat(): FileStat {
+    return namelessStat("file", this.ino, this.born);
+  }
+  truncate(): void {
+    throw posix("EINVAL");
+  }
+  sync(): void {
+    throw posix("EINVAL");
+  }
+  close(): void {}
+  poll(): number {
+    return (this.value > 0n ? F.POLLIN : 0) | (this.value < 0xfffffffffffffffen ? F.POLLOUT : 0);
+  }
+}

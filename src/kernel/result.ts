@@ -1,0 +1,40 @@
+/**
+ * What a kernel call comes to: a number is returned to the guest. Everything else is an outcome.
+ */
+export type SyscallResult = number | Outcome;
+
+export type Outcome =
+  /** A POSIX error name. */
+  | { readonly k: "error"; readonly code: string }
+  /** The task cannot go on yet. */
+  | { readonly k: "block"; readonly wait: Wait }
+  /** One task ends, or with `group` its whole process. */
+  | { readonly k: "exit"; readonly status: number; readonly group: boolean }
+  /** The call set the registers itself (sigreturn): nothing is written back. */
+  | { readonly k: "resume" };
+
+/** What a blocked task waits for. */
+export interface Wait {
+  /** Monotonic nanoseconds at which `expired` is the result; null: no limit. */
+  readonly until: bigint | null;
+  /** The result as soon as there is one. Looks, never sleeps. */
+  poll(): SyscallResult | null;
+  expired(): SyscallResult;
+  /** Something outside (a terminal, a host pipe) may end it, so polling makes sense. */
+  readonly outside: boolean;
+}
+
+const errors = new Map<string, Outcome>();
+
+export function fail(code: string): Outcome {
+  let outcome = errors.get(code);
+  if (!outcome) {
+    outcome = { k: "error", code };
+    errors.set(code, outcome);
+  }
+  return outcome;
+}
+
+export function block(wait: Wait): Outcome {
+  return { k: "block", wait };
+}

@@ -1,0 +1,117 @@
+import { AbiError } from "./error.ts";
+import type { Layout } from "./layout.ts";
+import type { SymbolSet } from "./symbols.ts";
+
+/** How an argument register is read. `sized` arguments name the argument that holds their length. */
+export type ArgType =
+  | { readonly k: "scalar"; readonly as: Scalar }
+  | { readonly k: "symbol"; readonly set: SymbolSet; readonly strict: boolean }
+  | { readonly k: "path"; readonly nullable: boolean }
+  | { readonly k: "buffer"; readonly dir: Direction; readonly size: number }
+  /** count: 1, a fixed number (fixed), or -1 - (argument number) of the argument that tells it. */
+  | { readonly k: "struct"; readonly dir: Direction; readonly layout: Layout; readonly count: number };
+export type Direction = "in" | "out" | "inout";
+const SCALARS = ["fd", "dirfd", "int", "uint", "long", "ulong", "size", "off", "ptr", "mode", "signal", "skip"] as const;
+export type Scalar = (typeof SCALARS)[number];
+
+export interface Arg {
+  readonly name: string;
+  readonly type: ArgType;
+}
+
+/** What a row needs from the rest of its rulebook. */
+export interface RowContext {
+  readonly file: string;
+  set(name: string): SymbolSet | undefined;
+  layout(name: string): Layout | undefined;
+}
+
+/** A call, or one operation of a call. Arguments are parsed when first asked for: most programs use few calls. */
+export class CallRow {
+  readonly number: number;
+  readonly name: string;
+  /** Name of the kernel call; null: ENOSYS. */
+  readonly handler: string | null;
+  readonly status: "full" | "partial" | "none";
+  readonly note: string;
+  /** Argument by which the operation is chosen, and the error for one that has no row. */
+  readonly by: { readonly arg: string; readonly mask: number; readonly otherwise: string } | undefined;
+  readonly operations = new Map<number, CallRow>();
+  readonly line: number;
+  private readonly spec: string;
+  private readonly context: RowContext;
+  private parsed: { args: readonly Arg[]; result: string } | undefined;
+
+  constructor(number: number, cells: readonly string[], line: number, context: RowContext) {
+    this.number = number;
+    this.line = line;
+    this.context = context;
+    this.name = cells[0]!;
+    this.spec = cells[1]!;
+    const status = /^(full|partial|none)(?:: (.+))?$/.exec(cells[3]!);
+    if (!status) throw this.fail(`"${cells[3]}" is not full, partial: WHAT or none`);
+    this.status = status[1] as "full" | "partial" | "none";
+    this.note = status[2] ?? "";
+    const by = /^by (\w+)(?: mask (0x[0-9a-f]+))? else (E\w+)$/.exec(cells[2]!);
+    this.by = by ? { arg: by[1]!, mask: by[2] ? Number(by[2]) : 0xffffffff, otherwise: by[3]! } : undefined;
+    this.handler = by || cells[2] === "-" ? null : cells[2]!;
+    if (this.status === "none" && this.handler) throw this.fail("a call with a handler is full or partial");
+    if (this.status !== "none" && !this.handler && !by) throw this.fail("a call without a handler is none");
+  }
+
+  /** Arguments in register order; empty where they are not described (`...`). */
+  get args(): readonly Arg[] {
+    return this.parse().args;
+  }
+  /** int, fd, size, off, ptr, long, mode or a flag set: how the result reads in a trace. */
+  get result(): string {
+    return this.parse().result;
+  }
+  get described(): boolean {
+    return this.spec !== "...";
+  }
+  /** Register number of the argument that `by` names. */
+  get byArg(): number {
+    return this.args.findIndex((arg) => arg.name === this.by?.arg);
+  }
+
+  private parse(): { args: readonly Arg[]; result: string } {
+    if (this.parsed) return this.parsed;
+    const [left = "", result = "int"] = this.spec.split("->").map((part) => part.trim());
+    const tokens = left === "..." ? [] : left.split(/\s+/).filter(Boolean);
+    const names = tokens.map((token) => token.split(":", 1)[0]!);
+    if (tokens.length > 6) throw this.fail("a call has at most six arguments");
+    const args = tokens.map((token, i) => ({ name: names[i]!, type: this.type(token, names) }));
+    this.parsed = { args, result };
+    return this.parsed;
+  }
+
+  private type(token: string, names: readonly string[]): ArgType {
+    const colon = token.indexOf(":");
+    if (colon < 0) return { k: "scalar", as: "skip" };
+    const type = token.slice(colon + 1);
+    const scalar = SCALARS.find((name) => name === type);
+    if (scalar) return { k: "scalar", as: scalar };
+    if (type === "path" || type === "cstr") return { k: "path", nullable: false };
+    if (type === "path?") return { k: "path", nullable: true };
+    const set = this.context.set(type.replace("!", ""));
+    if (set) return { k: "symbol", set, strict: type.endsWith("!") };
+    const buffer = /^(in|out)\[(\w+)\]$/.exec(type);
+    if (buffer) return { k: "buffer", dir: buffer[1] as Direction, size: this.position(buffer[2]!, names) };
+    const struct = /^(in|out|inout):(\w+)(?:\[(=?)(\w+)\])?$/.exec(type);
+    const layout = struct ? this.context.layout(struct[2]!) : undefined;
+    if (!struct || !layout) throw this.fail(`"${token}" is not NAME:TYPE with a type, set or structure that exists`);
+    const count = !struct[4] ? 1 : struct[3] ? Number(struct[4]) : -1 - this.position(struct[4], names);
+    return { k: "struct", dir: struct[1] as Direction, layout, count };
+  }
+
+  private position(name: string, names: readonly string[]): number {
+    const at = names.indexOf(name);
+    if (at < 0) throw this.fail(`there is no argument "${name}"`);
+    return at;
+  }
+
+  private fail(what: string): AbiError {
+    return new AbiError(`${this.context.file}:${this.line}: ${this.name}: ${what}`);
+  }
+}
