@@ -14,6 +14,9 @@ interface Listed {
 const commands: readonly Listed[] = [
   { name: "run", summary: "run a program", load: () => import("./run.ts") },
   { name: "inspect", summary: "say what a file is, and what is odd about it", load: () => import("./inspect.ts") },
+  { name: "disasm", summary: "disassemble a program", load: () => import("./disasm.ts") },
+  { name: "ir", summary: "show what a program's instructions mean", load: () => import("./ir.ts") },
+  { name: "rules", summary: "list the rulebooks and their rows", load: () => import("./rules.ts") },
   { name: "audit verify", summary: "check that an audit log is whole", load: () => import("./audit-verify.ts") },
 ];
 
