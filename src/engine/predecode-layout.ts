@@ -37,8 +37,11 @@ export const HOT_COUNT = CODE + 2 * CODE_SIZE;
 export const HOT_LIST = HOT_COUNT + 4;
 export const HOT_MAX = 1023;
 
+/** With the profile option: executions by handler, i64 each. */
+export const PROFILE = HOT_COUNT + 0x1000;
+
 /** First byte of engine memory that the interpreter leaves to others. */
-export const PREDECODE_END = HOT_COUNT + 0x1000;
+export const PREDECODE_END = PROFILE + 0x10000;
 
 /** Executions of a head after which it is noted as hot. */
 export const HOT_THRESHOLD = 2000;

@@ -100,8 +100,14 @@ export class Predecoder {
     this.reset();
   }
 
-  /** Forgets all code; regions stay known. */
+  /** Forgets all code and its regions. */
   reset(): void {
+    this.regions.clear();
+    this.empty();
+  }
+
+  /** Makes the tables empty; regions stay known. */
+  private empty(): void {
     this.words.fill(0, MAPS >> 2, (MAPS + this.nextMap) >> 2);
     this.words.fill(0, PAGE_MAP >> 2, (PAGE_MAP + PAGE_MAP_SIZE) >> 2);
     this.words[HOT_COUNT >> 2] = 0;
@@ -116,8 +122,8 @@ export class Predecoder {
     if (pc < BIAS || pc >= ADDRESS_LIMIT || pc % this.book.align !== 0) return this.fault(pc);
     const known = this.at(pc);
     if (known && this.halves[known >> 1] !== Handler.Miss) return known;
-    if (this.next + BLOCK_ROOM > this.lowestStub) this.reset();
-    if (this.nextMap + this.mapBytes * (BLOCK_LIMIT + 2) > MAPS_SIZE) this.reset();
+    if (this.next + BLOCK_ROOM > this.lowestStub) this.empty();
+    if (this.nextMap + this.mapBytes * (BLOCK_LIMIT + 2) > MAPS_SIZE) this.empty();
     return this.block(pc);
   }
 

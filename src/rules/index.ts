@@ -9,6 +9,7 @@ import { Lifter } from "./lift.ts";
 import { type Policy, policyOf } from "./policy.ts";
 import type { Symbols } from "./scope.ts";
 import { type BookSource, type ReadOptions, readSource } from "./source.ts";
+import { templateOf } from "./template.ts";
 
 export { RuleError } from "./error.ts";
 
@@ -34,6 +35,9 @@ class TextBook implements IsaBook {
   private readonly tree: Int32Array;
   private readonly bodies: Body[];
   private readonly lifter: Lifter;
+  private readonly policies: readonly Policy[];
+  private readonly pcWidth: number;
+  private readonly templates: (Template | string)[] = [];
 
   constructor(source: BookSource, symbols: Symbols, forms: readonly RowForm[]) {
     this.name = source.name;
@@ -57,8 +61,9 @@ class TextBook implements IsaBook {
     }));
     checkOverlaps(this.patterns);
     this.tree = buildTree(this.patterns);
-    const policies: Policy[] = source.policies.map((p) => policyOf(p, symbols.state));
-    this.lifter = new Lifter(policies);
+    this.policies = source.policies.map((p) => policyOf(p, symbols.state));
+    this.pcWidth = source.pcWidth;
+    this.lifter = new Lifter(this.policies);
     const find = targetFinder(symbols, forms, aliasForms(forms, source.aliases));
     this.bodies = forms.map((form) => typeRow(symbols, form, find));
     const traps = new Set<string>();
@@ -100,8 +105,21 @@ class TextBook implements IsaBook {
     throw new RuleError("RULE_ASM", `${text}: not yet`);
   }
 
-  template(): Template | null {
-    return null;
+  template(row: Row): Template | null {
+    const t = this.templates[row.index] ?? this.makeTemplate(row.index);
+    return typeof t === "string" ? null : t;
+  }
+
+  templateGap(row: Row): string | undefined {
+    const t = this.templates[row.index] ?? this.makeTemplate(row.index);
+    return typeof t === "string" ? t : undefined;
+  }
+
+  private makeTemplate(index: number): Template | string {
+    const { encoding } = this.patterns[index];
+    const t = templateOf(this.bodies[index], this.policies, encoding.fields, this.pcWidth, encoding.bits / 8);
+    this.templates[index] = t;
+    return t;
   }
 }
 

@@ -32,7 +32,8 @@ class Machine {
   }
   run(fuel = 1000, pc = CODE): number {
     this.words[L.CTL_FUEL >> 2] = fuel;
-    this.interp.run(pc);
+    this.longs[L.CTL_PC >> 3] = BigInt(pc);
+    this.interp.run();
     return this.words[L.CTL_EXIT >> 2];
   }
   get pc(): number {
@@ -280,6 +281,18 @@ function regionFunction(engine: WebAssembly.Memory, pc: number, exit: number): W
   ]);
   return new WebAssembly.Instance(new WebAssembly.Module(bytes), { e: { m: engine } }).exports.f;
 }
+
+test("the profile counts executions by row", () => {
+  const module = new WebAssembly.Module(interpreterBytes(toyBook, { profile: true }));
+  const m = new Machine(module, [toy("addi", 1, 1, -1), toy("bne", 1, 0, -2), toy("syscall")]);
+  m.set(1, 7);
+  m.run();
+  assert.deepEqual(m.interp.profile(), [
+    ["addi", 7],
+    ["bne", 7],
+    ["syscall", 1],
+  ]);
+});
 
 test("generation is deterministic, equal rows share a handler", () => {
   const options = { hot: ["bne"], inline: 4 };

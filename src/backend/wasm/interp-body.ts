@@ -123,6 +123,15 @@ export class InterpBody {
 
   private branch(effect: Effect & { k: "if" }, pending: Pending[], outer: Reserved | undefined): void {
     const { code, values } = this;
+    if (trapsOnly(effect.then)) {
+      // Whoever comes past the trap is on the other way: it needs no condition any more.
+      values.push(effect.cond);
+      code.if();
+      this.effects(effect.then, undefined);
+      code.end();
+      for (const e of effect.else) this.effect(e, pending, outer);
+      return;
+    }
     const reserved: Reserved = outer ?? new Map();
     if (!outer) {
       this.reserve(effect.then, reserved);
@@ -311,6 +320,7 @@ export class InterpBody {
 function acts(effects: readonly Effect[]): boolean {
   return effects.some((e) => e.k !== "stop" && e.k !== "fence" && !(e.k === "jump" && e.target.op === "param"));
 }
+const trapsOnly = (effects: readonly Effect[]): boolean => effects.length === 1 && effects[0].k === "trap";
 /** What an arm's effect leaves for the second phase. */
 function keptValue(e: Effect): Node | undefined {
   return e.k === "set" ? e.value : e.k === "jump" ? e.target : e.k === "if" ? e.cond : undefined;

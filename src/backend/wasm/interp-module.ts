@@ -17,6 +17,8 @@ export interface InterpOptions {
   readonly inline?: number;
   /** Count instructions into CTL_RETIRED. */
   readonly count?: boolean;
+  /** Count executions of handlers, for Interpreter.profile. */
+  readonly profile?: boolean;
   /** Where given, called with each row left to the evaluator and why. */
   readonly report?: (row: Row, why: string) => void;
 }
@@ -52,7 +54,12 @@ class Generator {
   constructor(book: IsaBook, options: InterpOptions) {
     this.book = book;
     this.options = options;
-    this.shape = { engine: ENGINE, align: book.align, count: options.count ?? false };
+    this.shape = {
+      engine: ENGINE,
+      align: book.align,
+      count: options.count ?? false,
+      profile: options.profile ?? false,
+    };
     this.float = undefined;
   }
 

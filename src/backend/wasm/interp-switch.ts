@@ -8,6 +8,7 @@ import {
   MICRO_OP,
   mapShift,
   PAGE_MAP,
+  PROFILE,
   SIDE_COUNT,
   SIDE_PC,
 } from "../../engine/predecode-layout.ts";
@@ -59,6 +60,8 @@ export interface Shape {
   readonly align: number;
   /** Counts instructions into CTL_RETIRED. */
   readonly count: boolean;
+  /** Counts executions of each handler. */
+  readonly profile: boolean;
 }
 
 /** Local of a parameter. */
@@ -277,6 +280,7 @@ export class Switch {
     const count = special.length + bodies.length;
     for (let i = 0; i < count; i++) code.block();
     if (this.shape.count) this.retire(1);
+    if (this.shape.profile) this.countHandler();
     code.get(UOP);
     code.mem(M.i32_load16_u, this.shape.engine, 0);
     code.brTable(
@@ -342,6 +346,20 @@ export class Switch {
     code.i64s(n);
     code.op(W.i64_add);
     code.set(this.retired);
+  }
+
+  private countHandler(): void {
+    const { code, shape } = this;
+    code.get(UOP);
+    code.mem(M.i32_load16_u, shape.engine, 0);
+    code.i32(3);
+    code.op(W.i32_shl);
+    code.tee(this.target);
+    code.get(this.target);
+    code.mem(M.i64_load, shape.engine, PROFILE);
+    code.i64s(1);
+    code.op(W.i64_add);
+    code.mem(M.i64_store, shape.engine, PROFILE);
   }
 
   private leave(reason: number): void {

@@ -36,7 +36,7 @@ export function trialsOf(book: IsaBook, row: Row, encode: Encode, plan: Plan, ra
       fillState(record, random);
       steer(book, inst.effects, record, random);
     }
-    trials.push({ row, code, records, text: book.disassemble(decoded, R.CODE), ignore: answersOf(book, inst) });
+    trials.push({ row, code, records, text: row.name, ignore: answersOf(book, inst) });
   }
   return trials;
 }
