@@ -26,8 +26,10 @@ export interface IsaBook {
   disassemble(decoded: Decoded, pc: number, options?: { aliases?: boolean }): string;
   /** Bytes of one instruction in the row's or an alias's spelling. Throws RuleError. */
   assemble(text: string, pc: number): Uint8Array;
-  /** The row's meaning with its fields as parameters, for code shared by all its instructions. null where it has none (say why in `reason`). */
+  /** The row's meaning with its fields as parameters, for code shared by all its instructions. null where it has none: see templateGap. */
   template(row: Row): Template | null;
+  /** Why a row has no template. undefined: it has one. */
+  templateGap(row: Row): string | undefined;
 }
 
 /** One encoding form of a row after expansion of families. */

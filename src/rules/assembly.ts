@@ -1,0 +1,52 @@
+import type { Expr } from "./ast.ts";
+import { RuleError } from "./error.ts";
+import { splitBars } from "./lines.ts";
+import { parseExpr } from "./parse.ts";
+
+/** A piece of a row's assembly column. */
+export type AsmPart =
+  | { readonly k: "text"; readonly s: string }
+  /** {E} or {E:kind}: kind is label, hex, a view, ... */
+  | { readonly k: "operand"; readonly expr: Expr; readonly text: string; readonly kind: string | undefined }
+  /** {E|a|b|c}: the text that E picks. */
+  | { readonly k: "choice"; readonly expr: Expr; readonly texts: readonly string[] };
+
+/** Reads an assembly column. */
+export function parseAssembly(text: string): AsmPart[] {
+  const parts: AsmPart[] = [];
+  let i = 0;
+  while (i < text.length) {
+    const open = text.indexOf("{", i);
+    if (open < 0) {
+      parts.push({ k: "text", s: text.slice(i) });
+      break;
+    }
+    if (open > i) parts.push({ k: "text", s: text.slice(i, open) });
+    const close = text.indexOf("}", open);
+    if (close < 0) throw new RuleError("RULE_SYNTAX", `assembly: "{" without "}" in "${text}"`);
+    parts.push(operand(text.slice(open + 1, close)));
+    i = close + 1;
+  }
+  return parts;
+}
+
+function operand(text: string): AsmPart {
+  const texts = splitBars(text, 64);
+  if (texts.length > 1) return { k: "choice", expr: parseExpr(texts[0]), texts: texts.slice(1) };
+  const colon = /^(.*):([A-Za-z_][A-Za-z0-9_]*)$/.exec(text);
+  if (!colon) return { k: "operand", expr: parseExpr(text), text, kind: undefined };
+  return { k: "operand", expr: parseExpr(colon[1]), text: colon[1], kind: colon[2] };
+}
+
+/** First word of an assembly column. */
+export function mnemonic(text: string): string {
+  return text.split(/\s/, 1)[0];
+}
+
+/** Escapes for a regular expression; a run of blanks matches any. */
+export function literal(text: string): string {
+  return text
+    .replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
+    .replace(/\s*,\s*/g, "\\s*,\\s*")
+    .replace(/\s+/g, "\\s+");
+}

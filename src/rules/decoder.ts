@@ -1,0 +1,145 @@
+import { type Encoding, extractField } from "./encoding.ts";
+import { type Place, RuleError } from "./error.ts";
+
+/** A fixed-width row as the decoder sees it. `where`: further condition on the fields. */
+export interface Pattern {
+  readonly encoding: Encoding;
+  readonly where: ((fields: readonly number[]) => boolean) | undefined;
+  readonly name: string;
+  readonly place: Place;
+}
+
+/** Bits a row fixes. */
+function fixedBits(mask: number): number {
+  let n = 0;
+  for (let m = mask; m !== 0; m &= m - 1) n++;
+  return n;
+}
+
+const RANGE = 6;
+const LEAF = 3;
+
+/**
+ * Decision tree over ranges of fixed bits, flattened into an Int32Array: a branch is [shift, mask, child...], a leaf
+ * [-1, count, row...]. Rows in a leaf stand with the most fixed bits first.
+ */
+export function buildTree(patterns: readonly Pattern[]): Int32Array {
+  const out: number[] = [];
+  const order = patterns.map((p, i) => ({ i, bits: fixedBits(p.encoding.mask) + (32 - p.encoding.bits) }));
+  order.sort((a, b) => b.bits - a.bits || (patterns[a.i].where ? 0 : 1) - (patterns[b.i].where ? 0 : 1) || a.i - b.i);
+  grow(
+    patterns,
+    order.map((o) => o.i),
+    0,
+    out,
+  );
+  return Int32Array.from(out);
+}
+
+/** Appends the subtree for `rows`, whose bits `known` were looked at, and gives its position. */
+function grow(patterns: readonly Pattern[], rows: readonly number[], known: number, out: number[]): number {
+  const at = out.length;
+  const range = rows.length > LEAF ? bestRange(patterns, rows, known) : undefined;
+  if (!range) {
+    out.push(-1, rows.length, ...rows);
+    return at;
+  }
+  const { shift, size } = range;
+  const mask = (1 << size) - 1;
+  out.push(shift, mask);
+  for (let v = 0; v <= mask; v++) out.push(0);
+  for (let v = 0; v <= mask; v++) {
+    const inside = rows.filter((r) => agrees(patterns[r].encoding, shift, mask, v));
+    out[at + 2 + v] = grow(patterns, inside, known | (mask << shift), out);
+  }
+  return at;
+}
+
+const agrees = (e: Encoding, shift: number, mask: number, v: number): boolean =>
+  (((v ^ (e.match >>> shift)) & (e.mask >>> shift) & mask) | 0) === 0;
+
+/** The range of bits that leaves the fewest rows together. */
+function bestRange(
+  patterns: readonly Pattern[],
+  rows: readonly number[],
+  known: number,
+): { shift: number; size: number } | undefined {
+  let best: { shift: number; size: number } | undefined;
+  let bestCost = rows.length * 0.98;
+  const top = Math.max(...rows.map((r) => patterns[r].encoding.bits));
+  for (let size = 1; size <= RANGE; size++) {
+    for (let shift = 0; shift + size <= top; shift++) {
+      const mask = (1 << size) - 1;
+      if ((known >>> shift) & mask) continue;
+      const free = rows.reduce((n, r) => n + 2 ** (size - fixedBits((patterns[r].encoding.mask >>> shift) & mask)), 0);
+      const cost = free / (mask + 1) + size * 0.05;
+      if (cost >= bestCost) continue;
+      bestCost = cost;
+      best = { shift, size };
+    }
+  }
+  return best;
+}
+
+/** Number of the row that matches an instruction word of `avail` bytes (2 or 4), or -1. */
+export function findRow(tree: Int32Array, patterns: readonly Pattern[], word: number, avail: number): number {
+  let at = 0;
+  while (tree[at] >= 0) at = tree[at + 2 + ((word >>> tree[at]) & tree[at + 1])];
+  const end = at + 2 + tree[at + 1];
+  for (let i = at + 2; i < end; i++) {
+    const p = patterns[tree[i]];
+    const e = p.encoding;
+    if ((word & e.mask) !== e.match || e.bits > avail * 8) continue;
+    if (p.where && !p.where(e.fields.map((f) => extractField(f, word)))) continue;
+    return tree[i];
+  }
+  return -1;
+}
+
+/** Two rows with equally many fixed bits that share a word, unless their conditions keep them apart, are an error. */
+export function checkOverlaps(patterns: readonly Pattern[]): void {
+  const bits = patterns.map((p) => fixedBits(p.encoding.mask));
+  for (let i = 0; i < patterns.length; i++) {
+    const a = patterns[i].encoding;
+    for (let j = i + 1; j < patterns.length; j++) {
+      const b = patterns[j].encoding;
+      if (bits[i] !== bits[j] || ((a.match ^ b.match) & a.mask & b.mask) !== 0) continue;
+      if (a.bits !== b.bits && lowDiffers(a, b)) continue;
+      if (separated(patterns[i], patterns[j])) continue;
+      throw new RuleError(
+        "RULE_OVERLAP",
+        `${patterns[j].name} and ${patterns[i].name} (line ${patterns[i].place.line}) match the same words`,
+        patterns[j].place,
+      );
+    }
+  }
+}
+
+/** Rows of different length overlap only where the shorter's bits agree; they do here, so nothing more to see. */
+const lowDiffers = (a: Encoding, b: Encoding): boolean => ((a.match ^ b.match) & a.mask & b.mask & 0xffff) !== 0;
+
+const ENUMERATE = 16;
+
+/** Whether `where` keeps the rows apart: tried for every word both match (as far as the conditions' bits go). */
+function separated(a: Pattern, b: Pattern): boolean {
+  if (!a.where && !b.where) return false;
+  const fixed = a.encoding.mask | b.encoding.mask;
+  const free: number[] = [];
+  for (let i = 0; i < a.encoding.bits; i++) if (((fixed >>> i) & 1) === 0) free.push(i);
+  const limit = Math.min(free.length, ENUMERATE);
+  // All words over the first free bits with the rest at zero and at one: conditions look at one or two fields.
+  for (const rest of [0, -1]) {
+    for (let n = 0; n < 1 << limit; n++) {
+      let word = a.encoding.match | b.encoding.match;
+      free.forEach((bit, k) => {
+        if (k < limit ? (n >>> k) & 1 : rest) word |= 1 << bit;
+      });
+      if (passes(a, word) && passes(b, word)) return false;
+    }
+  }
+  return true;
+}
+
+function passes(p: Pattern, word: number): boolean {
+  return !p.where || p.where(p.encoding.fields.map((f) => extractField(f, word)));
+}

@@ -1,0 +1,196 @@
+import type { Effect, Inst, Node } from "../../../src/ir/node.ts";
+import type { IsaBook, Row } from "../../../src/rules/book.ts";
+import { wordOf } from "./evaluator.ts";
+import type { Random } from "./random.ts";
+import * as R from "./record.ts";
+import { fillState } from "./states.ts";
+
+/** A group of cases with what is known of it: the row it tests, and the record words that no two engines share. */
+export interface Trial extends R.Group {
+  readonly row: Row;
+  readonly text: string;
+  readonly ignore: ReadonlySet<number>;
+}
+
+/** Bytes of a row's instruction with these field values; null where they do not fit. */
+export type Encode = (row: Row, fields: readonly number[]) => Uint8Array | null;
+
+export interface Plan {
+  readonly words: number;
+  /** States for each word. */
+  readonly states: number;
+}
+
+/** Trials for one row: words with chosen fields, states with addresses that mostly hit the record's memory. */
+export function trialsOf(book: IsaBook, row: Row, encode: Encode, plan: Plan, random: Random): Trial[] {
+  const trials: Trial[] = [];
+  for (let attempt = 0; trials.length < plan.words && attempt < plan.words * 20; attempt++) {
+    const code = encode(row, fieldsOf(row, random));
+    const decoded = code && book.decode(code, 0);
+    if (!code || !decoded || decoded.row !== row) continue;
+    const inst = book.lift(decoded, R.CODE);
+    if (jumpsToItself(inst)) continue;
+    const records = new BigUint64Array(plan.states * R.RECORD);
+    for (let i = 0; i < records.length; i += R.RECORD) {
+      const record = records.subarray(i, i + R.RECORD);
+      fillState(record, random);
+      steer(book, inst.effects, record, random);
+    }
+    trials.push({ row, code, records, text: row.name, ignore: answersOf(book, inst) });
+  }
+  return trials;
+}
+
+/** Field values: registers often equal, immediates often at their ends. */
+function fieldsOf(row: Row, random: Random): number[] {
+  const equal = random.chance(20) ? random.u32() : undefined;
+  return row.fields.map((field) => {
+    const { width } = field;
+    const bits = 2 ** width;
+    let v = random.below(bits);
+    if (field.view !== undefined) {
+      if (random.chance(10)) v = 0;
+      else if (equal !== undefined) v = equal % bits;
+    } else if (width > 3 && random.chance(40)) v = random.pick([0, 1, bits / 2 - 1, bits / 2, bits - 1, bits - 2]);
+    return field.signed && v >= bits / 2 ? v - bits : v;
+  });
+}
+
+function* nested(effects: readonly Effect[]): Generator<Effect> {
+  for (const e of effects) {
+    yield e;
+    if (e.k === "if") {
+      yield* nested(e.then);
+      yield* nested(e.else);
+    }
+  }
+}
+
+/** A direct jump into the code under test would never end. */
+function jumpsToItself(inst: Inst): boolean {
+  for (const e of nested(inst.effects)) {
+    if (e.k !== "jump" || e.target.op !== "const") continue;
+    if (e.target.hi === 0 && e.target.lo >= R.CODE && e.target.lo < R.CODE + inst.length) return true;
+  }
+  return false;
+}
+
+/** Words of the record in which answers to questions end up: cycle counters differ between any two engines. */
+function answersOf(book: IsaBook, inst: Inst): Set<number> {
+  const words = new Set<number>();
+  for (const e of nested(inst.effects)) {
+    if (e.k === "set" && e.value.op === "ask") words.add(wordOf(book.slots[e.slot].name)!);
+  }
+  return words;
+}
+
+/** Puts addresses into the registers that a memory access or an indirect jump reads its address from. */
+function steer(book: IsaBook, effects: readonly Effect[], record: BigUint64Array, random: Random): void {
+  for (const e of nested(effects)) {
+    if (e.k === "store") aim(book, e.addr, record, dataAddress(e.value.w / 8, random));
+    else if (e.k === "load" || e.k === "rmw") aim(book, e.node.args[0], record, dataAddress(e.node.w / 8, random));
+    else if (e.k === "jump") aim(book, e.target, record, codeAddress(random));
+    else if (e.k === "stop" && e.name === "syscall") record[R.X + 17] = 1n << 40n;
+  }
+}
+
+/** Sets the one register in `address` so that register + constant is `target`. */
+function aim(book: IsaBook, address: Node, record: BigUint64Array, target: bigint): void {
+  const gets: Node[] = [];
+  let offset = 0n;
+  const walk = (n: Node): void => {
+    if (n.op === "get") gets.push(n);
+    else if (n.op === "add") n.args.forEach(walk);
+    else if (n.op === "and") walk(n.args[0].op === "const" ? n.args[1] : n.args[0]);
+    else if (n.op === "const") offset += (BigInt(n.hi) << 32n) | BigInt(n.lo >>> 0);
+  };
+  walk(address);
+  const word = gets.length === 1 ? wordOf(book.slots[gets[0].aux].name) : undefined;
+  if (word !== undefined) record[word] = BigInt.asUintN(64, target - offset);
+}
+
+const NOWHERE: readonly bigint[] = [0n, 8n, 0x30000000n, 0x123456789abcdef0n, 1n << 63n, (1n << 64n) - 16n];
+const END = BigInt(R.DATA + R.PAGE);
+
+function dataAddress(size: number, random: Random): bigint {
+  const kind = random.below(100);
+  if (kind < 5) return random.pick(NOWHERE);
+  if (kind < 9) return END - BigInt(random.below(size));
+  const at = BigInt(R.WINDOW_AT + random.below(R.WINDOW - size + 1));
+  return kind < 30 ? at : at & ~BigInt(size - 1);
+}
+
+function codeAddress(random: Random): bigint {
+  const kind = random.below(100);
+  if (kind < 8) return random.pick(NOWHERE);
+  const at = R.CODE + 4 + random.below(R.REACH / 2) * (random.chance(50) ? 1 : -1);
+  return BigInt(at >= R.CODE - 2 && at < R.CODE + 4 ? R.CODE + 8 : at);
+}
+
+/** A case in which two engines differ. */
+export interface Difference {
+  readonly trial: Trial;
+  /** State before. */
+  readonly before: BigUint64Array;
+  readonly words: readonly { readonly index: number; readonly left: bigint; readonly right: bigint }[];
+}
+
+/** Runs all trials on both engines; the trials' own records stay as they are. */
+export function compare(trials: readonly Trial[], left: R.Engine, right: R.Engine): Difference[] {
+  const lefts = trials.map((t) => ({ code: t.code, records: t.records.slice() }));
+  const rights = trials.map((t) => ({ code: t.code, records: t.records.slice() }));
+  left.run(lefts);
+  right.run(rights);
+  const differences: Difference[] = [];
+  trials.forEach((trial, i) => {
+    for (let at = 0; at < trial.records.length; at += R.RECORD) {
+      const a = lefts[i].records.subarray(at, at + R.RECORD);
+      const b = rights[i].records.subarray(at, at + R.RECORD);
+      const words = differing(a, b, trial.ignore);
+      if (words.length > 0) differences.push({ trial, before: trial.records.subarray(at, at + R.RECORD), words });
+    }
+  });
+  return differences;
+}
+
+function differing(a: BigUint64Array, b: BigUint64Array, ignore: ReadonlySet<number>): Difference["words"] {
+  const words = [];
+  for (let index = 1; index < R.RECORD; index++) {
+    if (a[index] === b[index] || ignore.has(index)) continue;
+    // An address belongs to a fault; hosts report that of a non-canonical address as 0, or as the page that is missing.
+    if (index === R.ADDRESS) continue;
+    words.push({ index, left: a[index], right: b[index] });
+  }
+  return words;
+}
+
+/** One line a differing word, with what the instruction was and read. */
+export function describe(d: Difference, left: string, right: string): string {
+  const hex = (v: bigint): string => `0x${v.toString(16)}`;
+  const bytes = [...d.trial.code].map((b) => b.toString(16).padStart(2, "0")).join(" ");
+  const registers = d.trial.row.fields
+    .filter((f) => f.view !== undefined)
+    .map((f) => f.name)
+    .join(" ");
+  const state: string[] = [];
+  for (let i = 1; i < R.PC; i++) {
+    const name = nameInText(i, d.trial.text);
+    if (name !== undefined) state.push(`${name}=${hex(d.before[i])}`);
+  }
+  const words = d.words.map((w) => `  ${R.nameOf(w.index)}: ${left} ${hex(w.left)}, ${right} ${hex(w.right)}`);
+  return [`${d.trial.text} (${d.trial.row.name}: ${registers}; ${bytes}) with ${state.join(" ")}`, ...words].join("\n");
+}
+
+const INTEGER_NAMES =
+  "zero ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6".split(" ");
+const FLOAT_NAMES = [
+  ..."ft0 ft1 ft2 ft3 ft4 ft5 ft6 ft7 fs0 fs1 fa0 fa1 fa2 fa3 fa4 fa5 fa6 fa7".split(" "),
+  ..."fs2 fs3 fs4 fs5 fs6 fs7 fs8 fs9 fs10 fs11 ft8 ft9 ft10 ft11".split(" "),
+];
+
+/** The register's name if the instruction's text has it; fcsr always. */
+function nameInText(index: number, text: string): string | undefined {
+  if (index === R.FCSR) return "fcsr";
+  const name = index < R.F ? INTEGER_NAMES[index] : FLOAT_NAMES[index - R.F];
+  return new RegExp(`\\b${name}\\b`).test(text) ? name : undefined;
+}
