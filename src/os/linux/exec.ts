@@ -3,6 +3,7 @@ import { sageError } from "../../errors.ts";
 import type { Image, Segment } from "../../format/image.ts";
 import { HostError } from "../../host/host.ts";
 import { AddressSpace, pageDown, pageUp } from "../../kernel/address-space.ts";
+import { pathOf } from "../../kernel/fs/path.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { Process, Task } from "../../kernel/process.ts";
 import { ADDRESS_LIMIT, BIAS } from "../../memory/layout.ts";
@@ -35,7 +36,7 @@ export function startProcess(kernel: Kernel, linux: Linux, cpu: Cpu, program: Pr
   const space = new AddressSpace(cpu.memory);
   const pid = kernel.pid();
   const process = new Process(kernel, pid, space, kernel.standardFiles(pid), kernel.start(), kernel.ids);
-  process.executable = program.path;
+  process.executable = absolute(kernel, process, program.path);
   process.args = program.args;
   process.env = program.env;
   const task = new Task(pid, process, cpu, (program.path.split("/").at(-1) ?? "").slice(0, 15));
@@ -57,6 +58,17 @@ export function startProcess(kernel: Kernel, linux: Linux, cpu: Cpu, program: Pr
   cpu.set(slot, sp | 0, 0);
   cpu.pc = interpreter ? interpreter.image.entry + linker : entry;
   return process;
+}
+
+/** What /proc/self/exe shows: the program's path with links resolved where the kernel resolves them. */
+function absolute(kernel: Kernel, process: Process, path: string): string {
+  const at = { root: process.root, cwd: process.cwd };
+  try {
+    return pathOf(kernel.walk(at, path, { follow: true }).at, process.root);
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    return path.startsWith("/") ? path : `${pathOf(process.cwd, process.root)}/${path}`;
+  }
 }
 
 /** Maps an image; returns what is added to its addresses. base null: wherever there is room. */
