@@ -53,13 +53,20 @@ export function runProgram(options: RunOptions): number {
   });
   const env = Object.entries(options.host.env).map(([name, value]) => `${name}=${value}`);
   const process = startProcess(kernel, linux, machine, { image, path, args, env, read: parseImage });
-  const runner = new Runner(linux, process, { fuel: options.fuel, timeoutMs: options.timeoutMs }, {
-    trace: options.trace,
-    audit: options.audit,
-  });
+  const runner = new Runner(
+    linux,
+    process,
+    { fuel: options.fuel, timeoutMs: options.timeoutMs },
+    {
+      trace: options.trace,
+      audit: options.audit,
+    },
+  );
   const result = runner.run();
   for (const [name, times] of runner.unknown)
-    options.tell(`note: the program called ${name} ${times === 1 ? "once" : `${times} times`}, which SAGE does not have`);
+    options.tell(
+      `note: the program called ${name} ${times === 1 ? "once" : `${times} times`}, which SAGE does not have`,
+    );
   if (options.stats) tellStats(options, { ...machine.stats(), calls: runner.calls, memory: machine.memory.used });
   return statusOf(linux, result, options);
 }
@@ -106,13 +113,14 @@ function isaParts(isa: string, rules: string | undefined): IsaParts {
 function statusOf(linux: Linux, result: RunResult, options: RunOptions): number {
   if (result.k === "timeout")
     throw sageError("TIMEOUT", `the program was stopped after ${(options.timeoutMs ?? 0) / 1000} seconds`);
-  if (result.k === "fuel") throw sageError("OUT_OF_FUEL", `the program was stopped after ${options.fuel} loops and calls`);
+  if (result.k === "fuel")
+    throw sageError("OUT_OF_FUEL", `the program was stopped after ${options.fuel} loops and calls`);
   const line = epitaph(linux, result);
   if (line !== null) options.tell(line);
   return shellStatus(result) ?? 1;
 }
 
 function tellStats(options: RunOptions, figures: Record<string, number>): void {
-  if (options.stats === "json") return options.tell(JSON.stringify(figures));
-  for (const [name, value] of Object.entries(figures)) options.tell(`${name.padEnd(12)} ${value}`);
+  if (options.stats === "json") options.tell(JSON.stringify(figures));
+  else for (const [name, value] of Object.entries(figures)) options.tell(`${name.padEnd(12)} ${value}`);
 }
