@@ -1,7 +1,7 @@
 import type { Effect, Inst, Node } from "../../../src/ir/node.ts";
 import type { IsaBook, Row } from "../../../src/rules/book.ts";
 import { wordOf } from "./evaluator.ts";
-import type { Random } from "./random.ts";
+import { Random } from "./random.ts";
 import * as R from "./record.ts";
 import { fillState } from "./states.ts";
 
@@ -16,14 +16,36 @@ export interface Trial extends R.Group {
 /** Bytes of a row's instruction with these field values; null where they do not fit. */
 export type Encode = (row: Row, fields: readonly number[]) => Uint8Array | null;
 
-export interface Plan {
+interface Plan {
   readonly words: number;
   /** States for each word. */
   readonly states: number;
 }
 
+/** Most words of records in one batch. */
+const BATCH = 4_000_000;
+const WORDS = 10;
+
+/** Trials for every row, in batches: about `cases` a row, the same ones for equal seeds. */
+export function* campaign(book: IsaBook, encode: Encode, cases: number, seed: number): Generator<Trial[]> {
+  let batch: Trial[] = [];
+  let size = 0;
+  for (const row of book.rows) {
+    const plan = { words: WORDS, states: Math.max(1, Math.ceil(cases / WORDS)) };
+    for (const trial of trialsOf(book, row, encode, plan, new Random(seed * 65537 + row.index))) {
+      batch.push(trial);
+      size += trial.records.length;
+    }
+    if (size < BATCH) continue;
+    yield batch;
+    batch = [];
+    size = 0;
+  }
+  if (batch.length > 0) yield batch;
+}
+
 /** Trials for one row: words with chosen fields, states with addresses that mostly hit the record's memory. */
-export function trialsOf(book: IsaBook, row: Row, encode: Encode, plan: Plan, random: Random): Trial[] {
+function trialsOf(book: IsaBook, row: Row, encode: Encode, plan: Plan, random: Random): Trial[] {
   const trials: Trial[] = [];
   for (let attempt = 0; trials.length < plan.words && attempt < plan.words * 20; attempt++) {
     const code = encode(row, fieldsOf(row, random));
@@ -110,7 +132,8 @@ function aim(book: IsaBook, address: Node, record: BigUint64Array, target: bigin
   if (word !== undefined) record[word] = BigInt.asUintN(64, target - offset);
 }
 
-const NOWHERE: readonly bigint[] = [0n, 8n, 0x30000000n, 0x123456789abcdef0n, 1n << 63n, (1n << 64n) - 16n];
+/** Unmapped; exact as doubles, which a program counter may be. */
+const NOWHERE: readonly bigint[] = [0n, 8n, 0x30000000n, 0x1234567800000000n, 1n << 63n, (1n << 64n) - 4096n];
 const END = BigInt(R.DATA + R.PAGE);
 
 function dataAddress(size: number, random: Random): bigint {
@@ -158,8 +181,8 @@ function differing(a: BigUint64Array, b: BigUint64Array, ignore: ReadonlySet<num
   const words = [];
   for (let index = 1; index < R.RECORD; index++) {
     if (a[index] === b[index] || ignore.has(index)) continue;
-    // An address belongs to a fault; hosts report that of a non-canonical address as 0, or as the page that is missing.
-    if (index === R.ADDRESS) continue;
+    // Only a fault has an address; qemu-user says 0 for one that is not canonical.
+    if (index === R.ADDRESS && (a[R.SIGNAL] !== R.SIGSEGV || a[index] === 0n)) continue;
     words.push({ index, left: a[index], right: b[index] });
   }
   return words;
