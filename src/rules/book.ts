@@ -18,6 +18,12 @@ export interface IsaBook {
   readonly lengths: readonly number[];
   readonly align: number;
 
+  /**
+   * Without allocation, for fixed-width books: number of the row that matches an instruction word (int32, its first
+   * byte lowest in a little-endian book) of which `bytes` bytes are there, -1 for none; and the row's field values.
+   */
+  decodeRow(word: number, bytes: number): number;
+  fieldsOf(row: number, word: number, out: Int32Array): void;
   /** Decodes the instruction at `offset`. null: no row matches, or the bytes end too soon. */
   decode(bytes: Uint8Array, offset: number): Decoded | null;
   /** What the instruction does, with its fields as constants. pc is the guest address. */
@@ -26,8 +32,10 @@ export interface IsaBook {
   disassemble(decoded: Decoded, pc: number, options?: { aliases?: boolean }): string;
   /** Bytes of one instruction in the row's or an alias's spelling. Throws RuleError. */
   assemble(text: string, pc: number): Uint8Array;
-  /** The row's meaning with its fields as parameters, for code shared by all its instructions. null where it has none (say why in `reason`). */
+  /** The row's meaning with its fields as parameters, for code shared by all its instructions. null where it has none: see templateGap. */
   template(row: Row): Template | null;
+  /** Why a row has no template. undefined: it has one. */
+  templateGap(row: Row): string | undefined;
 }
 
 /** One encoding form of a row after expansion of families. */

@@ -25,7 +25,7 @@ import {
 } from "../ir/build.ts";
 import type { Effect, MemAttrs, Node, Op } from "../ir/node.ts";
 import { type Core, core, evalInt, num } from "./core.ts";
-import type { Policy } from "./policy.ts";
+import { arrange, type Policy } from "./policy.ts";
 
 /** Statements still to do: from `i` on in `list`, then `next`. */
 interface Todo {
@@ -52,7 +52,7 @@ export class Lifter {
   protected pc = 0;
   protected path: Path = { effects: [], pending: new Map(), end: undefined };
   /** Reads see this row's own pending writes. */
-  private latest = false;
+  protected latest = false;
   /** Condition under which the expression at hand counts (for exception flags). */
   private guard: Node | undefined;
   private readonly policies: readonly Policy[];
@@ -134,7 +134,7 @@ export class Lifter {
     return undefined;
   }
 
-  private statement(s: Core): void {
+  protected statement(s: Core): void {
     const { effects, pending } = this.path;
     switch (s.op) {
       case "slet":
@@ -154,7 +154,8 @@ export class Lifter {
         return;
       }
       case "viewset":
-        return this.viewSet(s);
+        this.viewSet(s);
+        return;
       case "store": {
         const addr = this.bits(s.a[0]);
         const value = this.bits(s.a[1]);
@@ -177,7 +178,8 @@ export class Lifter {
         effects.push({ k: "fence", kind: s.s });
         return;
       case "sask":
-        return this.ask(s);
+        this.ask(s);
+        return;
       case "sunknown":
         this.path.pending.clear();
         this.path.end = { k: "trap", name: "unknown" };
@@ -188,10 +190,11 @@ export class Lifter {
 
   /** An element of a file at a run-time index is a conditional write of each. */
   private setSlot(s: Core, index: Core | undefined, write: (slot: number) => void, value?: Node): void {
-    if (!index) return write(s.n);
-    if (index.w === 0) return write(s.n + this.int(index));
-    const i = this.bits(index);
-    if (i.op === "const") return write(s.n + i.lo);
+    const i = index === undefined ? 0 : index.w === 0 ? this.int(index) : this.bits(index);
+    if (typeof i === "number" || i.op === "const") {
+      write(s.n + (typeof i === "number" ? i : i.lo));
+      return;
+    }
     if (!value) throw new Error("partial write at a run-time index");
     for (let k = 0; k < Number(s.s); k++) {
       const slot = s.n + k;
@@ -250,7 +253,7 @@ export class Lifter {
     return n.op === "const" ? n.lo : n;
   }
 
-  private value(c: Core): number | Node {
+  protected value(c: Core): number | Node {
     return c.w === 0 ? this.int(c) : this.bits(c);
   }
 
@@ -395,7 +398,7 @@ export class Lifter {
     return n;
   }
 
-  private pick(c: Core): Node {
+  protected pick(c: Core): Node {
     const index = c.a[0].w === 0 ? this.condition(c.a[0]) : this.bits(c.a[0]);
     const arms = c.a.length - 1;
     const known = typeof index === "number" ? index : index.op === "const" ? index.lo : undefined;
@@ -419,7 +422,7 @@ export class Lifter {
       policy.fp,
     );
     if (policy.flags === undefined) return node;
-    const raised = policy.arrange(fexc(node));
+    const raised = arrange(fexc(node), policy);
     const { pending } = this.path;
     const before = pending.get(policy.flags) ?? get(policy.flags, policy.flagsWidth);
     const after = binary("or", before, raised);

@@ -163,12 +163,12 @@ class Reader {
     const word = match ? match[1] : "";
     const rest = line.text.slice(word.length).trim();
     if (word === "table") return;
-    if (word === "for" && line.text.endsWith(":")) return this.family(rest.slice(0, -1), line);
     const declare = rest.startsWith("|") ? undefined : this.declarations[word];
-    if (declare) return declare(rest, line, seen);
-    if (splitBars(line.text, 4).length < 3)
+    if (word === "for" && line.text.endsWith(":")) this.family(rest.slice(0, -1), line);
+    else if (declare) declare(rest, line, seen);
+    else if (splitBars(line.text, 4).length < 3)
       throw new RuleError("RULE_SYNTAX", `neither a declaration nor a row: "${line.text.slice(0, 40)}"`);
-    this.row(line, new Map());
+    else this.row(line, new Map());
   }
 
   private readonly declarations: Readonly<Record<string, (rest: string, line: Line, seen: Set<string>) => void>> = {
@@ -338,7 +338,10 @@ class Reader {
 
   /** A row or an alias of a family. */
   private member(line: Line, cells: ReadonlyMap<string, string>): void {
-    if (!line.text.startsWith("alias ")) return this.row(line, cells);
+    if (!line.text.startsWith("alias ")) {
+      this.row(line, cells);
+      return;
+    }
     const text = this.whole(line.text.slice(6), line).replaceAll("\n", " ");
     this.aliasLine(fill(text, cells), this.place(line));
   }

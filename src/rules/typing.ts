@@ -177,7 +177,7 @@ export class Typer {
       case "cell":
         return this.nested(id, () => this.expr(parseExpr(b.text), scope, want));
       case "field":
-        return b.view === undefined ? b.c : this.view(b.view, [], [b.c]);
+        return b.view === undefined ? b.c : this.view(b.view, b.gen ?? [], [b.c]);
     }
   }
 
@@ -476,7 +476,10 @@ export class Typer {
       const arg = args[i];
       const byName = arg.k === "name" || arg.k === "num" || this.isPlace(arg, scope);
       const value = byName ? OPEN : this.expr(arg, scope, undefined);
-      if (value === OPEN || value.w === 0) return inner.bind(param, { k: "expr", e: arg, scope });
+      if (value === OPEN || value.w === 0) {
+        inner.bind(param, { k: "expr", e: arg, scope });
+        return;
+      }
       const n = this.newLocal();
       lets.push([n, value]);
       inner.bind(param, { k: "local", n, w: value.w });

@@ -1,0 +1,292 @@
+import { binary, compare, constNum, extract, get, select, sext, trunc, unary, zext } from "../ir/build.ts";
+import { type Effect, Node } from "../ir/node.ts";
+import { SINK, type SlotParam, ZERO } from "./book.ts";
+import { type Core, evalInt } from "./core.ts";
+import type { EncField } from "./encoding.ts";
+import { Lifter } from "./lift.ts";
+import type { Policy } from "./policy.ts";
+
+/** Why a row has no template. */
+export class NoTemplate extends Error {}
+
+const no = (why: string): never => {
+  throw new NoTemplate(why);
+};
+
+/** A leaf of decode-time values: name is the field's or "pc", aux the field's number (-1: pc). */
+export const isLeaf = (n: Node): boolean => n.op === "param" && n.name !== "";
+
+/** At most this many bits of a field are tried out to see which registers it selects. */
+const ENUMERABLE = 6;
+
+/**
+ * Lifts a row with its fields as symbols. Integers known once decoded are i64 nodes over leaves; a view whose
+ * register number is a field is tried for every value of the field, and what differs becomes a slot parameter.
+ */
+export class TemplateLifter extends Lifter {
+  readonly slotParams: SlotParam[] = [];
+  private readonly leaves: Node[];
+  private readonly pcLeaf: Node;
+  /** Fields that have a value for now, while a view is tried out. */
+  private readonly known = new Set<number>();
+  private readonly encFields: readonly EncField[];
+
+  constructor(policies: readonly Policy[], fields: readonly EncField[], pcWidth: number) {
+    super(policies);
+    this.encFields = fields;
+    this.leaves = fields.map((f, i) => new Node("param", f.width, [], { aux: i, name: f.name }));
+    this.pcLeaf = new Node("param", pcWidth, [], { aux: -1, name: "pc" });
+  }
+
+  build(body: Core, length: number): Effect[] {
+    return this.lift(
+      body,
+      this.encFields.map(() => 0),
+      0,
+      length,
+    );
+  }
+
+  // --- integers
+
+  private symbolic(c: Core): boolean {
+    if (c.op === "field") return !this.known.has(c.n);
+    if (c.op === "local" && c.w === 0) return typeof this.locals[c.n] !== "number";
+    return c.a.some((a) => this.symbolic(a));
+  }
+
+  protected override int(c: Core): number {
+    return this.symbolic(c) ? no("a bound or count depends on a field") : super.int(c);
+  }
+
+  private intNode(c: Core): Node {
+    if (!this.symbolic(c)) return constNum(64, evalInt(c, this.fields, this.locals, this.length));
+    switch (c.op) {
+      case "field":
+        return this.encFields[c.n].signed ? sext(this.leaves[c.n], 64) : zext(this.leaves[c.n], 64);
+      case "local":
+        return this.locals[c.n] as Node;
+      case "intslice": {
+        const lo = this.int(c.a[2]);
+        return zext(extract(this.intNode(c.a[0]), lo, this.int(c.a[1]) - lo + 1), 64);
+      }
+      case "intcond":
+        return select(this.test(c.a[0]), this.intNode(c.a[1]), this.intNode(c.a[2]));
+      case "int1-":
+        return unary("neg", this.intNode(c.a[0]));
+      case "int1~":
+        return unary("not", this.intNode(c.a[0]));
+      case "int1!":
+        return zext(unary("not", this.test(c.a[0])), 64);
+      case "int&&":
+        return zext(binary("and", this.test(c.a[0]), this.test(c.a[1])), 64);
+      case "int||":
+        return zext(binary("or", this.test(c.a[0]), this.test(c.a[1])), 64);
+    }
+    return c.a.length === 2 ? intBinary(c.op, this.intNode(c.a[0]), this.intNode(c.a[1])) : no(`${c.op} of a field`);
+  }
+
+  private test(c: Core): Node {
+    return compare("ne", this.intNode(c), constNum(64, 0));
+  }
+
+  protected override condition(c: Core): number | Node {
+    if (c.w !== 0 || !this.symbolic(c)) return super.condition(c);
+    const n = this.test(c);
+    return n.op === "const" ? n.lo : n;
+  }
+
+  protected override value(c: Core): number | Node {
+    return c.w === 0 && this.symbolic(c) ? this.intNode(c) : super.value(c);
+  }
+
+  // --- expressions
+
+  override bits(c: Core): Node {
+    switch (c.op) {
+      case "bits": {
+        if (!this.symbolic(c.a[0])) break;
+        const n = this.intNode(c.a[0]);
+        return c.w > 64 ? sext(n, c.w) : trunc(n, c.w);
+      }
+      case "pc":
+        return this.pcLeaf;
+      case "next":
+        return binary("add", this.pcLeaf, constNum(c.w, this.length));
+      case "slice": {
+        if (!this.symbolic(c.a[1])) break;
+        const x = this.bits(c.a[0]);
+        return trunc(binary("lshr", x, fitted(this.intNode(c.a[1]), x.w)), c.w);
+      }
+    }
+    return super.bits(c);
+  }
+
+  protected override pick(c: Core): Node {
+    if (c.a[0].w !== 0 || !this.symbolic(c.a[0])) return super.pick(c);
+    const index = this.intNode(c.a[0]);
+    const arms = c.a.slice(1).map((a) => this.bits(a));
+    let n = arms[arms.length - 1];
+    for (let k = arms.length - 2; k >= 0; k--) n = select(compare("eq", index, constNum(64, k)), arms[k], n);
+    return n;
+  }
+
+  // --- views
+
+  protected override view(c: Core): Node {
+    const args = c.a.slice(0, -1);
+    const field = this.fieldOf(args);
+    if (field === undefined) return super.view(c);
+    if (this.latest && [...this.path.pending.keys()].some((slot) => slot < 0)) no("a partial write after another");
+    const variants = this.tryAll(field, () => super.view(c));
+    return this.unify(variants, field);
+  }
+
+  protected override viewSet(s: Core): void {
+    const count = (s.a.length - 2) / 2;
+    const field = this.fieldOf(s.a.slice(2, 2 + count));
+    if (field === undefined) {
+      super.viewSet(s);
+      return;
+    }
+    const value = this.bits(s.a[0]);
+    const held: Core = { ...s, a: [{ ...s.a[0], op: "local", a: [], n: s.n }, ...s.a.slice(1)] };
+    const outer = this.path;
+    const writes = this.tryAll(field, () => {
+      this.path = { effects: [], pending: new Map(), end: undefined };
+      this.locals[s.n] = value;
+      super.viewSet(held);
+      const { pending } = this.path;
+      this.path = outer;
+      return pending.size > 1 ? no(`view ${s.s} writes several registers`) : [...pending][0];
+    });
+    const some = writes.filter((w) => w !== undefined);
+    if (some.length === 0) return;
+    const slots = Int16Array.from(writes, (w) => (w ? w[0] : SINK));
+    const slot = this.slotParam(field, slots, true);
+    const merged = this.unify(
+      writes.map((w) => (w ? w[1] : undefined)),
+      field,
+    );
+    if (outer.pending.has(slot) && readsBeside(merged, value)) no("a partial write after another");
+    outer.pending.delete(slot);
+    outer.pending.set(slot, merged);
+  }
+
+  /** The one field that the arguments depend on. undefined: none. */
+  private fieldOf(args: readonly Core[]): number | undefined {
+    const found = new Set<number>();
+    const visit = (c: Core): void => {
+      if (c.op === "field" && !this.known.has(c.n)) found.add(c.n);
+      if (c.op === "local" && c.w === 0 && typeof this.locals[c.n] !== "number") no("a register number is computed");
+      c.a.forEach(visit);
+    };
+    args.forEach(visit);
+    if (found.size === 0) return undefined;
+    const [field] = found;
+    if (found.size > 1) no("a register number depends on two fields");
+    if (this.encFields[field].width > ENUMERABLE) no(`field ${this.encFields[field].name} has too many values`);
+    return field;
+  }
+
+  private tryAll<T>(field: number, f: () => T): T[] {
+    const out: T[] = [];
+    const values = [...this.fields];
+    const outer = this.fields;
+    this.known.add(field);
+    for (let v = 0; v < 1 << this.encFields[field].width; v++) {
+      values[field] = v;
+      this.fields = values;
+      out.push(f());
+    }
+    this.known.delete(field);
+    this.fields = outer;
+    return out;
+  }
+
+  /** Number of the slot parameter as a slot: -1 - n. */
+  private slotParam(field: number, slots: Int16Array, write: boolean): number {
+    let n = this.slotParams.findIndex(
+      (p) => p.field === field && p.write === write && p.slots.every((s, i) => s === slots[i]),
+    );
+    if (n < 0) n = this.slotParams.push({ field, slots, write }) - 1;
+    return -1 - n;
+  }
+
+  /** One node for all values of the field; undefined variants take no part (they are dropped writes). */
+  private unify(variants: readonly (Node | undefined)[], field: number): Node {
+    const nodes = variants.filter((n) => n !== undefined);
+    const first = nodes.find((n) => n.op !== "const") ?? nodes[0];
+    if (nodes.every((n) => sameLeaf(n, first))) return first;
+    if (first.op === "get") {
+      const slots = Int16Array.from(variants, (n) => {
+        if (n === undefined || (n.op === "const" && n.lo === 0 && n.hi === 0 && !n.big)) return ZERO;
+        return n.op === "get" && n.w === first.w ? n.aux : no("registers of a view differ in kind");
+      });
+      return get(this.slotParam(field, slots, false), first.w);
+    }
+    const alike = variants.map((n) => (n === undefined || n.op === "const" ? undefined : n));
+    if (
+      alike.some(
+        (n) =>
+          n && (n.op !== first.op || n.w !== first.w || n.aux !== first.aux || n.args.length !== first.args.length),
+      )
+    )
+      return no("registers of a view differ in kind");
+    // Where the view folded to a constant, its registers must have read zero: a zero among the arguments says so.
+    const args = first.args.map((_, i) =>
+      this.unify(
+        alike.map((n, v) => (n ? n.args[i] : variants[v] && zeroLike(first.args[i]))),
+        field,
+      ),
+    );
+    const { op, w, lo, hi, big, aux, fp, mem, name } = first;
+    return new Node(op, w, args, { lo, hi, aux, fp, mem, name, ...(big === undefined ? {} : { big }) });
+  }
+}
+
+/** What stands for an argument in a variant that folded away: zero for a register, the argument itself otherwise. */
+function zeroLike(n: Node): Node {
+  if (n.op === "get") return constNum(n.w, 0);
+  return n;
+}
+
+const sameLeaf = (a: Node, b: Node): boolean =>
+  a === b || (a.op === "const" && b.op === "const" && a.w === b.w && a.lo === b.lo && a.hi === b.hi && a.big === b.big);
+
+/** Whether a written node keeps part of the register beside the value put in. */
+const readsBeside = (n: Node, value: Node): boolean =>
+  n !== value && ((n.op === "get" && n.aux < 0) || n.args.some((a) => readsBeside(a, value)));
+
+/** The low `w` bits, or zero-extended. */
+const fitted = (n: Node, w: number): Node => (n.w < w ? zext(n, w) : trunc(n, w));
+
+function intBinary(op: string, a: Node, b: Node): Node {
+  switch (op) {
+    case "int+":
+      return binary("add", a, b);
+    case "int-":
+      return binary("sub", a, b);
+    case "int*":
+      return binary("mul", a, b);
+    case "int&":
+      return binary("and", a, b);
+    case "int|":
+      return binary("or", a, b);
+    case "int^":
+      return binary("xor", a, b);
+    case "int<<":
+      return binary("shl", a, b);
+    case "int>>":
+      return binary("ashr", a, b);
+    case "int==":
+      return zext(compare("eq", a, b), 64);
+    case "int!=":
+      return zext(compare("ne", a, b), 64);
+    case "int<":
+      return zext(compare("slt", a, b), 64);
+    case "int<=":
+      return zext(compare("sle", a, b), 64);
+  }
+  return no(`${op.slice(3)} of a field`);
+}

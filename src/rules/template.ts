@@ -1,0 +1,115 @@
+import { type Effect, Node } from "../ir/node.ts";
+import { OPS } from "../ir/ops.ts";
+import type { Template, ValueParam } from "./book.ts";
+import type { Core } from "./core.ts";
+import { compute } from "./decode-time.ts";
+import type { EncField } from "./encoding.ts";
+import type { Policy } from "./policy.ts";
+import { isLeaf, NoTemplate, TemplateLifter } from "./template-lift.ts";
+
+/** The row's meaning with its fields as parameters, or why there is none. */
+export function templateOf(
+  body: Core,
+  policies: readonly Policy[],
+  fields: readonly EncField[],
+  pcWidth: number,
+  length: number,
+): Template | string {
+  try {
+    const lifter = new TemplateLifter(policies, fields, pcWidth);
+    const params = new Parameters();
+    const effects = params.effects(lifter.build(body, length));
+    return { effects, slotParams: lifter.slotParams, valueParams: params.list };
+  } catch (error) {
+    if (error instanceof NoTemplate) return error.message;
+    throw error;
+  }
+}
+
+/** Replaces maximal decode-time subexpressions by numbered parameters. */
+class Parameters {
+  readonly list: ValueParam[] = [];
+  private readonly byText = new Map<string, Node>();
+  private readonly memo = new Map<Node, Node>();
+  private readonly known = new Map<Node, boolean>();
+
+  effects(list: readonly Effect[]): Effect[] {
+    return list.flatMap((e) => this.effect(e));
+  }
+
+  private effect(e: Effect): Effect | Effect[] {
+    switch (e.k) {
+      case "load":
+      case "rmw":
+      case "ask":
+        return { k: e.k, node: this.node(e.node) };
+      case "store":
+        return { ...e, addr: this.node(e.addr), value: this.node(e.value) };
+      case "set":
+        return { ...e, value: this.node(e.value) };
+      case "jump":
+        return { ...e, target: this.node(e.target) };
+      case "if": {
+        const then = this.effects(e.then);
+        const other = this.effects(e.else);
+        // Call, return and jump to one place differ for the engine only.
+        if (then.length === other.length && then.every((t, i) => same(t, other[i]))) return other;
+        return [{ k: "if", cond: this.node(e.cond), then, else: other }];
+      }
+      default:
+        return e;
+    }
+  }
+
+  private node(n: Node): Node {
+    let out = this.memo.get(n);
+    if (!out) this.memo.set(n, (out = this.rewrite(n)));
+    return out;
+  }
+
+  private rewrite(n: Node): Node {
+    if (n.op === "const") return n;
+    if (this.decodeTime(n) && n.w <= 64) return this.param(n);
+    const args = n.args.map((a) => this.node(a));
+    if (args.every((a, i) => a === n.args[i])) return n;
+    const { op, w, lo, hi, big, aux, fp, mem, name } = n;
+    return new Node(op, w, args, { lo, hi, aux, fp, mem, name, ...(big === undefined ? {} : { big }) });
+  }
+
+  private decodeTime(n: Node): boolean {
+    let known = this.known.get(n);
+    if (known === undefined) {
+      known = n.op === "const" || isLeaf(n) || (OPS[n.op].kind === "value" && n.args.every((a) => this.decodeTime(a)));
+      this.known.set(n, known);
+    }
+    return known;
+  }
+
+  private param(n: Node): Node {
+    const text = print(n);
+    let out = this.byText.get(text);
+    if (!out) {
+      const number = this.list.length;
+      out = new Node("param", n.w, [], { aux: number });
+      this.byText.set(text, out);
+      this.list.push({
+        w: n.w,
+        node: n,
+        compute: (fields, pc, _length, to, at) => compute(n, fields, pc, to, at),
+      });
+    }
+    return out;
+  }
+}
+
+/** Writes of one value or jumps to one place. */
+function same(a: Effect, b: Effect): boolean {
+  if (a.k === "set") return b.k === "set" && a.slot === b.slot && a.value === b.value;
+  return a.k === "jump" && b.k === "jump" && a.target === b.target;
+}
+
+function print(n: Node): string {
+  if (n.op === "const") return `${n.w}:${n.lo},${n.hi}${n.big ?? ""}`;
+  if (isLeaf(n)) return n.name;
+  return `(${n.op} ${n.w} ${n.aux} ${n.args.map(print).join(" ")})`;
+}
