@@ -3,7 +3,7 @@ import type { IsaBook, Row } from "../../../src/rules/book.ts";
 import { wordOf } from "./evaluator.ts";
 import { Random } from "./random.ts";
 import * as R from "./record.ts";
-import { fillState } from "./states.ts";
+import { EDGES, fillState } from "./states.ts";
 
 /** A group of cases with what is known of it: the row it tests, and the record words that no two engines share. */
 export interface Trial extends R.Group {
@@ -57,6 +57,7 @@ function trialsOf(book: IsaBook, row: Row, encode: Encode, plan: Plan, random: R
     for (let i = 0; i < records.length; i += R.RECORD) {
       const record = records.subarray(i, i + R.RECORD);
       fillState(record, random);
+      provoke(row, decoded.fields, record, random);
       steer(book, inst.effects, record, random);
     }
     trials.push({ row, fields: decoded.fields, code, records, text: row.name, ignore: answersOf(book, inst) });
@@ -77,6 +78,24 @@ function fieldsOf(row: Row, random: Random): number[] {
     } else if (width > 3 && random.chance(40)) v = random.pick([0, 1, bits / 2 - 1, bits / 2, bits - 1, bits - 2]);
     return field.signed && v >= bits / 2 ? v - bits : v;
   });
+}
+
+/** Sources that states alone rarely hold: an operand equal to the immediate or its neighbour, a rounding edge. */
+function provoke(row: Row, fields: readonly number[], record: BigUint64Array, random: Random): void {
+  const of = (view: string): number[] => fields.filter((_, i) => row.fields[i].view === view);
+  const immediate = row.fields.findIndex((f) => f.view === undefined && f.width > 3);
+  const [x, ...more] = of("x");
+  if (immediate >= 0 && x !== undefined && random.chance(25)) {
+    const near = BigInt.asUintN(64, BigInt(fields[immediate] + random.below(3) - 1));
+    for (const register of [x, ...more]) if (register !== 0) record[R.X + register] = near;
+  }
+  const floats = of("d");
+  if (floats.length >= 2 && random.chance(10)) {
+    const pair = random.pick(EDGES);
+    floats.forEach((register, i) => {
+      record[R.F + register] = pair[i % pair.length];
+    });
+  }
 }
 
 function* nested(effects: readonly Effect[]): Generator<Effect> {
