@@ -107,7 +107,8 @@ export class AddressSpace {
 
   within(start: number, end: number): Region[] {
     const out: Region[] = [];
-    for (let i = this.firstAfter(start); i < this.regions.length && this.regions[i]!.start < end; i++) out.push(this.regions[i]!);
+    for (let i = this.firstAfter(start); i < this.regions.length && this.regions[i]!.start < end; i++)
+      out.push(this.regions[i]!);
     return out;
   }
   all(): readonly Region[] {
@@ -119,7 +120,8 @@ export class AddressSpace {
 
   /** Bytes of written shared mappings go to their files. */
   sync(start: number, end: number): void {
-    for (const region of this.within(start, end)) this.writeBack(region, Math.max(start, region.start), Math.min(end, region.end));
+    for (const region of this.within(start, end))
+      this.writeBack(region, Math.max(start, region.start), Math.min(end, region.end));
   }
 
   /** At exit: files get their bytes, pages are given up. */
@@ -153,7 +155,7 @@ export class AddressSpace {
   }
 
   private writeBack(region: Region, start: number, end: number): void {
-    if (!region.shared || !region.file || !region.file.writable) return;
+    if (!region.shared || !region.file?.writable) return;
     const offset = region.offset + start - region.start;
     const length = Math.min(end - start, region.file.handle.stat().size - offset);
     if (length <= 0 || !this.memory.allows(start, length, 1)) return;

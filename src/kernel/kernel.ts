@@ -1,4 +1,5 @@
 import type { Host } from "../host/host.ts";
+import type { AddressSpace } from "./address-space.ts";
 import { Description, FdTable } from "./files.ts";
 import { F } from "./flags.ts";
 import { deviceFolder, StreamHandle } from "./fs/dev.ts";
@@ -8,7 +9,6 @@ import { MemoryFs } from "./fs/memory.ts";
 import { type Dentry, type Start, type Walked, type WalkOptions, walk } from "./fs/path.ts";
 import { procFolder } from "./fs/proc.ts";
 import { Pipe } from "./pipe.ts";
-import type { AddressSpace } from "./address-space.ts";
 import type { Process, Task } from "./process.ts";
 import type { SyscallResult } from "./result.ts";
 import type { Action, DefaultAction } from "./signals.ts";
@@ -91,7 +91,10 @@ export class Kernel {
     const now = (): bigint => host.realtime();
     this.scratch = new MemoryFs("memory", 0x20, now);
     this.root = { inode: this.rootInode(now), parent: null, name: "" };
-    this.mounts.set("dev", deviceFolder(host, now, () => this.terminal()));
+    this.mounts.set(
+      "dev",
+      deviceFolder(host, now, () => this.terminal()),
+    );
     this.mounts.set("proc", procFolder(this, now));
   }
 
@@ -137,7 +140,14 @@ export class Kernel {
     for (const stream of [this.host.stdin, this.host.stdout, this.host.stderr]) {
       const handle = new StreamHandle(stream, this.ino(), now, leader);
       const access = stream === this.host.stdin && !stream.isTerminal ? 0 : stream.isTerminal ? F.O_RDWR : F.O_WRONLY;
-      files.add(new Description(handle, access, null, stream.isTerminal ? "/dev/pts/0" : `${stream.type}:[${handle.stat().ino}]`));
+      files.add(
+        new Description(
+          handle,
+          access,
+          null,
+          stream.isTerminal ? "/dev/pts/0" : `${stream.type}:[${handle.stat().ino}]`,
+        ),
+      );
     }
     return files;
   }

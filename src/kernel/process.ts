@@ -3,8 +3,8 @@ import type { AddressSpace } from "./address-space.ts";
 import type { FdTable } from "./files.ts";
 import type { Dentry, Start } from "./fs/path.ts";
 import type { Kernel } from "./kernel.ts";
-import { type Action, type Pending, type SignalStack, DEFAULT } from "./signals.ts";
 import type { Outcome } from "./result.ts";
+import { type Action, DEFAULT, type Pending, type SignalStack } from "./signals.ts";
 
 export interface Limit {
   readonly cur: number;

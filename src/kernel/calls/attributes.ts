@@ -2,12 +2,11 @@ import type { FileType } from "../../host/host.ts";
 import { CWD } from "../files.ts";
 import { F } from "../flags.ts";
 import type { FileStat, FsKind, Inode } from "../fs/inode.ts";
-import type { Place, Timespec } from "../guest.ts";
+import type { Place, Span, Timespec } from "../guest.ts";
 import { toTimespec } from "../guest.ts";
 import { posix } from "../posix.ts";
 import type { Task } from "../process.ts";
 import { fail, type SyscallResult } from "../result.ts";
-import type { Span } from "../guest.ts";
 import { locate } from "./paths.ts";
 
 /** File type bits of a mode (S_IFMT): the same in every Unix since the sixth edition. */
@@ -60,10 +59,26 @@ export function fstat(task: Task, fd: number, buf: Place<StatFields>): SyscallRe
 }
 
 const BASIC =
-  F.STATX_TYPE | F.STATX_MODE | F.STATX_NLINK | F.STATX_UID | F.STATX_GID | F.STATX_ATIME | F.STATX_MTIME | F.STATX_CTIME |
-  F.STATX_INO | F.STATX_SIZE | F.STATX_BLOCKS;
+  F.STATX_TYPE |
+  F.STATX_MODE |
+  F.STATX_NLINK |
+  F.STATX_UID |
+  F.STATX_GID |
+  F.STATX_ATIME |
+  F.STATX_MTIME |
+  F.STATX_CTIME |
+  F.STATX_INO |
+  F.STATX_SIZE |
+  F.STATX_BLOCKS;
 
-export function statx(task: Task, dir: number, path: string, flags: number, _mask: number, buf: Place<StatFields>): SyscallResult {
+export function statx(
+  task: Task,
+  dir: number,
+  path: string,
+  flags: number,
+  _mask: number,
+  buf: Place<StatFields>,
+): SyscallResult {
   const s = statAt(task, dir, path, flags);
   const { dev, rdev, ...fields } = statFields(s);
   buf.set({
@@ -89,7 +104,17 @@ const MAGIC: Readonly<Record<FsKind, number>> = {
 
 function figures(kind: FsKind): StatFields {
   const room = kind === "proc" || kind === "pipe" ? 0 : 0x100000;
-  return { type: MAGIC[kind], bsize: 4096, blocks: room * 4, bfree: room, bavail: room, files: room, ffree: room, namelen: 255, frsize: 4096 };
+  return {
+    type: MAGIC[kind],
+    bsize: 4096,
+    blocks: room * 4,
+    bfree: room,
+    bavail: room,
+    files: room,
+    ffree: room,
+    namelen: 255,
+    frsize: 4096,
+  };
 }
 export function statfs(task: Task, path: string, buf: Place<StatFields>): SyscallResult {
   const { inode } = locate(task, CWD, path, true);
@@ -170,7 +195,12 @@ export function fchown(task: Task, fd: number, uid: number, gid: number): Syscal
   return own(task, inodeOf(task, fd), uid, gid);
 }
 export function chown(task: Task, dir: number, path: string, uid: number, gid: number, flags: number): SyscallResult {
-  return own(task, locate(task, dir, path, !(flags & F.AT_SYMLINK_NOFOLLOW), (flags & F.AT_EMPTY_PATH) !== 0).inode, uid, gid);
+  return own(
+    task,
+    locate(task, dir, path, !(flags & F.AT_SYMLINK_NOFOLLOW), (flags & F.AT_EMPTY_PATH) !== 0).inode,
+    uid,
+    gid,
+  );
 }
 function own(task: Task, inode: Inode, uid: number, gid: number): SyscallResult {
   const { ids } = task.process;
@@ -182,14 +212,23 @@ function own(task: Task, inode: Inode, uid: number, gid: number): SyscallResult 
 }
 
 /** tv_nsec values with a meaning (utimensat(2)); the personality's rulebook names them, Linux and the BSDs agree on use. */
-export function utimens(task: Task, dir: number, path: string | null, times: Place<Timespec>, flags: number): SyscallResult {
+export function utimens(
+  task: Task,
+  dir: number,
+  path: string | null,
+  times: Place<Timespec>,
+  flags: number,
+): SyscallResult {
   const { now: nowMark, omit } = task.kernel.personality.utime;
   const now = task.kernel.host.realtime();
   const wish = times.isNull ? null : ([times.get(0), times.get(1)] as const);
   const valid = (t: Timespec): boolean => (t.nsec >= 0 && t.nsec < 1e9) || t.nsec === nowMark || t.nsec === omit;
   if (wish && !(valid(wish[0]) && valid(wish[1]))) return fail("EINVAL");
   if (wish?.[0].nsec === omit && wish[1].nsec === omit) return 0;
-  const inode = path === null ? inodeOf(task, dir) : locate(task, dir, path, !(flags & F.AT_SYMLINK_NOFOLLOW), (flags & F.AT_EMPTY_PATH) !== 0).inode;
+  const inode =
+    path === null
+      ? inodeOf(task, dir)
+      : locate(task, dir, path, !(flags & F.AT_SYMLINK_NOFOLLOW), (flags & F.AT_EMPTY_PATH) !== 0).inode;
   const old = inode.stat();
   owned(task, inode);
   const pick = (t: Timespec | undefined, was: bigint): bigint => {
@@ -222,7 +261,11 @@ export function getdents(task: Task, fd: number, entries: Span, size: number): S
   const list = file.handle.list?.();
   if (!list) return fail("ENOTDIR");
   const here = file.handle.stat().ino;
-  const all = [{ name: ".", type: "dir" as const, ino: here }, { name: "..", type: "dir" as const, ino: here }, ...list];
+  const all = [
+    { name: ".", type: "dir" as const, ino: here },
+    { name: "..", type: "dir" as const, ino: here },
+    ...list,
+  ];
   const { pack } = task.kernel.personality;
   let used = 0;
   while (file.position < all.length) {
@@ -254,4 +297,3 @@ export function listAttributesFd(task: Task, fd: number): SyscallResult {
   task.files.get(fd);
   return 0;
 }
-

@@ -28,7 +28,13 @@ function wait(task: Task, address: number, value: number, until: bigint | null, 
   return block({ until, poll, expired: () => done(fail("ETIMEDOUT")), outside: false });
 }
 
-export function futexWait(task: Task, address: number, _op: number, value: number, timeout: Place<Timespec>): SyscallResult {
+export function futexWait(
+  task: Task,
+  address: number,
+  _op: number,
+  value: number,
+  timeout: Place<Timespec>,
+): SyscallResult {
   const until = timeout.isNull ? null : task.kernel.host.monotonic() + duration(timeout.get());
   return wait(task, address, value, until, ALL);
 }
@@ -36,7 +42,13 @@ export function futexWait(task: Task, address: number, _op: number, value: numbe
 const CLOCK_REALTIME = 256;
 /** The timeout is absolute, on the monotonic clock or with FUTEX_CLOCK_REALTIME the real one. */
 export function futexWaitBitset(
-  task: Task, address: number, op: number, value: number, timeout: Place<Timespec>, _second: number, bits: number,
+  task: Task,
+  address: number,
+  op: number,
+  value: number,
+  timeout: Place<Timespec>,
+  _second: number,
+  bits: number,
 ): SyscallResult {
   const { host } = task.kernel;
   if (timeout.isNull) return wait(task, address, value, null, bits);
@@ -60,12 +72,25 @@ export function futexWake(task: Task, address: number, _op: number, count: numbe
   return address % 4 ? fail("EINVAL") : wake(task, address, count, ALL);
 }
 export function futexWakeBitset(
-  task: Task, address: number, _op: number, count: number, _timeout: number, _second: number, bits: number,
+  task: Task,
+  address: number,
+  _op: number,
+  count: number,
+  _timeout: number,
+  _second: number,
+  bits: number,
 ): SyscallResult {
   return bits === 0 || address % 4 ? fail("EINVAL") : wake(task, address, count, bits);
 }
 
-export function futexRequeue(task: Task, address: number, _op: number, count: number, more: number, to: number): SyscallResult {
+export function futexRequeue(
+  task: Task,
+  address: number,
+  _op: number,
+  count: number,
+  more: number,
+  to: number,
+): SyscallResult {
   if (address % 4 || to % 4) return fail("EINVAL");
   let moved = wake(task, address, count, ALL);
   let left = more;
@@ -79,7 +104,13 @@ export function futexRequeue(task: Task, address: number, _op: number, count: nu
   return moved;
 }
 export function futexCompareRequeue(
-  task: Task, address: number, op: number, count: number, more: number, to: number, value: number,
+  task: Task,
+  address: number,
+  op: number,
+  count: number,
+  more: number,
+  to: number,
+  value: number,
 ): SyscallResult {
   if (task.space.memory.u32(address) !== value) return fail("EAGAIN");
   return futexRequeue(task, address, op, count, more, to);

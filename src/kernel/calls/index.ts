@@ -19,5 +19,7 @@ const modules = [attributes, descriptors, futex, memory, paths, poll, process, s
 
 /** Every kernel call by the name that rulebook rows use. */
 export const handlers: ReadonlyMap<string, Handler> = new Map(
-  modules.flatMap((module) => Object.entries(module).filter((entry): entry is [string, Handler] => typeof entry[1] === "function")),
+  modules.flatMap((module) =>
+    Object.entries(module).filter((entry): entry is [string, Handler] => typeof entry[1] === "function"),
+  ),
 );

@@ -27,7 +27,15 @@ export function loadFile(task: Task, file: Description, region: Region): void {
   }
 }
 
-export function mmap(task: Task, address: number, size: number, prot: number, flags: number, fd: number, offset: number): SyscallResult {
+export function mmap(
+  task: Task,
+  address: number,
+  size: number,
+  prot: number,
+  flags: number,
+  fd: number,
+  offset: number,
+): SyscallResult {
   const { space } = task;
   const anonymous = (flags & F.MAP_ANONYMOUS) !== 0;
   const file = anonymous ? null : task.files.get(fd);
@@ -46,7 +54,15 @@ export function mmap(task: Task, address: number, size: number, prot: number, fl
   if (file) mappable(file, shared, prot);
   const start = fixed ? address : space.find(length, Math.floor(address / PAGE_SIZE) * PAGE_SIZE);
   const bits = readable(protBits(prot));
-  const region = space.map({ start, end: start + length, prot: bits, shared, file: file ?? undefined, offset, name: "" });
+  const region = space.map({
+    start,
+    end: start + length,
+    prot: bits,
+    shared,
+    file: file ?? undefined,
+    offset,
+    name: "",
+  });
   if (file) fill(task, file, region, bits);
   return start;
 }
@@ -88,11 +104,19 @@ export function brk(task: Task, address: number): SyscallResult {
   return task.space.setBreak(address);
 }
 
-export function mremap(task: Task, address: number, old: number, size: number, flags: number, target: number): SyscallResult {
+export function mremap(
+  task: Task,
+  address: number,
+  old: number,
+  size: number,
+  flags: number,
+  target: number,
+): SyscallResult {
   const { space } = task;
   const may = (flags & F.MREMAP_MAYMOVE) !== 0;
   const fixed = (flags & F.MREMAP_FIXED) !== 0;
-  if (!aligned(address) || size === 0 || (fixed && (!may || !aligned(target))) || flags & F.MREMAP_DONTUNMAP) return fail("EINVAL");
+  if (!aligned(address) || size === 0 || (fixed && (!may || !aligned(target))) || flags & F.MREMAP_DONTUNMAP)
+    return fail("EINVAL");
   const from = pageUp(old);
   const to = pageUp(size);
   if (to > ADDRESS_LIMIT || from > ADDRESS_LIMIT) return fail(to > ADDRESS_LIMIT ? "ENOMEM" : "EINVAL");
@@ -140,7 +164,8 @@ function move(task: Task, how: Move, what: Omit<Region, "start" | "end">): Sysca
 export function msync(task: Task, address: number, size: number, flags: number): SyscallResult {
   if (!aligned(address) || (flags & F.MS_ASYNC && flags & F.MS_SYNC)) return fail("EINVAL");
   const length = pageUp(size);
-  if (address + length > ADDRESS_LIMIT || task.space.covered(address, address + length) !== length) return fail("ENOMEM");
+  if (address + length > ADDRESS_LIMIT || task.space.covered(address, address + length) !== length)
+    return fail("ENOMEM");
   task.space.sync(address, address + length);
   return 0;
 }
@@ -169,7 +194,8 @@ export function mlock(task: Task, address: number, size: number): SyscallResult 
 export function mincore(task: Task, address: number, size: number, vector: number): SyscallResult {
   if (!aligned(address)) return fail("EINVAL");
   const length = pageUp(size);
-  if (address + length > ADDRESS_LIMIT || task.space.covered(address, address + length) !== length) return fail("ENOMEM");
+  if (address + length > ADDRESS_LIMIT || task.space.covered(address, address + length) !== length)
+    return fail("ENOMEM");
   task.space.memory.write(vector, new Uint8Array(length / PAGE_SIZE).fill(1));
   return 0;
 }

@@ -29,7 +29,10 @@ export function locate(task: Task, dir: number, path: string, follow: boolean, e
 
 /** The directory in which a path's last component is. */
 function parentOf(task: Task, dir: number, path: string): Walked {
-  return task.kernel.walk({ root: task.process.root, cwd: base(task, dir, path) }, path, { follow: false, parent: true });
+  return task.kernel.walk({ root: task.process.root, cwd: base(task, dir, path) }, path, {
+    follow: false,
+    parent: true,
+  });
 }
 
 /** A last component that can be made, removed or renamed. */
@@ -70,7 +73,9 @@ export function open(task: Task, dir: number, path: string, flags: number, mode:
     const handle = direct.inode.open({ ...how, directory: how.directory || path.endsWith("/") });
     return files.add(new Description(handle, flags & ~OPEN_ONLY, direct), cloexec);
   }
-  const at = create ? createOrFind(task, dir, path, flags, how.mode) : { found: locate(task, dir, path, !how.noFollow), made: false };
+  const at = create
+    ? createOrFind(task, dir, path, flags, how.mode)
+    : { found: locate(task, dir, path, !how.noFollow), made: false };
   const { inode } = at.found;
   if (flags & F.O_PATH) {
     if (how.directory && inode.type !== "dir") return fail("ENOTDIR");
@@ -93,21 +98,34 @@ function wholePath(task: Task, dir: number, path: string): Dentry | null {
   return { inode: walked.at.inode.descend(walked.last), parent: walked.at, name: walked.last };
 }
 
-function createOrFind(task: Task, dir: number, path: string, flags: number, mode: number): { found: Dentry; made: boolean } {
+function createOrFind(
+  task: Task,
+  dir: number,
+  path: string,
+  flags: number,
+  mode: number,
+): { found: Dentry; made: boolean } {
   let walked = parentOf(task, dir, path);
   for (let links = 0; ; links++) {
     if (walked.last === "." || walked.last === ".." || walked.slash) throw posix("EISDIR");
     const inode = entry(task, walked);
     if (!inode) {
       writableDir(task, walked.at.inode);
-      return { found: { inode: walked.at.inode.create(walked.last, mode), parent: walked.at, name: walked.last }, made: true };
+      return {
+        found: { inode: walked.at.inode.create(walked.last, mode), parent: walked.at, name: walked.last },
+        made: true,
+      };
     }
     if (flags & F.O_EXCL) throw posix("EEXIST");
-    if (inode.type !== "link" || flags & F.O_NOFOLLOW) return { found: { inode, parent: walked.at, name: walked.last }, made: false };
+    if (inode.type !== "link" || flags & F.O_NOFOLLOW)
+      return { found: { inode, parent: walked.at, name: walked.last }, made: false };
     if (links >= 40) throw posix("ELOOP");
     const magic = inode.target();
     if (magic) return { found: { inode: magic, parent: walked.at, name: walked.last }, made: false };
-    walked = task.kernel.walk({ root: task.process.root, cwd: walked.at }, inode.readlink(), { follow: false, parent: true });
+    walked = task.kernel.walk({ root: task.process.root, cwd: walked.at }, inode.readlink(), {
+      follow: false,
+      parent: true,
+    });
   }
 }
 
@@ -200,7 +218,14 @@ export function symlink(task: Task, target: string, dir: number, path: string): 
   return 0;
 }
 
-export function link(task: Task, oldDir: number, old: string, newDir: number, fresh: string, flags: number): SyscallResult {
+export function link(
+  task: Task,
+  oldDir: number,
+  old: string,
+  newDir: number,
+  fresh: string,
+  flags: number,
+): SyscallResult {
   const source = locate(task, oldDir, old, (flags & F.AT_SYMLINK_FOLLOW) !== 0, (flags & F.AT_EMPTY_PATH) !== 0);
   const walked = parentOf(task, newDir, fresh);
   const name = named(walked, "EEXIST");
@@ -227,7 +252,14 @@ export function unlink(task: Task, dir: number, path: string, flags: number): Sy
   return 0;
 }
 
-export function rename(task: Task, oldDir: number, old: string, newDir: number, fresh: string, flags: number): SyscallResult {
+export function rename(
+  task: Task,
+  oldDir: number,
+  old: string,
+  newDir: number,
+  fresh: string,
+  flags: number,
+): SyscallResult {
   if (flags & F.RENAME_WHITEOUT || (flags & F.RENAME_NOREPLACE && flags & F.RENAME_EXCHANGE)) return fail("EINVAL");
   const from = parentOf(task, oldDir, old);
   const to = parentOf(task, newDir, fresh);

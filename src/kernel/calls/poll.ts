@@ -73,7 +73,12 @@ export function ppoll(task: Task, fds: Place<PollFd>, count: number, timeout: Pl
 
 /** pselect6: three bit sets of n bits, in 64-bit words. */
 export function pselect(
-  task: Task, n: number, readSet: number, writeSet: number, exceptSet: number, timeout: Place<Timespec>,
+  task: Task,
+  n: number,
+  readSet: number,
+  writeSet: number,
+  exceptSet: number,
+  timeout: Place<Timespec>,
 ): SyscallResult {
   if (n < 0) return fail("EINVAL");
   const bits = Math.min(n, task.files.limit);
@@ -81,7 +86,8 @@ export function pselect(
   const { memory } = task.space;
   const sets = [readSet, writeSet, exceptSet].map((at) => (at ? memory.read(at, bytes) : null));
   const wanted = [F.POLLIN | F.POLLHUP | F.POLLERR, F.POLLOUT | F.POLLERR, F.POLLPRI];
-  const has = (set: Uint8Array | null | undefined, fd: number): boolean => !!set && ((set[fd >> 3]! >> (fd & 7)) & 1) === 1;
+  const has = (set: Uint8Array | null | undefined, fd: number): boolean =>
+    !!set && ((set[fd >> 3]! >> (fd & 7)) & 1) === 1;
   for (let fd = 0; fd < bits; fd++) if (sets.some((set) => has(set, fd)) && !task.files.peek(fd)) return fail("EBADF");
   const until = deadline(task, timeout);
   const found = sets.map((set) => (set ? new Uint8Array(bytes) : null));
@@ -161,7 +167,8 @@ class Epoll implements Handle {
       }
       const now = entry.file.handle.poll();
       let events = 0;
-      for (const [mine, poll] of PAIRS) if (now & poll && (entry.events & mine || poll & (F.POLLERR | F.POLLHUP))) events |= mine;
+      for (const [mine, poll] of PAIRS)
+        if (now & poll && (entry.events & mine || poll & (F.POLLERR | F.POLLHUP))) events |= mine;
       if (!events) continue;
       out.push({ events, data: entry.data });
       if (entry.events & F.EPOLLONESHOT) entry.events = 0;
@@ -173,7 +180,10 @@ class Epoll implements Handle {
 export function epollCreate(task: Task, flags: number): SyscallResult {
   task.files.reserve();
   const epoll = new Epoll(task.kernel.ino(), task.kernel.host.realtime());
-  return task.files.add(new Description(epoll, F.O_RDWR, null, "anon_inode:[eventpoll]"), (flags & F.EPOLL_CLOEXEC) !== 0);
+  return task.files.add(
+    new Description(epoll, F.O_RDWR, null, "anon_inode:[eventpoll]"),
+    (flags & F.EPOLL_CLOEXEC) !== 0,
+  );
 }
 
 function epollOf(task: Task, fd: number): Epoll {
@@ -182,7 +192,13 @@ function epollOf(task: Task, fd: number): Epoll {
   return handle;
 }
 
-export function epollControl(task: Task, epfd: number, op: string, fd: number, event: Place<EpollEvent>): SyscallResult {
+export function epollControl(
+  task: Task,
+  epfd: number,
+  op: string,
+  fd: number,
+  event: Place<EpollEvent>,
+): SyscallResult {
   const file = task.files.get(fd);
   const epoll = epollOf(task, epfd);
   if (epfd === fd) return fail("EINVAL");
@@ -205,7 +221,13 @@ export function epollControl(task: Task, epfd: number, op: string, fd: number, e
   }
 }
 
-export function epollWait(task: Task, epfd: number, events: Place<EpollEvent>, most: number, timeout: number): SyscallResult {
+export function epollWait(
+  task: Task,
+  epfd: number,
+  events: Place<EpollEvent>,
+  most: number,
+  timeout: number,
+): SyscallResult {
   const epoll = epollOf(task, epfd);
   if (most <= 0) return fail("EINVAL");
   const until = timeout < 0 ? null : task.kernel.host.monotonic() + BigInt(timeout) * 1_000_000n;
@@ -216,4 +238,3 @@ export function epollWait(task: Task, epfd: number, events: Place<EpollEvent>, m
   };
   return waitFor(task, look, until, () => {});
 }
-

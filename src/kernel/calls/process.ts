@@ -121,7 +121,13 @@ export function getrlimit(task: Task, resource: string, place: Place<Limit>): Sy
 export function setrlimit(task: Task, resource: string, place: Place<Limit>): SyscallResult {
   return setLimit(task, resource, place.get());
 }
-export function prlimit(task: Task, pid: number, resource: string, fresh: Place<Limit>, old: Place<Limit>): SyscallResult {
+export function prlimit(
+  task: Task,
+  pid: number,
+  resource: string,
+  fresh: Place<Limit>,
+  old: Place<Limit>,
+): SyscallResult {
   if (!named(task, pid)) return fail("ESRCH");
   const before = task.process.limits.get(resource);
   if (!before) return fail("EINVAL");
@@ -131,7 +137,11 @@ export function prlimit(task: Task, pid: number, resource: string, fresh: Place<
   return done;
 }
 
-export function getrusage(task: Task, who: string, usage: Place<Readonly<Record<string, number | Timeval>>>): SyscallResult {
+export function getrusage(
+  task: Task,
+  who: string,
+  usage: Place<Readonly<Record<string, number | Timeval>>>,
+): SyscallResult {
   if (who === "") return fail("EINVAL");
   const { host } = task.kernel;
   const self = who !== "RUSAGE_CHILDREN";
@@ -151,7 +161,8 @@ export function sysinfo(task: Task, buf: Place<Readonly<Record<string, number>>>
 export function getrandom(task: Task, buf: Span): SyscallResult {
   const part = buf.slice(0, Math.min(buf.size, 0x1ffffff));
   const into = part.target;
-  for (let at = 0; at < into.length; at += 65536) task.kernel.host.random(into.subarray(at, Math.min(at + 65536, into.length)));
+  for (let at = 0; at < into.length; at += 65536)
+    task.kernel.host.random(into.subarray(at, Math.min(at + 65536, into.length)));
   return into.length;
 }
 

@@ -17,7 +17,13 @@ function untouchable(task: Task): bigint {
   return bitOf(personality.signal("SIGKILL")) | bitOf(personality.signal("SIGSTOP"));
 }
 
-export function sigaction(task: Task, signal: number, action: Place<Action>, old: Place<Action>, size: number): SyscallResult {
+export function sigaction(
+  task: Task,
+  signal: number,
+  action: Place<Action>,
+  old: Place<Action>,
+  size: number,
+): SyscallResult {
   if (size !== SET_SIZE || signal < 1 || signal > LAST) return fail("EINVAL");
   const fresh = action.isNull ? null : action.get();
   if (fresh && untouchable(task) & bitOf(signal)) return fail("EINVAL");
@@ -36,7 +42,13 @@ function drop(task: Task, signal: number): void {
   for (let i = task.pending.length - 1; i >= 0; i--) if (task.pending[i]!.signal === signal) task.pending.splice(i, 1);
 }
 
-export function sigprocmask(task: Task, how: string, set: Place<MaskValue>, old: Place<MaskValue>, size: number): SyscallResult {
+export function sigprocmask(
+  task: Task,
+  how: string,
+  set: Place<MaskValue>,
+  old: Place<MaskValue>,
+  size: number,
+): SyscallResult {
   if (size !== SET_SIZE) return fail("EINVAL");
   const before = task.blocked;
   if (!set.isNull) {
@@ -85,7 +97,13 @@ interface Info {
   readonly uid: number;
 }
 
-export function sigtimedwait(task: Task, set: Place<MaskValue>, info: Place<Info>, timeout: Place<Timespec>, size: number): SyscallResult {
+export function sigtimedwait(
+  task: Task,
+  set: Place<MaskValue>,
+  info: Place<Info>,
+  timeout: Place<Timespec>,
+  size: number,
+): SyscallResult {
   if (size !== SET_SIZE) return fail("EINVAL");
   const { mask } = set.get();
   const until = timeout.isNull ? null : task.kernel.host.monotonic() + duration(timeout.get());
@@ -111,7 +129,8 @@ export function sigaltstack(task: Task, fresh: Place<StackValue>, old: Place<Sta
   const sp = task.kernel.stackPointer(task);
   const on = !stack.disabled && sp > stack.sp && sp <= stack.sp + stack.size;
   const wish = fresh.isNull ? null : fresh.get();
-  if (!old.isNull) old.set({ sp: stack.sp, size: stack.size, flags: stack.disabled ? F.SS_DISABLE : on ? F.SS_ONSTACK : 0 });
+  if (!old.isNull)
+    old.set({ sp: stack.sp, size: stack.size, flags: stack.disabled ? F.SS_DISABLE : on ? F.SS_ONSTACK : 0 });
   if (!wish) return 0;
   if (on) return fail("EPERM");
   if (wish.flags & F.SS_DISABLE) task.stack = { sp: 0, size: 0, disabled: true };

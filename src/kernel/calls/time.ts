@@ -48,7 +48,11 @@ export function clockResolution(task: Task, clock: string, res: Place<Timespec>)
   return 0;
 }
 
-export function gettimeofday(task: Task, time: Place<Timeval>, zone: Place<{ minuteswest: number; dsttime: number }>): SyscallResult {
+export function gettimeofday(
+  task: Task,
+  time: Place<Timeval>,
+  zone: Place<{ minuteswest: number; dsttime: number }>,
+): SyscallResult {
   if (!time.isNull) time.set(toTimeval(task.kernel.host.realtime()));
   if (!zone.isNull) zone.set({ minuteswest: 0, dsttime: 0 });
   return 0;
@@ -76,7 +80,13 @@ export function nanosleep(task: Task, request: Place<Timespec>, remain: Place<Ti
   return sleep(task, task.kernel.host.monotonic() + duration(request.get()), remain);
 }
 
-export function clockSleep(task: Task, clock: string, flags: number, request: Place<Timespec>, remain: Place<Timespec>): SyscallResult {
+export function clockSleep(
+  task: Task,
+  clock: string,
+  flags: number,
+  request: Place<Timespec>,
+  remain: Place<Timespec>,
+): SyscallResult {
   const now = clockNow(task.kernel, clock);
   if (now === null) return fail("EINVAL");
   if (clock === "THREAD_CPUTIME") return fail("EOPNOTSUPP");
@@ -118,7 +128,10 @@ export function setitimer(task: Task, which: string, fresh: Place<Timer>, old: P
   return 0;
 }
 
-export function times(task: Task, buf: Place<{ utime: number; stime: number; cutime: number; cstime: number }>): SyscallResult {
+export function times(
+  task: Task,
+  buf: Place<{ utime: number; stime: number; cutime: number; cstime: number }>,
+): SyscallResult {
   const tick = 1_000_000_000n / BigInt(task.kernel.personality.tick);
   const { host } = task.kernel;
   if (!buf.isNull) buf.set({ utime: Number(host.cpuTime() / tick), stime: 0, cutime: 0, cstime: 0 });

@@ -54,7 +54,7 @@ function writable(task: Task, fd: number): Description {
 }
 
 function cut(buf: Span): Span {
-  if (buf.size > 0x7fffffffffffffff) throw posix("EINVAL");
+  if (buf.size >= 2 ** 63) throw posix("EINVAL");
   return buf.size > MAX_TRANSFER ? buf.slice(0, MAX_TRANSFER) : buf;
 }
 
@@ -109,7 +109,8 @@ function put(task: Task, file: Description, spans: readonly Span[], at: number |
   try {
     return transfer(task, file, run, at);
   } catch (error) {
-    if ((error as { code?: string }).code === "EPIPE") raise(task, { signal: task.kernel.personality.signal("SIGPIPE"), code: 0 });
+    if ((error as { code?: string }).code === "EPIPE")
+      raise(task, { signal: task.kernel.personality.signal("SIGPIPE"), code: 0 });
     throw error;
   }
 }
@@ -133,7 +134,7 @@ function vector(task: Task, iov: Place<Iovec>): Span[] {
   let total = 0;
   for (let i = 0; i < iov.count; i++) {
     const { base, len } = iov.get(i);
-    if (len > 0x7fffffffffffffff) throw posix("EINVAL");
+    if (len >= 2 ** 63) throw posix("EINVAL");
     const size = Math.min(len, MAX_TRANSFER - total);
     total += size;
     spans.push(new Span(task.space.memory, base, size));
@@ -201,13 +202,28 @@ export function preadv2(task: Task, fd: number, iov: Place<Iovec>, count: number
   return offset === -1 ? readv(task, fd, iov) : preadv(task, fd, iov, count, offset);
 }
 
-export function pwritev2(task: Task, fd: number, iov: Place<Iovec>, count: number, offset: number, _high: number, flags: number): SyscallResult {
+export function pwritev2(
+  task: Task,
+  fd: number,
+  iov: Place<Iovec>,
+  count: number,
+  offset: number,
+  _high: number,
+  flags: number,
+): SyscallResult {
   if (flags & F.RWF_APPEND) return fail("EOPNOTSUPP");
   return offset === -1 ? writev(task, fd, iov) : pwritev(task, fd, iov, count, offset);
 }
 
 /** Copies between two descriptions through a buffer of the kernel's. Offsets null: the description's own. */
-function pump(task: Task, from: Description, to: Description, size: number, fromAt: number | null, toAt: number | null): SyscallResult {
+function pump(
+  task: Task,
+  from: Description,
+  to: Description,
+  size: number,
+  fromAt: number | null,
+  toAt: number | null,
+): SyscallResult {
   const buffer = new Uint8Array(Math.min(size, 65536));
   let done = 0;
   while (done < size) {
@@ -238,7 +254,14 @@ interface OffsetValue {
 }
 
 /** Runs a copy with optional explicit offsets, which move by what was copied. */
-function copy(task: Task, from: Description, to: Description, size: number, inAt: Place<OffsetValue>, outAt: Place<OffsetValue> | null): SyscallResult {
+function copy(
+  task: Task,
+  from: Description,
+  to: Description,
+  size: number,
+  inAt: Place<OffsetValue>,
+  outAt: Place<OffsetValue> | null,
+): SyscallResult {
   const a = inAt.isNull ? null : seekable(from, inAt.get().value);
   const b = !outAt || outAt.isNull ? null : seekable(to, outAt.get().value);
   const done = pump(task, from, to, Math.min(size, MAX_TRANSFER), a, b);
@@ -248,7 +271,13 @@ function copy(task: Task, from: Description, to: Description, size: number, inAt
   return done;
 }
 
-export function sendfile(task: Task, out: number, input: number, offset: Place<OffsetValue>, count: number): SyscallResult {
+export function sendfile(
+  task: Task,
+  out: number,
+  input: number,
+  offset: Place<OffsetValue>,
+  count: number,
+): SyscallResult {
   const from = readable(task, input);
   const to = writable(task, out);
   if (!from.handle.seekable) return fail("EINVAL");
@@ -257,7 +286,13 @@ export function sendfile(task: Task, out: number, input: number, offset: Place<O
 }
 
 export function copyRange(
-  task: Task, input: number, inAt: Place<OffsetValue>, out: number, outAt: Place<OffsetValue>, size: number, flags: number,
+  task: Task,
+  input: number,
+  inAt: Place<OffsetValue>,
+  out: number,
+  outAt: Place<OffsetValue>,
+  size: number,
+  flags: number,
 ): SyscallResult {
   const from = readable(task, input);
   const to = writable(task, out);
@@ -268,7 +303,12 @@ export function copyRange(
 }
 
 export function splice(
-  task: Task, input: number, inAt: Place<OffsetValue>, out: number, outAt: Place<OffsetValue>, size: number,
+  task: Task,
+  input: number,
+  inAt: Place<OffsetValue>,
+  out: number,
+  outAt: Place<OffsetValue>,
+  size: number,
 ): SyscallResult {
   const from = readable(task, input);
   const to = writable(task, out);

@@ -4,7 +4,10 @@ import { pathOf } from "./path.ts";
 
 /** /proc/PID/maps (proc_pid_maps(5)). */
 export function mapsOf(process: Process): string {
-  return process.space.all().map((region) => mapLine(process, region)).join("");
+  return process.space
+    .all()
+    .map((region) => mapLine(process, region))
+    .join("");
 }
 
 function mapLine(process: Process, region: Region): string {
@@ -12,7 +15,9 @@ function mapLine(process: Process, region: Region): string {
   const { prot } = region;
   const flags = `${prot & 1 ? "r" : "-"}${prot & 2 ? "w" : "-"}${prot & 4 ? "x" : "-"}${region.shared ? "s" : "p"}`;
   const stat = region.file?.handle.stat();
-  const device = stat ? `${(stat.dev >> 8).toString(16).padStart(2, "0")}:${(stat.dev & 255).toString(16).padStart(2, "0")}` : "00:00";
+  const device = stat
+    ? `${(stat.dev >> 8).toString(16).padStart(2, "0")}:${(stat.dev & 255).toString(16).padStart(2, "0")}`
+    : "00:00";
   const name = region.name || (region.file?.dentry ? pathOf(region.file.dentry, process.root) : "");
   const line = `${hex(region.start)}-${hex(region.end)} ${flags} ${hex(region.offset)} ${device} ${stat?.ino ?? 0} `;
   return name ? `${line.padEnd(73)}${name}\n` : `${line}\n`;

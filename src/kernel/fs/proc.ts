@@ -5,8 +5,8 @@ import { posix } from "../posix.ts";
 import type { Process } from "../process.ts";
 import { type DirEntry, type FileStat, type FsKind, type Handle, Inode, type OpenHow } from "./inode.ts";
 import { DirHandle } from "./memory.ts";
-import { mapsOf, statLine, statusOf } from "./proc-text.ts";
 import { pathOf } from "./path.ts";
+import { mapsOf, statLine, statusOf } from "./proc-text.ts";
 
 /*
  * /proc: generated when opened. Only what programs are known to read; a name that is not here is ENOENT, as on a kernel
@@ -167,7 +167,16 @@ export function procFolder(kernel: Kernel, now: () => bigint): Inode {
     ["pid_max", file(() => "4194304\n")],
     ["ngroups_max", file(() => "65536\n")],
     ["cap_last_cap", file(() => "40\n")],
-    ["random", dir(() => new Map([["uuid", file(() => uuid(kernel))], ["boot_id", file(() => uuid(kernel))]]))],
+    [
+      "random",
+      dir(
+        () =>
+          new Map([
+            ["uuid", file(() => uuid(kernel))],
+            ["boot_id", file(() => uuid(kernel))],
+          ]),
+      ),
+    ],
   ]);
   const vm = new Map([
     ["overcommit_memory", file(() => "0\n")],
@@ -176,7 +185,16 @@ export function procFolder(kernel: Kernel, now: () => bigint): Inode {
   const sys = new Map([
     ["kernel", dir(() => kernelFacts)],
     ["vm", dir(() => vm)],
-    ["fs", dir(() => new Map([["file-max", file(() => "1048576\n")], ["pipe-max-size", file(() => "1048576\n")]]))],
+    [
+      "fs",
+      dir(
+        () =>
+          new Map([
+            ["file-max", file(() => "1048576\n")],
+            ["pipe-max-size", file(() => "1048576\n")],
+          ]),
+      ),
+    ],
   ]);
   const fixed = new Map<string, () => Inode>([
     ["self", () => new ProcLink(kernel, () => String(current().pid))],
@@ -194,7 +212,11 @@ export function procFolder(kernel: Kernel, now: () => bigint): Inode {
   ]);
   return new ProcDir(kernel, () => {
     const all = new Map(fixed);
-    for (const process of kernel.processes.values()) all.set(String(process.pid), dir(() => processEntries(kernel, process)));
+    for (const process of kernel.processes.values())
+      all.set(
+        String(process.pid),
+        dir(() => processEntries(kernel, process)),
+      );
     return all;
   });
 }
@@ -203,11 +225,35 @@ function processEntries(kernel: Kernel, process: Process, asTask = false): Map<s
   const file = (text: () => string | Uint8Array) => (): Inode => new ProcFile(kernel, text);
   const entries = new Map<string, () => Inode>([
     ["exe", () => new ProcLink(kernel, () => process.executable)],
-    ["cwd", () => new ProcLink(kernel, () => pathOf(process.cwd, process.root), () => process.cwd.inode)],
-    ["root", () => new ProcLink(kernel, () => "/", () => process.root.inode)],
+    [
+      "cwd",
+      () =>
+        new ProcLink(
+          kernel,
+          () => pathOf(process.cwd, process.root),
+          () => process.cwd.inode,
+        ),
+    ],
+    [
+      "root",
+      () =>
+        new ProcLink(
+          kernel,
+          () => "/",
+          () => process.root.inode,
+        ),
+    ],
     ["cmdline", file(() => process.args.map((arg) => `${arg}\0`).join(""))],
     ["environ", file(() => process.env.map((entry) => `${entry}\0`).join(""))],
-    ["comm", () => new ProcFile(kernel, () => `${process.tasks[0]?.name ?? ""}\n`, (text) => rename(process, text))],
+    [
+      "comm",
+      () =>
+        new ProcFile(
+          kernel,
+          () => `${process.tasks[0]?.name ?? ""}\n`,
+          (text) => rename(process, text),
+        ),
+    ],
     ["maps", file(() => mapsOf(process))],
     ["stat", file(() => statLine(process))],
     ["statm", file(() => `${process.space.size / 4096} ${process.space.memory.used / 4096} 0 0 0 0 0\n`)],
@@ -215,7 +261,15 @@ function processEntries(kernel: Kernel, process: Process, asTask = false): Map<s
     ["mounts", file(() => mounts(kernel))],
     ["mountinfo", file(() => "21 0 0:31 / / rw,relatime - overlay sage rw\n")],
     ["limits", file(() => limits(process))],
-    ["oom_score_adj", () => new ProcFile(kernel, () => "0\n", () => {})],
+    [
+      "oom_score_adj",
+      () =>
+        new ProcFile(
+          kernel,
+          () => "0\n",
+          () => {},
+        ),
+    ],
     ["fd", () => new ProcDir(kernel, () => descriptors(kernel, process))],
   ]);
   if (!asTask) {
