@@ -1,5 +1,7 @@
+import { evalInt } from "./core.ts";
 import { type Encoding, extractField } from "./encoding.ts";
 import { type Place, RuleError } from "./error.ts";
+import type { ExpandedRow } from "./expanded.ts";
 
 /** A fixed-width row as the decoder sees it. `where`: further condition on the fields. */
 export interface Pattern {
@@ -7,6 +9,12 @@ export interface Pattern {
   readonly where: ((fields: readonly number[]) => boolean) | undefined;
   readonly name: string;
   readonly place: Place;
+}
+
+export function patternOf(row: ExpandedRow): Pattern {
+  const { bits, mask, match, fields, where, name, file, line } = row;
+  const test = where && ((values: readonly number[]) => evalInt(where, values, [], bits / 8) !== 0);
+  return { encoding: { bits, mask, match, fields }, where: test, name, place: { file, line } };
 }
 
 /** Bits a row fixes. */

@@ -183,7 +183,7 @@ export class StmtTyper extends Typer {
       case "cell":
         return this.nested(id, () => this.target(parseExpr(b.text), scope));
       case "field":
-        if (b.view !== undefined) return this.viewTarget(b.view, [], [b.c]);
+        if (b.view !== undefined) return this.viewTarget(b.view, b.gen ?? [], [b.c]);
         throw new RuleError("RULE_PLACE", `${id} is a number and cannot be written`);
       default:
         throw new RuleError("RULE_PLACE", `${id} is a value and cannot be written`);

@@ -177,7 +177,7 @@ export class Typer {
       case "cell":
         return this.nested(id, () => this.expr(parseExpr(b.text), scope, want));
       case "field":
-        return b.view === undefined ? b.c : this.view(b.view, [], [b.c]);
+        return b.view === undefined ? b.c : this.view(b.view, b.gen ?? [], [b.c]);
     }
   }
 

@@ -64,8 +64,7 @@ export class InterpBody {
     this.ways.next();
   }
 
-  private effects(effects: readonly Effect[], reserved: Reserved | undefined): Pending[] {
-    const pending: Pending[] = [];
+  private effects(effects: readonly Effect[], reserved: Reserved | undefined, pending: Pending[] = []): Pending[] {
     const first = effects.findIndex(changesMemory);
     if (first >= 0 && effects.slice(first + 1).some(mayFail)) this.probe(effects.slice(first + 1));
     for (const effect of effects) this.effect(effect, pending, reserved);
@@ -129,7 +128,7 @@ export class InterpBody {
       code.if();
       this.effects(effect.then, undefined);
       code.end();
-      for (const e of effect.else) this.effect(e, pending, outer);
+      this.effects(effect.else, outer, pending);
       return;
     }
     const reserved: Reserved = outer ?? new Map();

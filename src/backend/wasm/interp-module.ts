@@ -1,4 +1,5 @@
 import { Handler } from "../../engine/predecode-layout.ts";
+import { RowsWriter, type RowText } from "../../engine/predecode-rows.ts";
 import type { Effect, Node } from "../../ir/node.ts";
 import { ENGINE_MEMORY_BYTES } from "../../memory/layout.ts";
 import type { IsaBook, Row, Template } from "../../rules/book.ts";
@@ -31,8 +32,8 @@ interface Group {
 
 /** Names of the imports: memories "engine" and "guest", table "regions". */
 export const IMPORTS = "sage";
-/** Custom section: u16 a row, its handler. */
-export const HANDLERS_SECTION = "sage.handlers";
+/** Custom section: how rows become micro-ops, a RowsText as JSON. */
+export const ROWS_SECTION = "sage.rows";
 const ENGINE = 0;
 const GUEST = 1;
 
@@ -50,6 +51,7 @@ class Generator {
   private readonly module = new ModuleBuilder();
   private readonly shape: Shape;
   private readonly float: FloatOp | undefined;
+  private readonly writer: RowsWriter;
 
   constructor(book: IsaBook, options: InterpOptions) {
     this.book = book;
@@ -61,6 +63,7 @@ class Generator {
       profile: options.profile ?? false,
     };
     this.float = undefined;
+    this.writer = new RowsWriter(book);
   }
 
   build(): Uint8Array<ArrayBuffer> {
@@ -79,8 +82,8 @@ class Generator {
     module.body(helpers.fault, fault(ENGINE));
     module.body(helpers.lookup, lookup(this.shape));
 
-    const numbers = new Uint16Array(book.rows.length).fill(Handler.Evaluate);
-    const groups = this.groups(numbers);
+    const rows = new Array<RowText | 0>(book.rows.length).fill(0);
+    const groups = this.groups(rows);
     const inline = Math.min(groups.length, this.options.inline ?? 100);
     const rest: number[] = [];
     for (const group of groups.slice(inline)) {
@@ -100,7 +103,8 @@ class Generator {
     );
     module.body(run, new Switch(this.shape, helpers).build(bodies, { region, handler }));
     module.exportFunc("run", run);
-    return withSection(module.build(), HANDLERS_SECTION, new Uint8Array(numbers.buffer));
+    const text = JSON.stringify(this.writer.text(rows));
+    return withSection(module.build(), ROWS_SECTION, new TextEncoder().encode(text));
   }
 
   private body(group: Group, code: PoolCode, ways: Ways): void {
@@ -111,8 +115,8 @@ class Generator {
     code.op(0x00);
   }
 
-  /** The handlers, hottest first; writes each row's number. */
-  private groups(numbers: Uint16Array): Group[] {
+  /** The handlers, hottest first; writes each row's text. */
+  private groups(rows: (RowText | 0)[]): Group[] {
     const rank = new Map((this.options.hot ?? []).map((name, i) => [name, i]));
     const order = (row: Row): number => rank.get(row.name) ?? rank.size + row.index;
     const byKey = new Map<string, number>();
@@ -133,9 +137,24 @@ class Generator {
         groups.push(group);
         byKey.set(key, number);
       }
-      numbers[row.index] = number;
+      rows[row.index] = this.row(number, template, plan);
     }
     return groups;
+  }
+
+  private row(handler: number, template: Template, plan: UopPlan): RowText {
+    const { writer } = this;
+    const value = (param: number) => writer.value(template.valueParams[param]);
+    return {
+      handler,
+      slots: plan.slots.map(({ param, at }) => {
+        const { field, slots } = template.slotParams[param];
+        return [field, writer.table(slots), at];
+      }),
+      values: plan.values.map(({ param, at, bytes, signed }) => [value(param), at, bytes, signed ? 1 : 0]),
+      ...(plan.link >= 0 ? { link: value(plan.link) } : {}),
+      ends: plan.ends ? 1 : 0,
+    };
   }
 
   /** Tries the row's body out. */

@@ -8,6 +8,7 @@ import { fillState } from "./states.ts";
 /** A group of cases with what is known of it: the row it tests, and the record words that no two engines share. */
 export interface Trial extends R.Group {
   readonly row: Row;
+  readonly fields: readonly number[];
   readonly text: string;
   readonly ignore: ReadonlySet<number>;
 }
@@ -36,7 +37,7 @@ export function trialsOf(book: IsaBook, row: Row, encode: Encode, plan: Plan, ra
       fillState(record, random);
       steer(book, inst.effects, record, random);
     }
-    trials.push({ row, code, records, text: row.name, ignore: answersOf(book, inst) });
+    trials.push({ row, fields: decoded.fields, code, records, text: row.name, ignore: answersOf(book, inst) });
   }
   return trials;
 }

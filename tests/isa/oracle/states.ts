@@ -1,5 +1,5 @@
-import { F, FCSR, MEMORY, RECORD, X } from "./record.ts";
 import type { Random } from "./random.ts";
+import { F, FCSR, MEMORY, RECORD, X } from "./record.ts";
 
 const u64 = (v: bigint): bigint => BigInt.asUintN(64, v);
 
