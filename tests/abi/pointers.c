@@ -9,10 +9,10 @@
 int main(int argc, char **argv) {
   enter(argc, argv);
   const size_t page = 4096;
-  // The last bytes before an unmapped page.
+  // The last bytes before a page that nobody may touch.
   char *map = mmap(0, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *edge = map + page;
-  munmap(edge, page);
   char *locked = mmap(0, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  mprotect(edge, page, PROT_NONE);
   SHOW(make("file", "0123456789"));
   int fd = open("file", O_RDWR);
   SHOW(read(fd, BAD, 5));
@@ -37,7 +37,8 @@ int main(int argc, char **argv) {
   SHOW(syscall(SYS_nanosleep, BAD, 0));
   SHOW(syscall(SYS_pipe2, BAD, 0));
   SHOW(syscall(SYS_getrandom, BAD, 10, 0));
-  SHOW(syscall(SYS_readlinkat, AT_FDCWD, "file", BAD, 10));
+  SHOW(symlink("target", "link"));
+  SHOW(syscall(SYS_readlinkat, AT_FDCWD, "link", BAD, 10));
   SHOW(syscall(SYS_getdents64, fd, BAD, 100));
   SHOW(syscall(SYS_rt_sigprocmask, SIG_BLOCK, BAD, 0, 8));
   SHOW(syscall(SYS_rt_sigprocmask, SIG_BLOCK, 0, 0, 7));
