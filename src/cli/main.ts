@@ -1,5 +1,5 @@
 import { printable, SageError, sageError } from "../errors.ts";
-import { HostError } from "../host/host.ts";
+import { HostError, type RealHost } from "../host/host.ts";
 import { nodeHost } from "../host/node/index.ts";
 import { columns, helpText, parseArguments } from "./args.ts";
 import type { Command, Io } from "./command.ts";
@@ -14,6 +14,9 @@ interface Listed {
 const commands: readonly Listed[] = [
   { name: "run", summary: "run a program", load: () => import("./run.ts") },
   { name: "inspect", summary: "say what a file is, and what is odd about it", load: () => import("./inspect.ts") },
+  { name: "disasm", summary: "disassemble a program", load: () => import("./disasm.ts") },
+  { name: "ir", summary: "show what a program's instructions mean", load: () => import("./ir.ts") },
+  { name: "rules", summary: "list the rulebooks and their rows", load: () => import("./rules.ts") },
   { name: "audit verify", summary: "check that an audit log is whole", load: () => import("./audit-verify.ts") },
 ];
 
@@ -22,16 +25,20 @@ const EPIPE_STATUS = 141;
 
 /** The `sage` command. Ends the process. */
 export async function main(argv: readonly string[]): Promise<never> {
-  const host = nodeHost();
-  const print = (text: string) => void host.stdout.write(new TextEncoder().encode(text));
-  let status: number;
-  try {
-    status = await dispatch(argv, { host, print });
-  } catch (error) {
-    status = report(error, (line) => void host.stderr.write(new TextEncoder().encode(`sage: ${line}\n`)));
-  }
+  const status = await sage(argv, nodeHost());
   // Not left to happen: compiling in the background would hold the process up
   process.exit(status);
+}
+
+/** One command line on a host; its exit status. Never throws: an error is one line on the host's stderr. */
+export async function sage(argv: readonly string[], host: RealHost): Promise<number> {
+  const encoder = new TextEncoder();
+  const print = (text: string) => void host.stdout.write(encoder.encode(text));
+  try {
+    return await dispatch(argv, { host, print });
+  } catch (error) {
+    return report(error, (line) => void host.stderr.write(encoder.encode(`sage: ${line}\n`)));
+  }
 }
 
 async function dispatch(argv: readonly string[], io: Io): Promise<number> {

@@ -1,4 +1,3 @@
-import { planUop, type UopPlan } from "../backend/wasm/interp-plan.ts";
 import {
   ADDRESS_LIMIT,
   BIAS,
@@ -8,11 +7,8 @@ import {
   PERMS,
   PERMS_SIZE,
   PROT_EXEC,
-  SINK_SLOT,
-  STATE,
-  ZERO_SLOT,
 } from "../memory/layout.ts";
-import { type Decoded, type IsaBook, type Row, SINK, type Template, ZERO } from "../rules/book.ts";
+import type { Decoded, IsaBook } from "../rules/book.ts";
 import {
   CODE,
   CODE_SIZE,
@@ -33,6 +29,7 @@ import {
   SIDE_NEXT,
   SIDE_PC,
 } from "./predecode-layout.ts";
+import { decodeTimeValue, type RowsReader } from "./predecode-rows.ts";
 
 /** Most instructions decoded in one go. */
 const BLOCK_LIMIT = 64;
@@ -41,16 +38,6 @@ const BLOCK_ROOM = (2 * BLOCK_LIMIT + 2) * MICRO_OP;
 
 /** Why there is no micro-op at a pc: execution is forbidden at `address`, or no row matches. */
 export type Undecodable = { readonly k: "fault"; readonly address: number } | { readonly k: "illegal" };
-
-/** A row's plan with its tables: operand addresses by field value. */
-interface Encoder {
-  readonly plan: UopPlan;
-  readonly handler: number;
-  readonly template: Template;
-  /** For each slot operand: index of the field and address by its value. */
-  readonly fields: readonly number[];
-  readonly addresses: readonly Uint16Array[];
-}
 
 /**
  * Turns guest code into micro-ops in engine memory, on demand and for good: a block is decoded when control first
@@ -64,14 +51,12 @@ export class Predecoder {
   instructions = 0;
   blocks = 0;
   private readonly book: IsaBook;
-  /** Handler number by row index. */
-  private readonly handlers: Uint16Array;
+  private readonly rows: RowsReader;
   private readonly guest: WebAssembly.Memory;
   private readonly words: Int32Array;
   private readonly halves: Uint16Array;
   private readonly octets: Uint8Array;
   private readonly perms: Uint8Array;
-  private readonly encoders: (Encoder | null | undefined)[] = [];
   private readonly regions = new Map<number, number>();
   private readonly value = new Int32Array(2);
   private readonly longest: number;
@@ -85,9 +70,9 @@ export class Predecoder {
   private lowestStub = 0;
   private free = 0;
 
-  constructor(book: IsaBook, handlers: Uint16Array, engine: WebAssembly.Memory, guest: WebAssembly.Memory) {
+  constructor(book: IsaBook, rows: RowsReader, engine: WebAssembly.Memory, guest: WebAssembly.Memory) {
     this.book = book;
-    this.handlers = handlers;
+    this.rows = rows;
     this.guest = guest;
     this.words = new Int32Array(engine.buffer);
     this.halves = new Uint16Array(engine.buffer);
@@ -314,60 +299,41 @@ export class Predecoder {
       this.patch(uop, Handler.Region, region);
       return true;
     }
-    const encoder = (this.encoders[decoded.row.index] ??= this.encoder(decoded.row));
-    if (encoder === null) {
+    const row = this.rows.row(decoded.row.index);
+    if (row === null) {
       halves[uop >> 1] = Handler.Evaluate;
       return false;
     }
-    const { plan, template, addresses, fields } = encoder;
-    const given = decoded.fields;
-    halves[uop >> 1] = encoder.handler;
-    for (let i = 0; i < addresses.length; i++)
-      halves[(uop + plan.slots[i]!.at) >> 1] = addresses[i]![given[fields[i]!]!]!;
+    const fields = decoded.fields;
+    halves[uop >> 1] = row.handler;
+    for (let i = 0; i < row.slotAt.length; i++)
+      halves[(uop + row.slotAt[i]!) >> 1] = row.slotTable[i]![fields[row.slotField[i]!]!]!;
     const value = this.value;
-    for (let i = 0; i < plan.values.length; i++) {
-      const operand = plan.values[i]!;
-      template.valueParams[operand.param]!.compute(given, pc, decoded.length, value, 0);
-      if (operand.bytes === 1) {
-        this.octets[uop + operand.at] = value[0]!;
-        continue;
-      }
-      const at = (uop + operand.at) >> 1;
+    for (let i = 0; i < row.values.length; i++) {
+      const operand = row.values[i]!;
+      decodeTimeValue(operand.node, fields, pc, value);
       const lo = value[0]!;
       const hi = value[1]!;
-      halves[at] = lo;
+      const at = uop + operand.at;
+      if (operand.bytes === 1) {
+        this.octets[at] = lo;
+        continue;
+      }
+      halves[at >> 1] = lo;
       if (operand.bytes === 2) continue;
-      halves[at + 1] = lo >>> 16;
+      halves[(at >> 1) + 1] = lo >>> 16;
       if (operand.bytes === 8) {
-        halves[at + 2] = hi;
-        halves[at + 3] = hi >>> 16;
+        halves[(at >> 1) + 2] = hi;
+        halves[(at >> 1) + 3] = hi >>> 16;
       } else if (hi !== (operand.signed ? lo >> 31 : 0)) halves[uop >> 1] = Handler.Evaluate;
     }
-    if (plan.link >= 0) {
-      template.valueParams[plan.link]!.compute(given, pc, decoded.length, value, 0);
+    if (row.link !== null) {
+      decodeTimeValue(row.link, fields, pc, value);
       const target = value[0]! >>> 0;
       if (value[1] !== 0 || target < BIAS || target >= ADDRESS_LIMIT || target % this.book.align !== 0)
         halves[uop >> 1] = Handler.Evaluate;
       else this.link(uop, this.stub(target));
     }
-    return plan.ends;
-  }
-
-  private encoder(row: Row): Encoder | null {
-    const handler = this.handlers[row.index]!;
-    if (handler === Handler.Evaluate) return null;
-    const template = this.book.template(row);
-    const plan = template && planUop(template);
-    if (!template || !plan) return null;
-    const params = plan.slots.map((s) => template.slotParams[s.param]!);
-    const address = (slot: number): number =>
-      slot === ZERO ? ZERO_SLOT : slot === SINK ? SINK_SLOT : STATE + this.book.slots[slot]!.offset;
-    return {
-      plan,
-      handler,
-      template,
-      fields: params.map((p) => p.field),
-      addresses: params.map((p) => Uint16Array.from(p.slots, address)),
-    };
+    return row.ends;
   }
 }

@@ -11,7 +11,20 @@ export type ArgType =
   /** count: 1, a fixed number (fixed), or -1 - (argument number) of the argument that tells it. */
   | { readonly k: "struct"; readonly dir: Direction; readonly layout: Layout; readonly count: number };
 export type Direction = "in" | "out" | "inout";
-const SCALARS = ["fd", "dirfd", "int", "uint", "long", "ulong", "size", "off", "ptr", "mode", "signal", "skip"] as const;
+const SCALARS = [
+  "fd",
+  "dirfd",
+  "int",
+  "uint",
+  "long",
+  "ulong",
+  "size",
+  "off",
+  "ptr",
+  "mode",
+  "signal",
+  "skip",
+] as const;
 export type Scalar = (typeof SCALARS)[number];
 
 export interface Arg {

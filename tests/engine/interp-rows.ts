@@ -5,7 +5,8 @@ import * as L from "../../src/memory/layout.ts";
 import { GuestMemory } from "../../src/memory/memory.ts";
 import type { Decoded, IsaBook } from "../../src/rules/book.ts";
 
-export const CODE = 0x100000;
+/** In the middle, so that what is relative to the pc stays an address. */
+export const CODE = 0x80000000;
 export const DATA = 0x200000;
 const DATA_SIZE = 0x2000;
 
@@ -124,7 +125,7 @@ export class Pair {
     const aux = this.words[L.CTL_AUX >> 2];
     const at = `at ${pc.toString(16)}`;
     if (exit === L.Exit.Stop) return `stop ${this.book.stops[aux]} ${at}`;
-    if (exit === L.Exit.Trap) return `trap ${this.book.traps[aux]} ${at}`;
+    if (exit === L.Exit.Trap && pc === BigInt(CODE)) return `trap ${this.book.traps[aux]} ${at}`;
     // What lies behind the instruction cannot be executed: that is where it went.
     const here = pc === BigInt(CODE) && exit === L.Exit.Fault && aux !== L.PROT_EXEC;
     if (here) return `fault ${this.longs[L.CTL_ADDR >> 3].toString(16)} ${aux} ${length > 0 ? at : ""}`;

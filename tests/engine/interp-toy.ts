@@ -1,6 +1,7 @@
 // A small instruction set that stands in for a rulebook: four-byte instructions [op, a, b, c], two-byte ones [op, a].
-import { binary, compare, extract, get, load, param, sext, zext } from "../../src/ir/build.ts";
-import type { Effect, Inst, Node, Slot } from "../../src/ir/node.ts";
+
+import { binary, compare, constNum, extract, get, load, param, sext, zext } from "../../src/ir/build.ts";
+import { type Effect, type Inst, Node, type Slot } from "../../src/ir/node.ts";
 import {
   type Decoded,
   type IsaBook,
@@ -10,6 +11,7 @@ import {
   type Template,
   ZERO,
 } from "../../src/rules/book.ts";
+import { compute } from "../../src/rules/decode-time.ts";
 
 const REGS = 16;
 const slots: Slot[] = Array.from({ length: REGS }, (_, i) => ({ name: `r${i}`, w: 64, offset: i * 8, hidden: false }));
@@ -23,20 +25,18 @@ const write = (field: number): SlotParam => ({
   slots: Int16Array.from({ length: 256 }, (_, v) => (v % REGS === 0 ? SINK : v % REGS)),
   write: true,
 });
-const s8 = (v: number): number => (v << 24) >> 24;
-type Compute = (fields: readonly number[], pc: number, length: number) => bigint;
-const IMM: Compute = (f) => BigInt(s8(f[2]));
-const NEXT: Compute = (_, pc, length) => BigInt(pc + length);
-const near =
-  (field: number): Compute =>
-  (f, pc) =>
-    BigInt(pc + 2 * s8(f[field]));
+// Decode-time values, over leaves as the rulebook reader makes them.
+const leaf = (field: number): Node => new Node("param", 8, [], { aux: field, name: "abc"[field] });
+const pc = new Node("param", 64, [], { aux: -1, name: "pc" });
+const IMM = sext(leaf(2), 64);
+const NEXT = binary("add", pc, constNum(64, 4));
+const near = (field: number): Node => binary("add", pc, binary("shl", sext(leaf(field), 64), constNum(64, 1)));
 
 interface Toy {
   readonly name: string;
   readonly length: number;
   readonly slotParams?: readonly SlotParam[];
-  readonly values?: readonly Compute[];
+  readonly values?: readonly Node[];
   readonly effects: () => readonly Effect[];
 }
 const P = (n: number): Node => get(-1 - n, 64);
@@ -169,7 +169,7 @@ const toys: readonly Toy[] = [
     name: "big",
     length: 4,
     slotParams: [write(0)],
-    values: [(f) => BigInt.asUintN(64, BigInt(f[1]) << 56n)],
+    values: [binary("shl", zext(leaf(1), 64), constNum(64, 56))],
     effects: () => [set(0, V(0))],
   },
   {
@@ -220,19 +220,16 @@ export const toyBook: IsaBook = {
   assemble: (text) => {
     throw new Error(`the toy does not assemble ${text}`);
   },
+  templateGap: () => undefined,
   template(row: Row): Template | null {
     const t = toys[row.index];
     return {
       effects: t.effects(),
       slotParams: t.slotParams ?? [],
-      valueParams: (t.values ?? []).map((compute) => ({
+      valueParams: (t.values ?? []).map((node) => ({
         w: 64,
-        node: param(64, 0),
-        compute(fields, pc, length, out, at) {
-          const value = compute(fields, pc, length);
-          out[at] = Number(BigInt.asIntN(32, value));
-          out[at + 1] = Number(BigInt.asIntN(32, value >> 32n));
-        },
+        node,
+        compute: (fields, at, _length, out, where) => compute(node, fields, at, out, where),
       })),
     };
   },

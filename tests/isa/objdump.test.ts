@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
 import test from "node:test";
 import { riscv64 } from "./books.ts";
 import { installed, needs, output } from "./tools.ts";
@@ -22,7 +20,12 @@ function linesOf(dump: string): Line[] {
   for (const raw of dump.split("\n")) {
     const m = /^ *([0-9a-f]+):\t([0-9a-f]+) *\t(.*)$/.exec(raw);
     if (!m) continue;
-    const bytes = Uint8Array.from(m[2].match(/../g)!.map((b) => Number.parseInt(b, 16)).reverse());
+    const bytes = Uint8Array.from(
+      m[2]
+        .match(/../g)!
+        .map((b) => Number.parseInt(b, 16))
+        .reverse(),
+    );
     lines.push({ address: Number.parseInt(m[1], 16), bytes, text: plain(m[3]) });
   }
   return lines;

@@ -1,13 +1,16 @@
 import { Handler } from "../../engine/predecode-layout.ts";
+import { RowsWriter, type RowText } from "../../engine/predecode-rows.ts";
 import type { Effect, Node } from "../../ir/node.ts";
-import { ENGINE_MEMORY_BYTES } from "../../memory/layout.ts";
+import { ENGINE_MEMORY_BYTES, STATE } from "../../memory/layout.ts";
 import type { IsaBook, Row, Template } from "../../rules/book.ts";
+import { IMPORT_ENGINE, IMPORT_FLOAT, IMPORT_GUEST, IMPORTS } from "./abi.ts";
 import { Bytes } from "./bytes.ts";
 import { I32, I64 } from "./code.ts";
+import type { FloatHost } from "./float.ts";
 import { InterpBody, type Ways } from "./interp-body.ts";
 import { NotLowered, planUop, type UopPlan } from "./interp-plan.ts";
 import { exitAt, fault, functionWays, type Helpers, lookup, PoolCode, type Shape, Switch } from "./interp-switch.ts";
-import { type FloatOp, InterpValues } from "./interp-values.ts";
+import { InterpValues } from "./interp-values.ts";
 import { ModuleBuilder } from "./module.ts";
 
 export interface InterpOptions {
@@ -15,6 +18,8 @@ export interface InterpOptions {
   readonly hot?: readonly string[];
   /** Handlers in the switch; the rest are functions of their own. 100 by default. */
   readonly inline?: number;
+  /** relaxed_madd is fused on the host that will run it. */
+  readonly fused?: boolean;
   /** Count instructions into CTL_RETIRED. */
   readonly count?: boolean;
   /** Count executions of handlers, for Interpreter.profile. */
@@ -29,12 +34,17 @@ interface Group {
   readonly plan: UopPlan;
 }
 
-/** Names of the imports: memories "engine" and "guest", table "regions". */
-export const IMPORTS = "sage";
-/** Custom section: u16 a row, its handler. */
-export const HANDLERS_SECTION = "sage.handlers";
+/** Import: the table of compiled regions. */
+export const IMPORT_REGIONS = "regions";
+/** Custom section: how rows become micro-ops, a RowsText as JSON. */
+export const ROWS_SECTION = "sage.rows";
+/**
+ * The engine's memory is imported twice: as memory 0, which V8 reaches fastest and which a micro-op reaches most, and
+ * under the number that regions know it by, for the float lowering shared with them.
+ */
 const ENGINE = 0;
-const GUEST = 1;
+const ENGINE_PAGES = ENGINE_MEMORY_BYTES >>> 16;
+const GUEST = 2;
 
 /**
  * The interpreter of a rulebook as a wasm module: run(micro-op) and the handler numbers. Deterministic, so that it
@@ -49,7 +59,8 @@ class Generator {
   private readonly options: InterpOptions;
   private readonly module = new ModuleBuilder();
   private readonly shape: Shape;
-  private readonly float: FloatOp | undefined;
+  private readonly float: FloatHost;
+  private readonly writer: RowsWriter;
 
   constructor(book: IsaBook, options: InterpOptions) {
     this.book = book;
@@ -60,16 +71,25 @@ class Generator {
       count: options.count ?? false,
       profile: options.profile ?? false,
     };
-    this.float = undefined;
+    this.float = {
+      module: this.module,
+      importFloat: this.module.importFunc(IMPORTS, IMPORT_FLOAT, this.module.type([I32], [I32])),
+      fused: options.fused ?? false,
+      slotOffset: (slot) => STATE + book.slots[slot].offset,
+      slotWidth: (slot) => book.slots[slot].w,
+      helpers: new Map(),
+    };
+    this.writer = new RowsWriter(book);
   }
 
   build(): Uint8Array<ArrayBuffer> {
     const { module, book } = this;
     const region = module.type([], []);
     const handler = module.type([I32], [I32]);
-    module.importMemory(IMPORTS, "engine", ENGINE_MEMORY_BYTES >>> 16, ENGINE_MEMORY_BYTES >>> 16);
-    module.importMemory(IMPORTS, "guest", 0);
-    module.importTable(IMPORTS, "regions", 0);
+    module.importMemory(IMPORTS, IMPORT_ENGINE, ENGINE_PAGES, ENGINE_PAGES);
+    module.importMemory(IMPORTS, IMPORT_ENGINE, ENGINE_PAGES, ENGINE_PAGES);
+    module.importMemory(IMPORTS, IMPORT_GUEST, 0);
+    module.importTable(IMPORTS, IMPORT_REGIONS, 0);
     const helpers: Helpers = {
       exitAt: module.func(module.type([I32, I32, I32], []), "exit"),
       fault: module.func(module.type([I32, I64, I32], []), "fault"),
@@ -79,8 +99,8 @@ class Generator {
     module.body(helpers.fault, fault(ENGINE));
     module.body(helpers.lookup, lookup(this.shape));
 
-    const numbers = new Uint16Array(book.rows.length).fill(Handler.Evaluate);
-    const groups = this.groups(numbers);
+    const rows = new Array<RowText | 0>(book.rows.length).fill(0);
+    const groups = this.groups(rows);
     const inline = Math.min(groups.length, this.options.inline ?? 100);
     const rest: number[] = [];
     for (const group of groups.slice(inline)) {
@@ -100,7 +120,8 @@ class Generator {
     );
     module.body(run, new Switch(this.shape, helpers).build(bodies, { region, handler }));
     module.exportFunc("run", run);
-    return withSection(module.build(), HANDLERS_SECTION, new Uint8Array(numbers.buffer));
+    const text = JSON.stringify(this.writer.text(rows));
+    return withSection(module.build(), ROWS_SECTION, new TextEncoder().encode(text));
   }
 
   private body(group: Group, code: PoolCode, ways: Ways): void {
@@ -111,8 +132,8 @@ class Generator {
     code.op(0x00);
   }
 
-  /** The handlers, hottest first; writes each row's number. */
-  private groups(numbers: Uint16Array): Group[] {
+  /** The handlers, hottest first; writes each row's text. */
+  private groups(rows: (RowText | 0)[]): Group[] {
     const rank = new Map((this.options.hot ?? []).map((name, i) => [name, i]));
     const order = (row: Row): number => rank.get(row.name) ?? rank.size + row.index;
     const byKey = new Map<string, number>();
@@ -133,9 +154,24 @@ class Generator {
         groups.push(group);
         byKey.set(key, number);
       }
-      numbers[row.index] = number;
+      rows[row.index] = this.row(number, template, plan);
     }
     return groups;
+  }
+
+  private row(handler: number, template: Template, plan: UopPlan): RowText {
+    const { writer } = this;
+    const value = (param: number) => writer.value(template.valueParams[param]);
+    return {
+      handler,
+      slots: plan.slots.map(({ param, at }) => {
+        const { field, slots } = template.slotParams[param];
+        return [field, writer.table(slots), at];
+      }),
+      values: plan.values.map(({ param, at, bytes, signed }) => [value(param), at, bytes, signed ? 1 : 0]),
+      ...(plan.link >= 0 ? { link: value(plan.link) } : {}),
+      ends: plan.ends ? 1 : 0,
+    };
   }
 
   /** Tries the row's body out. */

@@ -1,38 +1,46 @@
 import type { Tier } from "../../engine/machine.ts";
 import { Predecoder } from "../../engine/predecode.ts";
 import { PROFILE } from "../../engine/predecode-layout.ts";
+import { RowsReader, type RowsText } from "../../engine/predecode-rows.ts";
 import { ADDRESS_LIMIT, CTL_ADDR, CTL_AUX, CTL_EXIT, CTL_PC, Exit, PROT_EXEC } from "../../memory/layout.ts";
 import type { IsaBook } from "../../rules/book.ts";
-import { HANDLERS_SECTION, IMPORTS } from "./interp-module.ts";
+import { IMPORT_ENGINE, IMPORT_FLOAT, IMPORT_GUEST, IMPORTS } from "./abi.ts";
+import { floatImport } from "./floatcall.ts";
+import { IMPORT_REGIONS, ROWS_SECTION } from "./interp-module.ts";
 
 export interface InterpParts {
   readonly engine: WebAssembly.Memory;
   readonly guest: WebAssembly.Memory;
   /** Compiled regions by index: () -> (), state and exit words in engine memory. */
   readonly regions: WebAssembly.Table;
-  /** What the module imports besides: float helpers. */
-  readonly functions?: Record<string, WebAssembly.ImportValue>;
 }
 
 /** The first tier: runs guest code from its first instruction on, see interp-module.ts and predecode.ts. */
 export class Interpreter implements Tier {
   readonly predecoder: Predecoder;
   private readonly book: IsaBook;
-  private readonly handlers: Uint16Array;
+  private readonly rows: RowsReader;
   private readonly words: Int32Array;
   private readonly enter: (uop: number) => void;
 
   /** `module` is compiled from interpreterBytes(book). */
   constructor(book: IsaBook, module: WebAssembly.Module, parts: InterpParts) {
-    const section = WebAssembly.Module.customSections(module, HANDLERS_SECTION)[0];
-    if (!section || section.byteLength !== 2 * book.rows.length) throw new Error("interpreter of another rulebook");
-    const { engine, guest, regions, functions } = parts;
-    const instance = new WebAssembly.Instance(module, { [IMPORTS]: { engine, guest, regions, ...functions } });
+    const section = WebAssembly.Module.customSections(module, ROWS_SECTION)[0];
+    this.rows = new RowsReader(JSON.parse(new TextDecoder().decode(section)) as RowsText);
+    if (this.rows.count !== book.rows.length) throw new Error("interpreter of another rulebook");
+    const { engine, guest, regions } = parts;
+    const instance = new WebAssembly.Instance(module, {
+      [IMPORTS]: {
+        [IMPORT_ENGINE]: engine,
+        [IMPORT_GUEST]: guest,
+        [IMPORT_REGIONS]: regions,
+        [IMPORT_FLOAT]: floatImport(engine),
+      },
+    });
     this.enter = instance.exports.run as (uop: number) => void;
     this.words = new Int32Array(engine.buffer);
     this.book = book;
-    this.handlers = new Uint16Array(section);
-    this.predecoder = new Predecoder(book, this.handlers, engine, guest);
+    this.predecoder = new Predecoder(book, this.rows, engine, guest);
   }
 
   /**
@@ -69,8 +77,9 @@ export class Interpreter implements Tier {
   profile(): [row: string, times: number][] {
     const times = new BigUint64Array(this.words.buffer, PROFILE);
     const names = new Map<number, string>();
+    const handlers = this.rows.handlers();
     for (const row of this.book.rows) {
-      const handler = this.handlers[row.index]!;
+      const handler = handlers[row.index]!;
       if (!names.has(handler)) names.set(handler, row.name);
     }
     const list = [...names].map(([handler, name]): [string, number] => [name, Number(times[handler])]);
