@@ -280,7 +280,7 @@ export class Predecoder {
     const bytes = bounded ? this.bytes.subarray(0, pc - BIAS + room) : this.bytes;
     const decoded = this.book.decode(bytes, pc - BIAS);
     if (decoded === null) {
-      if (bounded) this.fault(pc + room);
+      if (bounded && this.book.endsShort(bytes, pc - BIAS)) this.fault(pc + room);
       else this.failure = { k: "illegal" };
     }
     return decoded;
