@@ -88,7 +88,7 @@ export class CodeFuzzer {
       const what = runCase(book, of, subject, reference, this.tally[subject.kind.name]);
       subject.checkMemory();
       if (what === null || !reference) return what;
-      return `${what}\n${explain(book, of, subject, reference, new Subject(this.parts, REFERENCE))}`;
+      return `${what}\n${explain(book, of, subject, reference, (kind) => new Subject(this.parts, kind))}`;
     } catch (error) {
       return error instanceof Error ? (error.stack ?? error.message) : String(error);
     }
