@@ -1,6 +1,6 @@
 import type { Tier } from "../../engine/machine.ts";
 import { Predecoder } from "../../engine/predecode.ts";
-import { PROFILE } from "../../engine/predecode-layout.ts";
+import { Handler, PROFILE } from "../../engine/predecode-layout.ts";
 import { RowsReader, type RowsText } from "../../engine/predecode-rows.ts";
 import { ADDRESS_LIMIT, CTL_ADDR, CTL_AUX, CTL_EXIT, CTL_PC, Exit, PROT_EXEC } from "../../memory/layout.ts";
 import type { IsaBook } from "../../rules/book.ts";
@@ -73,17 +73,21 @@ export class Interpreter implements Tier {
     return { decoded: this.predecoder.instructions, blocks: this.predecoder.blocks };
   }
 
-  /** Executions by row (the first of those that share a handler), most first; made with InterpOptions.profile. */
-  profile(): [row: string, times: number][] {
+  /** Executions by handler, most first, with the rows that share it; of a module made with InterpOptions.profile. */
+  profile(): { readonly rows: readonly string[]; readonly times: number }[] {
     const times = new BigUint64Array(this.words.buffer, PROFILE);
-    const names = new Map<number, string>();
+    const names = new Map<number, string[]>();
     const handlers = this.rows.handlers();
     for (const row of this.book.rows) {
       const handler = handlers[row.index]!;
-      if (!names.has(handler)) names.set(handler, row.name);
+      const list = names.get(handler);
+      if (list) list.push(row.name);
+      else if (handler >= Handler.Rows) names.set(handler, [row.name]);
     }
-    const list = [...names].map(([handler, name]): [string, number] => [name, Number(times[handler])]);
-    return list.filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1]);
+    return [...names]
+      .map(([handler, rows]) => ({ rows, times: Number(times[handler]) }))
+      .filter((entry) => entry.times > 0)
+      .sort((a, b) => b.times - a.times);
   }
 
   /** No code at CTL_PC. */
