@@ -28,9 +28,9 @@ export interface InterpOptions {
   readonly report?: (row: Row, why: string) => void;
 }
 
-/** Row names of a text of hot rows (rulebooks/isa/NAME.hot): words, `#` begins a comment. */
-export function hotRows(text: string): string[] {
-  return text
+/** Row names of a text of hot rows (rulebooks/isa/NAME.hot): words, `#` begins a comment. null: none are known. */
+export function hotRows(text: string | null): string[] {
+  return (text ?? "")
     .replace(/#.*/g, "")
     .split(/\s+/)
     .filter((name) => name !== "");
