@@ -23,7 +23,6 @@ import {
   MICRO_OP,
   mapShift,
   PAGE_MAP,
-  PAGE_MAP_SIZE,
   SIDE_COUNT,
   SIDE_LINKED,
   SIDE_NEXT,
@@ -69,12 +68,15 @@ export class Predecoder {
   private readonly mapBytes: number;
   private bytes: Uint8Array;
   private view: DataView;
+  /** Pages that have a map. */
+  private readonly pages: number[] = [];
   private nextMap = 0;
   /** Micro-ops grow upwards, stubs (what stands for code not decoded yet) downwards and are used again. */
   private next = 0;
   private lowestStub = 0;
   private free = 0;
 
+  /** The predecoder's part of `engine` must be zero. */
   constructor(book: IsaBook, rows: RowsReader, engine: WebAssembly.Memory, guest: WebAssembly.Memory) {
     this.book = book;
     this.rows = rows;
@@ -89,7 +91,7 @@ export class Predecoder {
     this.longest = book.lengths[book.lengths.length - 1]!;
     this.scale = mapShift(book.align);
     this.mapBytes = PAGE_SIZE << this.scale;
-    this.reset();
+    this.empty();
   }
 
   /** Forgets all code and its regions. */
@@ -98,11 +100,13 @@ export class Predecoder {
     this.empty();
   }
 
-  /** Makes the tables empty; regions stay known. */
+  /** Makes the tables empty; regions stay known. Fresh memory is zero already, and touching it would cost. */
   private empty(): void {
-    this.words.fill(0, MAPS >> 2, (MAPS + this.nextMap) >> 2);
-    this.words.fill(0, PAGE_MAP >> 2, (PAGE_MAP + PAGE_MAP_SIZE) >> 2);
-    this.words[HOT_COUNT >> 2] = 0;
+    const { words } = this;
+    for (const page of this.pages) words[(PAGE_MAP >> 2) + page] = 0;
+    this.pages.length = 0;
+    words.fill(0, MAPS >> 2, (MAPS + this.nextMap) >> 2);
+    words[HOT_COUNT >> 2] = 0;
     this.nextMap = this.mapBytes;
     this.next = CODE;
     this.lowestStub = CODE + CODE_SIZE;
@@ -164,6 +168,7 @@ export class Predecoder {
     const page = (PAGE_MAP >> 2) + (pc >>> PAGE_SHIFT);
     let map = this.words[page]!;
     if (!map) {
+      this.pages.push(pc >>> PAGE_SHIFT);
       map = this.words[page] = this.nextMap;
       this.nextMap += this.mapBytes;
     }
