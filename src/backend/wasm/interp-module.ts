@@ -18,8 +18,6 @@ export interface InterpOptions {
   readonly hot?: readonly string[];
   /** Handlers in the switch; the rest are functions of their own. Those of `hot` by default, or 100. */
   readonly inline?: number;
-  /** relaxed_madd is fused on the host that will run it. */
-  readonly fused?: boolean;
   /** Count instructions into CTL_RETIRED. */
   readonly count?: boolean;
   /** Count executions of handlers, for Interpreter.profile. */
@@ -84,7 +82,7 @@ class Generator {
     this.float = {
       module: this.module,
       importFloat: this.module.importFunc(IMPORTS, IMPORT_FLOAT, this.module.type([I32], [I32])),
-      fused: options.fused ?? false,
+      fused: true,
       slotOffset: (slot) => STATE + book.slots[slot].offset,
       slotWidth: (slot) => book.slots[slot].w,
       helpers: new Map(),
