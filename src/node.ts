@@ -1,4 +1,4 @@
-import { interpreterBytes } from "./backend/wasm/interp-module.ts";
+import { hotRows, interpreterBytes } from "./backend/wasm/interp-module.ts";
 import { createMachine, type IsaParts } from "./engine/create.ts";
 import { sageError } from "./errors.ts";
 import { detect, parseImage } from "./format/detect.ts";
@@ -109,7 +109,7 @@ function readGuestFile(options: RunOptions, path: string, script: string): Uint8
 function isaParts(isa: string, rules: string | undefined): IsaParts {
   const book = isaBook(isa);
   if (rules !== undefined) throw sageError("NOT_YET", "--rules FILE");
-  const bytes = asset(`${isa}.wasm`) ?? (interpreterBytes(book) as Uint8Array<ArrayBuffer>);
+  const bytes = asset(`${isa}.wasm`) ?? interpreterBytes(book, { hot: hotRows(rulebook(`isa/${isa}.hot`)) });
   return { book, interpreter: new WebAssembly.Module(bytes) };
 }
 

@@ -31,7 +31,7 @@ export class Assembler {
 
   private add(row: number, items: readonly AsmItem[], when: Core | undefined): void {
     const spelling: Spelling = { row, items, when, pattern: this.patternOf(items) };
-    for (const key of mnemonics(items)) {
+    for (const key of mnemonics(items, this.book.tables)) {
       const list = this.byMnemonic.get(key);
       if (list) list.push(spelling);
       else this.byMnemonic.set(key, [spelling]);
@@ -105,12 +105,12 @@ const found = (i: number): number | undefined => (i < 0 ? undefined : i);
 const longestFirst = (texts: readonly string[]): string[] => [...texts].sort((a, b) => b.length - a.length);
 
 /** First words that a spelling can have. */
-function mnemonics(items: readonly AsmItem[]): string[] {
+function mnemonics(items: readonly AsmItem[], tables: ExpandedBook["tables"]): string[] {
   let keys = [""];
   for (const item of items) {
-    if (item.k === "operand") return keys;
-    if (item.k === "choice") {
-      keys = keys.flatMap((key) => item.texts.map((t) => key + t));
+    if (item.k !== "text") {
+      const texts = item.k === "choice" ? item.texts : (tables[item.table] ?? []);
+      keys = keys.flatMap((key) => texts.map((t) => key + t));
       continue;
     }
     const end = item.s.search(/\s/);
