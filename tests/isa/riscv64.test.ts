@@ -132,6 +132,8 @@ test("lr and sc together do what qemu-riscv64 does", oracle, () => {
     ["lr.w.aq a0, (a1)", "lr.w a0, (a5)", "sc.w.rl a2, a3, (a5)"],
     ["lr.d.aqrl a0, (a1)", "sc.d a1, a1, (a1)"],
     ["sc.w a0, a1, (a1)"],
+    ["lr.w a0, (a1)", "sc.d a2, a3, (a1)"],
+    ["addi a0, zero, -5", "sd a0, 0(a1)", "lr.w a0, (a1)", "sc.d a2, a3, (a1)"],
     ["lr.w a0, (a1)", "sc.w zero, a3, (a1)", "lw a4, 0(a1)"],
   ];
   const row = book.rows.find((r) => r.name === "sc.w")!;
