@@ -114,8 +114,7 @@ export class Assembler {
   private valueOf(item: FlatItem, text: string, pc: number): number | undefined {
     if (item.k === "text") return undefined;
     if (item.k === "choice") return found(item.texts.indexOf(text));
-    const named = item.table >= 0 ? this.book.tables[item.table].indexOf(text) : -1;
-    if (named >= 0) return named;
+    if (item.table >= 0) return found(this.book.tables[item.table].indexOf(text));
     if (!new RegExp(`^${NUMBER}$`).test(text)) return undefined;
     const n = text.startsWith("-") ? -Number(text.slice(1)) : Number(text);
     if (item.style !== "label") return n;
@@ -228,11 +227,13 @@ function readOff(row: ExpandedRow, fact: { c: Core; value: number }, fields: (nu
     return true;
   }
   const isTop = c.op === "intslice" && c.a[0].op === "field" && c.a[1].op === "num" && c.a[2].op === "num";
-  if (!isTop || Number(c.a[1].v) !== row.fields[c.a[0].n].width - 1) return false;
+  // Bits above the field's are copies of its sign; `fits` sees to that.
+  if (!isTop || Number(c.a[1].v) < row.fields[c.a[0].n].width - 1) return false;
   const f = row.fields[c.a[0].n];
   if (Math.min(...f.pieces.map((p) => p.to)) !== Number(c.a[2].v)) return false;
   const full = value * 2 ** Number(c.a[2].v);
-  fields[c.a[0].n] ??= f.signed && full >= 2 ** (f.width - 1) ? full - 2 ** f.width : full;
+  const top = 2 ** Number(c.a[1].v);
+  fields[c.a[0].n] ??= f.signed && full >= top ? full - 2 * top : full;
   return true;
 }
 
