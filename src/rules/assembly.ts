@@ -6,7 +6,7 @@ import { parseExpr } from "./parse.ts";
 /** A piece of a row's assembly column. */
 export type AsmPart =
   | { readonly k: "text"; readonly s: string }
-  /** {E} or {E:kind}: kind is label, hex, a view, ... */
+  /** {E} or {E:kind}: kind is label, hex, or a view, with its width where it has one */
   | { readonly k: "operand"; readonly expr: Expr; readonly text: string; readonly kind: string | undefined }
   /** {E|a|b|c}: the text that E picks. */
   | { readonly k: "choice"; readonly expr: Expr; readonly texts: readonly string[] };
@@ -33,7 +33,7 @@ export function parseAssembly(text: string): AsmPart[] {
 function operand(text: string): AsmPart {
   const texts = splitBars(text, 64);
   if (texts.length > 1) return { k: "choice", expr: parseExpr(texts[0]), texts: texts.slice(1) };
-  const colon = /^(.*):([A-Za-z_][A-Za-z0-9_]*)$/.exec(text);
+  const colon = /^(.*):([A-Za-z_][A-Za-z0-9_]*(?:<[^>]*>)?)$/.exec(text);
   if (!colon) return { k: "operand", expr: parseExpr(text), text, kind: undefined };
   return { k: "operand", expr: parseExpr(colon[1]), text: colon[1], kind: colon[2] };
 }

@@ -18,6 +18,12 @@ export interface IsaBook {
   readonly lengths: readonly number[];
   readonly align: number;
 
+  /**
+   * Without allocation, for fixed-width books: number of the row that matches an instruction word (int32, its first
+   * byte lowest in a little-endian book) of which `bytes` bytes are there, -1 for none; and the row's field values.
+   */
+  decodeRow(word: number, bytes: number): number;
+  fieldsOf(row: number, word: number, out: Int32Array): void;
   /** Decodes the instruction at `offset`. null: no row matches, or the bytes end too soon. */
   decode(bytes: Uint8Array, offset: number): Decoded | null;
   /** What the instruction does, with its fields as constants. pc is the guest address. */

@@ -50,15 +50,33 @@ export function rowScope(symbols: Symbols, form: RowForm): Scope {
   const cells = new Scope();
   for (const [name, text] of form.source.cells) cells.bind(name, { k: "cell", text });
   const scope = new Scope(cells);
-  const seen = new Map<string, string>();
+  const seen = new Map<string, ViewUse>();
   for (const part of form.assembly) {
     if (part.k !== "operand" || part.expr.k !== "name" || part.kind === undefined) continue;
-    if (symbols.source.views.has(part.kind)) seen.set(part.expr.id, part.kind);
+    const use = viewUse(symbols, part.kind, cells);
+    if (use) seen.set(part.expr.id, use);
   }
   form.encoding.fields.forEach((f, i) => {
-    scope.bind(f.name, { k: "field", c: core("field", 0, [], i, f.name), view: seen.get(f.name) ?? f.view });
+    const use = seen.get(f.name) ?? (f.view === undefined ? undefined : viewUse(symbols, f.view, cells));
+    scope.bind(f.name, { k: "field", c: core("field", 0, [], i), view: use?.view, gen: use?.gen ?? [] });
   });
   return scope;
+}
+
+/** A view with its widths filled in. */
+export interface ViewUse {
+  readonly view: string;
+  readonly gen: readonly number[];
+}
+
+/** `r` or `r<64>`; a view with one width takes the row's w where none is written. */
+export function viewUse(symbols: Symbols, text: string, scope: Scope): ViewUse | undefined {
+  const m = /^([A-Za-z_][A-Za-z0-9_]*)(?:<(.*)>)?$/.exec(text);
+  const decl = m ? symbols.source.views.get(m[1]) : undefined;
+  if (!m || !decl) return undefined;
+  if (decl.gen.length === 0) return { view: m[1], gen: [] };
+  const typer = new Typer(symbols, scope);
+  return { view: m[1], gen: [typer.constant(parseExpr(m[2] ?? "w"), scope, `view ${m[1]}'s width`)] };
 }
 
 /** The same with every field a number, for `where`, `when` and operands of the assembly. */
@@ -67,19 +85,9 @@ export function numberScope(form: RowForm): Scope {
   for (const [name, text] of form.source.cells) cells.bind(name, { k: "cell", text });
   const scope = new Scope(cells);
   form.encoding.fields.forEach((f, i) => {
-    scope.bind(f.name, { k: "core", c: core("field", 0, [], i, f.name) });
+    scope.bind(f.name, { k: "core", c: core("field", 0, [], i) });
   });
   return scope;
-}
-
-export function whereOf(symbols: Symbols, form: RowForm): ((fields: readonly number[]) => boolean) | undefined {
-  const text = form.whereText;
-  if (text === undefined) return undefined;
-  const c = at(form.source.place, () => {
-    const scope = numberScope(form);
-    return new Typer(symbols, scope).int(parseExpr(text), scope, "where");
-  });
-  return (fields) => evalInt(c, fields, [], form.encoding.bits / 8) !== 0;
 }
 
 /** Types a row's semantics. */
@@ -154,7 +162,7 @@ function bindTarget(
   for (const [name, value] of equalities(target.when)) {
     const b = scope.find(name);
     if (!open.delete(name) || b?.k !== "field") return undefined;
-    out.bind(name, { k: "field", c: num(value), view: b.view });
+    out.bind(name, { ...b, c: num(value) });
   }
   if (open.size === 0) return out;
   // Attributes that the spelling leaves out (aq, rl, choices) are zero.
@@ -177,10 +185,10 @@ function bindOperand(
   const b = scope.find(name);
   if (b?.k !== "field") return false;
   if (typeof value === "string") {
-    const n = b.view === undefined ? undefined : registerNumber(symbols, b.view, value);
+    const n = b.view === undefined ? undefined : registerNumber(symbols, { view: b.view, gen: b.gen ?? [] }, value);
     if (b.view !== undefined && n === undefined) return false;
     if (n === undefined && !/^-?(0x)?[0-9a-f]+$/.test(value)) return false;
-    out.bind(name, { k: "field", c: num(n ?? Number(value)), view: b.view });
+    out.bind(name, { ...b, c: num(n ?? Number(value)) });
     return true;
   }
   let inner = value;
@@ -205,27 +213,28 @@ export function equalities(text: string | undefined): [string, number][] {
 }
 
 /** Number of a register by its assembly name in a view. */
-export function registerNumber(symbols: Symbols, view: string, name: string): number | undefined {
-  const names = viewNames(symbols, view);
-  for (const [n, s] of names) if (s === name) return n;
-  return undefined;
+export function registerNumber(symbols: Symbols, use: ViewUse, name: string): number | undefined {
+  const n = viewNames(symbols, use).indexOf(name);
+  return n < 0 ? undefined : n;
 }
 
 /** Assembly names of a view by number: its own, or those of the file or view that it reads. */
-export function viewNames(symbols: Symbols, view: string): Map<number, string> {
-  const own = symbols.source.names.get(view);
-  if (own) return new Map(own.map((s, n) => [n, s]));
-  const decl = symbols.source.views.get(view);
-  const out = new Map<number, string>();
+export function viewNames(symbols: Symbols, use: ViewUse): string[] {
+  const { names, views } = symbols.source;
+  const own = names.get(use.gen.length > 0 ? `${use.view}<${use.gen[0]}>` : use.view) ?? names.get(use.view);
+  if (own) return own;
+  const decl = views.get(use.view);
   const inner = decl?.get ? firstPlace(symbols, decl.get) : undefined;
-  if (!decl || !inner) return out;
-  const names = inner.file ? symbols.source.names.get(inner.name) : [...viewNames(symbols, inner.name).values()];
-  for (let n = 0; names && n < 64; n++) {
+  if (!decl || !inner) return [];
+  const found = inner.file ? (names.get(inner.name) ?? []) : viewNames(symbols, { view: inner.name, gen: [] });
+  const out: string[] = [];
+  for (let n = 0; n < 64; n++) {
     const scope = new Scope();
     for (const p of decl.params) scope.bind(p, { k: "core", c: num(n) });
     const index = new Typer(symbols, scope).int(inner.index, scope, "index");
-    const s = names[evalInt(index, [], [], 0)];
-    if (s !== undefined) out.set(n, s);
+    const s = found[evalInt(index, [], [], 0)];
+    if (s === undefined) break;
+    out.push(s);
   }
   return out;
 }

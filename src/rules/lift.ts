@@ -25,7 +25,7 @@ import {
 } from "../ir/build.ts";
 import type { Effect, MemAttrs, Node, Op } from "../ir/node.ts";
 import { type Core, core, evalInt, num } from "./core.ts";
-import type { Policy } from "./policy.ts";
+import { arrange, type Policy } from "./policy.ts";
 
 /** Statements still to do: from `i` on in `list`, then `next`. */
 interface Todo {
@@ -422,7 +422,7 @@ export class Lifter {
       policy.fp,
     );
     if (policy.flags === undefined) return node;
-    const raised = policy.arrange(fexc(node));
+    const raised = arrange(fexc(node), policy);
     const { pending } = this.path;
     const before = pending.get(policy.flags) ?? get(policy.flags, policy.flagsWidth);
     const after = binary("or", before, raised);

@@ -4,13 +4,13 @@ import { RuleError } from "./error.ts";
 import type { StateEntry } from "./scope.ts";
 import type { PolicyDecl } from "./source.ts";
 
-/** A policy line ready for lifting: the register of sticky flags, and how exceptions lie in it. */
+/** A policy line: how floats behave, the register of sticky flags, and how exceptions lie in it. */
 export interface Policy {
   readonly fp: FpPolicy;
   readonly flags: number | undefined;
   readonly flagsWidth: number;
-  /** fexc's i6 in the order and width of the flags register. */
-  readonly arrange: (exceptions: Node) => Node;
+  /** Exceptions from bit 0 of the register on, "-" for a gap. undefined: as fexc has them. */
+  readonly order: readonly string[] | undefined;
 }
 
 /** Bits of fexc by name (node.ts). */
@@ -33,7 +33,7 @@ export function policyOf(decl: PolicyDecl, state: ReadonlyMap<string, StateEntry
     tiny: pick("tiny", TINY),
   };
   const text = decl.options.get("flags");
-  if (text === undefined) return { fp, flags: undefined, flagsWidth: 0, arrange: (n) => n };
+  if (text === undefined) return { fp, flags: undefined, flagsWidth: 0, order: undefined };
   const m = /^([A-Za-z_][A-Za-z0-9_]*)(?:\(([^)]*)\))?$/.exec(text.trim());
   const register = m ? state.get(m[1]) : undefined;
   if (!m || !register || register.count > 0)
@@ -41,11 +41,11 @@ export function policyOf(decl: PolicyDecl, state: ReadonlyMap<string, StateEntry
   const order = m[2] === undefined ? undefined : m[2].trim().split(/\s+/);
   const unknown = order?.find((name) => name !== "-" && !(name in BITS));
   if (unknown) throw new RuleError("RULE_NAME", `fp ${decl.name}: no exception ${unknown}`, decl.place);
-  return { fp, flags: register.slot, flagsWidth: register.w, arrange: (n) => arrange(n, register.w, order) };
+  return { fp, flags: register.slot, flagsWidth: register.w, order };
 }
 
-/** `order`: exceptions from bit 0 on, "-" for a gap; without it the bits stay as fexc has them. */
-function arrange(exceptions: Node, w: number, order: readonly string[] | undefined): Node {
+/** fexc's i6 in the order and width of the policy's register. */
+export function arrange(exceptions: Node, { flagsWidth: w, order }: Policy): Node {
   if (!order) return w <= exceptions.w ? trunc(exceptions, w) : zext(exceptions, w);
   let out: Node | undefined;
   for (const name of order) {

@@ -13,7 +13,7 @@ export type Binding =
   /** A column's cell. */
   | { readonly k: "cell"; readonly text: string }
   /** A field of the encoding or a register named in its place: an integer, seen through a view where it has one. */
-  | { readonly k: "field"; readonly c: Core; readonly view: string | undefined };
+  | { readonly k: "field"; readonly c: Core; readonly view: string | undefined; readonly gen?: readonly number[] };
 
 export class Scope {
   readonly parent: Scope | undefined;

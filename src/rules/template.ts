@@ -1,7 +1,7 @@
 import { type Effect, Node } from "../ir/node.ts";
 import { OPS } from "../ir/ops.ts";
 import type { Template, ValueParam } from "./book.ts";
-import type { Body } from "./compile.ts";
+import type { Core } from "./core.ts";
 import { compute } from "./decode-time.ts";
 import type { EncField } from "./encoding.ts";
 import type { Policy } from "./policy.ts";
@@ -9,7 +9,7 @@ import { isLeaf, NoTemplate, TemplateLifter } from "./template-lift.ts";
 
 /** The row's meaning with its fields as parameters, or why there is none. */
 export function templateOf(
-  body: Body,
+  body: Core,
   policies: readonly Policy[],
   fields: readonly EncField[],
   pcWidth: number,
@@ -18,7 +18,7 @@ export function templateOf(
   try {
     const lifter = new TemplateLifter(policies, fields, pcWidth);
     const params = new Parameters();
-    const effects = params.effects(lifter.build(body.core, length));
+    const effects = params.effects(lifter.build(body, length));
     return { effects, slotParams: lifter.slotParams, valueParams: params.list };
   } catch (error) {
     if (error instanceof NoTemplate) return error.message;

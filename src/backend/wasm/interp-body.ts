@@ -83,6 +83,7 @@ export class InterpBody {
         this.store(effect.addr, effect.value);
         break;
       case "set":
+        if (this.values.accumulates(effect.slot, effect.value)) break;
         pending.push({
           k: "set",
           slot: effect.slot,
@@ -126,7 +127,7 @@ export class InterpBody {
       // Whoever comes past the trap is on the other way: it needs no condition any more.
       values.push(effect.cond);
       code.if();
-      this.effects(effect.then, undefined);
+      values.inArm(() => this.effects(effect.then, undefined));
       code.end();
       this.effects(effect.else, outer, pending);
       return;
@@ -138,13 +139,12 @@ export class InterpBody {
     }
     const cond = this.keep(effect.cond, outer?.get(effect));
     const arms = { yes: [] as Pending[], no: [] as Pending[] };
-    const arm = (list: readonly Effect[]): Pending[] => this.effects(list, reserved);
+    const arm = (list: readonly Effect[]): Pending[] => values.inArm(() => this.effects(list, reserved));
     if (!acts(effect.then) && !acts(effect.else)) {
       // Only links and stops: nothing to compute now.
       arms.yes = arm(effect.then);
       arms.no = arm(effect.else);
     } else {
-      values.bindShared([...effect.then, ...effect.else]);
       code.get(cond);
       code.if();
       arms.yes = arm(effect.then);

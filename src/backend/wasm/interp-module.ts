@@ -1,14 +1,16 @@
 import { Handler } from "../../engine/predecode-layout.ts";
 import { RowsWriter, type RowText } from "../../engine/predecode-rows.ts";
 import type { Effect, Node } from "../../ir/node.ts";
-import { ENGINE_MEMORY_BYTES } from "../../memory/layout.ts";
+import { ENGINE_MEMORY_BYTES, STATE } from "../../memory/layout.ts";
 import type { IsaBook, Row, Template } from "../../rules/book.ts";
+import { IMPORT_ENGINE, IMPORT_FLOAT, IMPORT_GUEST, IMPORTS } from "./abi.ts";
 import { Bytes } from "./bytes.ts";
 import { I32, I64 } from "./code.ts";
+import type { FloatHost } from "./float.ts";
 import { InterpBody, type Ways } from "./interp-body.ts";
 import { NotLowered, planUop, type UopPlan } from "./interp-plan.ts";
 import { exitAt, fault, functionWays, type Helpers, lookup, PoolCode, type Shape, Switch } from "./interp-switch.ts";
-import { type FloatOp, InterpValues } from "./interp-values.ts";
+import { InterpValues } from "./interp-values.ts";
 import { ModuleBuilder } from "./module.ts";
 
 export interface InterpOptions {
@@ -16,6 +18,8 @@ export interface InterpOptions {
   readonly hot?: readonly string[];
   /** Handlers in the switch; the rest are functions of their own. 100 by default. */
   readonly inline?: number;
+  /** relaxed_madd is fused on the host that will run it. */
+  readonly fused?: boolean;
   /** Count instructions into CTL_RETIRED. */
   readonly count?: boolean;
   /** Count executions of handlers, for Interpreter.profile. */
@@ -30,12 +34,17 @@ interface Group {
   readonly plan: UopPlan;
 }
 
-/** Names of the imports: memories "engine" and "guest", table "regions". */
-export const IMPORTS = "sage";
+/** Import: the table of compiled regions. */
+export const IMPORT_REGIONS = "regions";
 /** Custom section: how rows become micro-ops, a RowsText as JSON. */
 export const ROWS_SECTION = "sage.rows";
+/**
+ * The engine's memory is imported twice: as memory 0, which V8 reaches fastest and which a micro-op reaches most, and
+ * under the number that regions know it by, for the float lowering shared with them.
+ */
 const ENGINE = 0;
-const GUEST = 1;
+const ENGINE_PAGES = ENGINE_MEMORY_BYTES >>> 16;
+const GUEST = 2;
 
 /**
  * The interpreter of a rulebook as a wasm module: run(micro-op) and the handler numbers. Deterministic, so that it
@@ -50,7 +59,7 @@ class Generator {
   private readonly options: InterpOptions;
   private readonly module = new ModuleBuilder();
   private readonly shape: Shape;
-  private readonly float: FloatOp | undefined;
+  private readonly float: FloatHost;
   private readonly writer: RowsWriter;
 
   constructor(book: IsaBook, options: InterpOptions) {
@@ -62,7 +71,14 @@ class Generator {
       count: options.count ?? false,
       profile: options.profile ?? false,
     };
-    this.float = undefined;
+    this.float = {
+      module: this.module,
+      importFloat: this.module.importFunc(IMPORTS, IMPORT_FLOAT, this.module.type([I32], [I32])),
+      fused: options.fused ?? false,
+      slotOffset: (slot) => STATE + book.slots[slot].offset,
+      slotWidth: (slot) => book.slots[slot].w,
+      helpers: new Map(),
+    };
     this.writer = new RowsWriter(book);
   }
 
@@ -70,9 +86,10 @@ class Generator {
     const { module, book } = this;
     const region = module.type([], []);
     const handler = module.type([I32], [I32]);
-    module.importMemory(IMPORTS, "engine", ENGINE_MEMORY_BYTES >>> 16, ENGINE_MEMORY_BYTES >>> 16);
-    module.importMemory(IMPORTS, "guest", 0);
-    module.importTable(IMPORTS, "regions", 0);
+    module.importMemory(IMPORTS, IMPORT_ENGINE, ENGINE_PAGES, ENGINE_PAGES);
+    module.importMemory(IMPORTS, IMPORT_ENGINE, ENGINE_PAGES, ENGINE_PAGES);
+    module.importMemory(IMPORTS, IMPORT_GUEST, 0);
+    module.importTable(IMPORTS, IMPORT_REGIONS, 0);
     const helpers: Helpers = {
       exitAt: module.func(module.type([I32, I32, I32], []), "exit"),
       fault: module.func(module.type([I32, I64, I32], []), "fault"),

@@ -2,13 +2,13 @@ import type { Effect, Node } from "../../ir/node.ts";
 import { BIAS, STATE } from "../../memory/layout.ts";
 import type { IsaBook, Template } from "../../rules/book.ts";
 import type { Code } from "./code.ts";
+import type { FloatHost } from "./float.ts";
+import { stickyOf } from "./graph.ts";
+import { keepFloat } from "./interp-float.ts";
 import { NotLowered, type UopPlan, visitEffects, visitNodes } from "./interp-plan.ts";
 import { Lower, type LowerEnv, naturalType } from "./lower.ts";
 import { M, W } from "./opcodes.ts";
 import { ANY, SIGN, type Want, ZERO } from "./values.ts";
-
-/** Pushes a float op's result; see LowerEnv.floatOp. */
-export type FloatOp = (lower: Lower, node: Node, values: InterpValues) => void;
 
 const LOADS: Record<number, readonly [unsigned: number, signed: number]> = {
   8: [M.i32_load8_u, M.i32_load8_s],
@@ -30,7 +30,7 @@ export class InterpValues implements LowerEnv {
   private readonly book: IsaBook;
   private readonly template: Template;
   private readonly plan: UopPlan;
-  private readonly float: FloatOp | undefined;
+  private readonly float: FloatHost;
   /** Slots read more than once: their locals. */
   private readonly read = new Map<number, number>();
   /** Loads that are only sign-extended. */
@@ -43,7 +43,7 @@ export class InterpValues implements LowerEnv {
     book: IsaBook,
     template: Template,
     plan: UopPlan,
-    float: FloatOp | undefined,
+    float: FloatHost,
   ) {
     this.code = code;
     this.engine = memories.engine;
@@ -58,15 +58,15 @@ export class InterpValues implements LowerEnv {
   }
 
   private countUses(effects: readonly Effect[]): void {
-    const { lower } = this;
+    const { demand } = this.lower;
     visitEffects(effects, (e) => {
-      if (e.k === "set") lower.use(e.value);
-      else if (e.k === "if") lower.use(e.cond);
-      else if (e.k === "load") lower.use(e.node.args[0]);
-      else if (e.k === "jump" && !this.isLinked(e.target)) lower.use(e.target);
+      if (e.k === "set") demand.full(stickyOf(e.slot, e.value)?.float ?? e.value);
+      else if (e.k === "if") demand.full(e.cond);
+      else if (e.k === "load") demand.full(e.node.args[0]);
+      else if (e.k === "jump" && !this.isLinked(e.target)) demand.full(e.target);
       else if (e.k === "store" || e.k === "rmw") {
-        lower.use(e.k === "store" ? e.addr : e.node.args[0]);
-        lower.use(e.k === "store" ? e.value : e.node.args[1]);
+        demand.full(e.k === "store" ? e.addr : e.node.args[0]);
+        demand.full(e.k === "store" ? e.value : e.node.args[1]);
       }
     });
     const plain = new Set<Node>();
@@ -98,7 +98,7 @@ export class InterpValues implements LowerEnv {
       else gets.set(n.aux, [n]);
     });
     for (const [slot, nodes] of gets) {
-      const uses = nodes.reduce((sum, n) => sum + this.lower.useCount(n), 0);
+      const uses = nodes.reduce((sum, n) => sum + this.lower.demand.count(n), 0);
       if (uses < 2 || nodes[0].w > 64) continue;
       const local = this.code.local(naturalType(nodes[0].w));
       this.readSlot(slot, nodes[0].w);
@@ -111,16 +111,19 @@ export class InterpValues implements LowerEnv {
     this.lower.emit(node, want);
   }
 
-  /** Computes now what an arm shares with code outside it, so that nothing kept inside is used there. */
-  bindShared(effects: readonly Effect[]): void {
-    const inside = new Set<Node>();
-    visitEffects(effects, (e) => {
-      if (e.k === "load" || e.k === "rmw") inside.add(e.node);
-    });
-    visitNodes(effects, (n) => {
-      if (n.op === "old" || n.args.some((a) => inside.has(a))) inside.add(n);
-      else if (this.lower.useCount(n) > 1 && n.w <= 64) this.lower.bind(n, ZERO);
-    });
+  /** Emits an arm that may not run: nothing computed in it is kept for later. */
+  inArm<T>(emit: () => T): T {
+    this.lower.frozen++;
+    const result = emit();
+    this.lower.frozen--;
+    return result;
+  }
+
+  /** Computes the float op whose exceptions the set accumulates; undefined: it is another set. */
+  accumulates(slot: number, value: Node): boolean {
+    const sticky = stickyOf(slot, value);
+    if (sticky) keepFloat(this.lower, this.float, sticky);
+    return sticky !== undefined;
   }
 
   /** Writes a local to a slot. */
@@ -244,8 +247,7 @@ export class InterpValues implements LowerEnv {
     return false;
   }
 
-  floatOp(lower: Lower, node: Node): void {
-    if (!this.float) throw new NotLowered(node.op);
-    this.float(lower, node, this);
+  floatOp(_lower: Lower, node: Node): void {
+    throw new NotLowered(node.op);
   }
 }

@@ -4,15 +4,15 @@ import { PROFILE } from "../../engine/predecode-layout.ts";
 import { RowsReader, type RowsText } from "../../engine/predecode-rows.ts";
 import { ADDRESS_LIMIT, CTL_ADDR, CTL_AUX, CTL_EXIT, CTL_PC, Exit, PROT_EXEC } from "../../memory/layout.ts";
 import type { IsaBook } from "../../rules/book.ts";
-import { IMPORTS, ROWS_SECTION } from "./interp-module.ts";
+import { IMPORT_ENGINE, IMPORT_FLOAT, IMPORT_GUEST, IMPORTS } from "./abi.ts";
+import { floatImport } from "./floatcall.ts";
+import { IMPORT_REGIONS, ROWS_SECTION } from "./interp-module.ts";
 
 export interface InterpParts {
   readonly engine: WebAssembly.Memory;
   readonly guest: WebAssembly.Memory;
   /** Compiled regions by index: () -> (), state and exit words in engine memory. */
   readonly regions: WebAssembly.Table;
-  /** What the module imports besides: float helpers. */
-  readonly functions?: Record<string, WebAssembly.ImportValue>;
 }
 
 /** The first tier: runs guest code from its first instruction on, see interp-module.ts and predecode.ts. */
@@ -28,8 +28,15 @@ export class Interpreter implements Tier {
     const section = WebAssembly.Module.customSections(module, ROWS_SECTION)[0];
     this.rows = new RowsReader(JSON.parse(new TextDecoder().decode(section)) as RowsText);
     if (this.rows.count !== book.rows.length) throw new Error("interpreter of another rulebook");
-    const { engine, guest, regions, functions } = parts;
-    const instance = new WebAssembly.Instance(module, { [IMPORTS]: { engine, guest, regions, ...functions } });
+    const { engine, guest, regions } = parts;
+    const instance = new WebAssembly.Instance(module, {
+      [IMPORTS]: {
+        [IMPORT_ENGINE]: engine,
+        [IMPORT_GUEST]: guest,
+        [IMPORT_REGIONS]: regions,
+        [IMPORT_FLOAT]: floatImport(engine),
+      },
+    });
     this.enter = instance.exports.run as (uop: number) => void;
     this.words = new Int32Array(engine.buffer);
     this.book = book;

@@ -1,0 +1,41 @@
+import { type Core, core } from "./core.ts";
+
+/**
+ * The inlined canonical form: prefix, blanks between tokens, one token a node. A token is the op and then, where it
+ * has them, `.width #number $name =value /arguments`.
+ */
+export function printCore(c: Core): string {
+  const out: string[] = [];
+  write(c, out);
+  return out.join(" ");
+}
+
+function write(c: Core, out: string[]): void {
+  let t = c.op;
+  if (c.w > 0) t += `.${c.w}`;
+  else if (c.w < 0) t += "!";
+  if (c.n !== 0) t += `#${c.n}`;
+  if (c.s !== "") t += `$${c.s.replaceAll(" ", ",")}`;
+  if (c.v !== 0n) t += `=${c.v}`;
+  if (c.a.length > 0) t += `@${c.a.length}`;
+  out.push(t);
+  for (const a of c.a) write(a, out);
+}
+
+const TOKEN =
+  /^(.[^.!#$=@]*?|int==|int!=|int<=|int1!)(?:\.(\d+)|(!))?(?:#(-?\d+))?(?:\$([^=@]*))?(?:=(-?\d+))?(?:@(\d+))?$/;
+
+/** Reads what printCore wrote. */
+export function parseCore(text: string): Core {
+  const tokens = text.split(" ");
+  let i = 0;
+  const next = (): Core => {
+    const m = TOKEN.exec(tokens[i++]);
+    if (!m) throw new Error(`bad token ${tokens[i - 1]}`);
+    const a: Core[] = [];
+    for (let k = m[7] === undefined ? 0 : Number(m[7]); k > 0; k--) a.push(next());
+    const w = m[2] === undefined ? (m[3] ? -1 : 0) : Number(m[2]);
+    return core(m[1], w, a, Number(m[4] ?? 0), (m[5] ?? "").replaceAll(",", " "), BigInt(m[6] ?? 0));
+  };
+  return next();
+}

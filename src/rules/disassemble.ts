@@ -1,0 +1,64 @@
+import { evalInt } from "./core.ts";
+import type { AsmItem, ExpandedBook, ExpandedRow } from "./expanded.ts";
+
+/** Text of an instruction; aliases and what a `=>` row stands for come first where `aliases` is set. */
+export function disassemble(
+  book: ExpandedBook,
+  index: number,
+  fields: readonly number[],
+  pc: number,
+  aliases: boolean,
+): string {
+  const row = book.rows[index];
+  if (aliases) {
+    const alias = aliasesOf(book)[index]?.find((a) => !a.when || evalInt(a.when, fields, [], row.bits / 8) !== 0);
+    if (alias) return render(book, row, alias.assembly, fields, pc);
+    if (row.stands) {
+      const inner = row.stands.fields.map(({ c, map }) => {
+        const v = evalInt(c, fields, [], row.bits / 8);
+        return map ? map[v] : v;
+      });
+      return disassemble(book, row.stands.row, inner, pc, true);
+    }
+  }
+  return render(book, row, row.assembly, fields, pc);
+}
+
+const grouped = new WeakMap<ExpandedBook, ExpandedBook["aliases"][number][][]>();
+/** Aliases by row, in the book's order. */
+function aliasesOf(book: ExpandedBook): ExpandedBook["aliases"][number][][] {
+  let out = grouped.get(book);
+  if (!out) {
+    out = [];
+    for (const a of book.aliases) (out[a.row] ??= []).push(a);
+    grouped.set(book, out);
+  }
+  return out;
+}
+
+function render(
+  book: ExpandedBook,
+  row: ExpandedRow,
+  items: readonly AsmItem[],
+  fields: readonly number[],
+  pc: number,
+): string {
+  let out = "";
+  for (const item of items) {
+    if (item.k === "text") {
+      out += item.s;
+      continue;
+    }
+    const v = evalInt(item.c, fields, [], row.bits / 8);
+    if (item.k === "choice") out += item.texts[v] ?? "";
+    else out += (item.table >= 0 ? book.tables[item.table][v] : undefined) ?? number(v, item.style, pc, book.pcWidth);
+  }
+  return out;
+}
+
+function number(v: number, style: "dec" | "hex" | "label", pc: number, pcWidth: number): string {
+  if (style === "dec") return String(v);
+  const n = style === "label" ? pc + v : v;
+  if (n >= 0) return `0x${n.toString(16)}`;
+  return style === "hex" ? `-0x${(-n).toString(16)}` : `0x${BigInt.asUintN(pcWidth, BigInt(n)).toString(16)}`;
+}

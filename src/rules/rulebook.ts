@@ -1,0 +1,121 @@
+import type { Inst, Slot } from "../ir/node.ts";
+import { Assembler } from "./assemble.ts";
+import type { Decoded, IsaBook, Row, Template } from "./book.ts";
+import { Decoder, patternOf } from "./decoder.ts";
+import { disassemble } from "./disassemble.ts";
+import { RuleError } from "./error.ts";
+import type { ExpandedBook } from "./expanded.ts";
+import { Lifter } from "./lift.ts";
+import { templateOf } from "./template.ts";
+
+/** The readers of an expanded book behind one door. */
+export class Rulebook implements IsaBook {
+  readonly name: string;
+  readonly littleEndian: boolean;
+  readonly slots: readonly Slot[];
+  readonly rows: readonly Row[];
+  readonly traps: readonly string[];
+  readonly stops: readonly string[];
+  readonly lengths: readonly number[];
+  readonly align: number;
+  readonly expanded: ExpandedBook;
+  private readonly bySlotName = new Map<string, number>();
+  private readonly decoder: Decoder;
+  private readonly scratch = new Int32Array(32);
+  private readonly lifter: Lifter;
+  private readonly templates: (Template | string)[] = [];
+  private assembler: Assembler | undefined;
+
+  constructor(book: ExpandedBook) {
+    this.expanded = book;
+    this.name = book.name;
+    this.littleEndian = book.littleEndian;
+    this.slots = book.slots;
+    this.slots.forEach((s, i) => {
+      this.bySlotName.set(s.name, i);
+    });
+    for (const [name, slot] of book.slotNames) if (!this.bySlotName.has(name)) this.bySlotName.set(name, slot);
+    this.rows = book.rows.map((r, index) => ({
+      index,
+      name: r.name,
+      length: r.bits / 8,
+      fields: r.fields,
+      hash: r.hash,
+      source: { file: r.file, line: r.line },
+      section: r.section,
+    }));
+    this.decoder = new Decoder(book.tree, book.rows.map(patternOf));
+    this.traps = book.traps;
+    this.stops = book.stops;
+    this.lengths = [...new Set(this.rows.map((r) => r.length))].sort((a, b) => a - b);
+    this.align = this.lengths[0] ?? 1;
+    this.lifter = new Lifter(book.policies);
+  }
+
+  slot(name: string): number | undefined {
+    return this.bySlotName.get(name);
+  }
+
+  decodeRow(word: number, bytes: number): number {
+    return this.decoder.row(word, bytes);
+  }
+
+  fieldsOf(row: number, word: number, out: Int32Array): void {
+    this.decoder.fields(row, word, out);
+  }
+
+  decode(bytes: Uint8Array, offset: number): Decoded | null {
+    const avail = bytes.length - offset;
+    if (avail < this.align) return null;
+    const word = wordAt(bytes, offset, this.littleEndian);
+    const index = this.decoder.row(word, avail);
+    if (index < 0) return null;
+    const row = this.rows[index];
+    this.decoder.fields(index, word, this.scratch);
+    const fields: number[] = [];
+    for (let i = 0; i < row.fields.length; i++) fields.push(this.scratch[i]);
+    return { row, length: row.length, fields };
+  }
+
+  lift(decoded: Decoded, pc: number): Inst {
+    const { row, length, fields } = decoded;
+    const effects = this.lifter.lift(this.expanded.rows[row.index].body, fields, pc, length);
+    return { pc, length, row: row.name, effects };
+  }
+
+  disassemble(decoded: Decoded, pc: number, options: { aliases?: boolean } = {}): string {
+    return disassemble(this.expanded, decoded.row.index, decoded.fields, pc, options.aliases ?? true);
+  }
+
+  assemble(text: string, pc: number): Uint8Array {
+    this.assembler ??= new Assembler(this.expanded);
+    const { word, bytes } = this.assembler.assemble(text, pc);
+    const out = new Uint8Array(4);
+    new DataView(out.buffer).setInt32(0, word, true);
+    const short = out.subarray(0, bytes);
+    return this.littleEndian ? short : short.reverse();
+  }
+
+  template(row: Row): Template | null {
+    const t = this.templates[row.index] ?? this.makeTemplate(row.index);
+    return typeof t === "string" ? null : t;
+  }
+
+  templateGap(row: Row): string | undefined {
+    const t = this.templates[row.index] ?? this.makeTemplate(row.index);
+    return typeof t === "string" ? t : undefined;
+  }
+
+  private makeTemplate(index: number): Template | string {
+    const row = this.expanded.rows[index];
+    if (!row) throw new RuleError("RULE_NAME", `no row ${index}`);
+    const { policies, pcWidth } = this.expanded;
+    return (this.templates[index] = templateOf(row.body, policies, row.fields, pcWidth, row.bits / 8));
+  }
+}
+
+/** Up to four bytes as one int32; what is missing at the end reads as zero. */
+function wordAt(bytes: Uint8Array, offset: number, little: boolean): number {
+  const [a, b, c, d] = [bytes[offset], bytes[offset + 1], bytes[offset + 2], bytes[offset + 3]];
+  return little ? a | (b << 8) | (c << 16) | (d << 24) : (a << 24) | (b << 16) | (c << 8) | d;
+}
