@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import test from "node:test";
 import { handlers } from "../../src/kernel/calls/index.ts";
+import { callTable } from "../../src/os/document.ts";
 import { parseAbi } from "../../src/os/parse.ts";
 import { symbols } from "../../src/os/trace.ts";
-import { book } from "./guest.ts";
+import { book, RULEBOOK } from "./guest.ts";
 
 const generic = book.calls.get("generic")!;
 
@@ -143,4 +145,10 @@ test("arguments are checked when a row is first used", () => {
   assert.throws(() => make("a:in[b]").args, /x:3: c: there is no argument "b"/);
   assert.throws(() => make("a:int b:int c:int d:int e:int f:int g:int").args, /at most six/);
   assert.equal(make("a:in:s[n] n:int -> size").args.length, 2);
+});
+
+test("docs/syscalls.md is what the rows say", () => {
+  const docs = join(import.meta.dirname, "..", "..", "docs", "syscalls.md");
+  const rows = parseAbi(readFileSync(RULEBOOK, "utf8"), "rulebooks/os/linux.abi");
+  assert.equal(readFileSync(docs, "utf8"), callTable(rows, "generic"), "run node scripts/syscalls-doc.ts");
 });
