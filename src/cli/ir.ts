@@ -1,15 +1,16 @@
+import { llvmBlock } from "../backend/llvm/block.ts";
+import { Module } from "../backend/llvm/module.ts";
 import { printable, sageError } from "../errors.ts";
-import type { Inst } from "../ir/node.ts";
+import type { Effect, Inst } from "../ir/node.ts";
 import { instText } from "../ir/text.ts";
-import type { IsaBook } from "../rules/book.ts";
-import { codeOptions, Pages, select } from "./code-options.ts";
+import { codeOptions, Pages, type Selection, select } from "./code-options.ts";
 import type { Command } from "./command.ts";
-import { instructions, labels, wordText } from "./listing.ts";
+import { instructions, labels, type Stretch, wordText } from "./listing.ts";
 
-/** What an instruction is printed as. One entry an output of `--emit`. */
-type Emit = (inst: Inst, book: IsaBook) => string;
-const emitters: Readonly<Record<string, Emit>> = {
-  sage: (inst, book) => instText(inst, book.slots),
+/** What instructions are printed as. One entry an output of `--emit`. */
+const emitters: Readonly<Record<string, (selection: Selection, stretch: Stretch, pages: Pages) => void>> = {
+  sage: emitSage,
+  llvm: emitLlvm,
 };
 
 export const command: Command = {
@@ -29,23 +30,63 @@ export const command: Command = {
     const emit = emitters[form];
     if (!emit) {
       const hint = `choose one of ${Object.keys(emitters).join(", ")}`;
-      throw form === "llvm" || form === "wat"
+      throw form === "wat"
         ? sageError("NOT_YET", `--emit ${form}`, hint)
         : sageError("USAGE", `there is no form ${form}`, hint);
     }
-    const { image, book, stretches, limit } = select(args, io);
-    const names = labels(image);
+    const selection = select(args, io);
     const pages = new Pages(io.print);
-    for (const stretch of stretches) {
-      for (const { address, bytes, decoded } of instructions(book, stretch, limit)) {
-        const name = names.get(address);
-        if (name) pages.line(`; <${printable(name)}>`);
-        const where = `0x${address.toString(16)}`;
-        if (decoded) pages.line(emit(book.lift(decoded, address), book));
-        else pages.line(`; ${where}: no row decodes ${wordText(bytes, book.littleEndian)}\n`);
-      }
-    }
+    for (const stretch of selection.stretches) emit(selection, stretch, pages);
     pages.flush();
     return 0;
   },
 };
+
+function emitSage({ image, book, limit }: Selection, stretch: Stretch, pages: Pages): void {
+  const names = labels(image);
+  for (const { address, bytes, decoded } of instructions(book, stretch, limit)) {
+    const name = names.get(address);
+    if (name) pages.line(`; <${printable(name)}>`);
+    if (decoded) pages.line(instText(book.lift(decoded, address), book.slots));
+    else pages.line(`; 0x${address.toString(16)}: no row decodes ${wordText(bytes, book.littleEndian)}\n`);
+  }
+}
+
+/** A module with a function for each run of instructions, which ends where control may leave or come in. */
+function emitLlvm({ image, book, limit }: Selection, stretch: Stretch, pages: Pages): void {
+  const names = labels(image);
+  const insts: Inst[] = [];
+  for (const { address, decoded } of instructions(book, stretch, limit))
+    if (decoded) insts.push(book.lift(decoded, address));
+  const entries = new Set(insts.flatMap((inst) => targets(inst.effects)));
+  const module = new Module();
+  let run: Inst[] = [];
+  const finish = () => {
+    const first = run[0];
+    if (first) llvmBlock(module, names.get(first.pc) ?? `pc_${first.pc.toString(16)}`, run, book.slots);
+    run = [];
+  };
+  for (const inst of insts) {
+    const last = run.at(-1);
+    const follows = last !== undefined && last.pc + last.length === inst.pc;
+    if (!follows || entries.has(inst.pc) || names.has(inst.pc)) finish();
+    run.push(inst);
+    if (inst.effects.some(leaves)) finish();
+  }
+  finish();
+  pages.line(module.toString());
+}
+
+function leaves(effect: Effect): boolean {
+  if (effect.k === "if") return effect.then.some(leaves) || effect.else.some(leaves);
+  return effect.k === "jump" || effect.k === "stop" || effect.k === "trap";
+}
+
+/** Addresses that an instruction may jump to, as far as they are constants. */
+function targets(effects: readonly Effect[]): number[] {
+  return effects.flatMap((effect) => {
+    if (effect.k === "if") return [...targets(effect.then), ...targets(effect.else)];
+    if (effect.k !== "jump" || effect.target.op !== "const") return [];
+    return [effect.target.hi * 0x100000000 + (effect.target.lo >>> 0)];
+  });
+}
