@@ -93,6 +93,7 @@ class Expander {
       match: encoding.match,
       fields: encoding.fields,
       where,
+      conditional: where !== undefined,
       assembly: this.items(form, form.assembly, scope),
       stands: this.stands(form, find, numbers),
       hash: sha256(`${source.encoding.replace(/\s+/g, " ")}\n${printCore(body)}`).slice(0, 12),

@@ -31,8 +31,9 @@ export interface ExpandedRow {
   readonly mask: number;
   readonly match: number;
   readonly fields: readonly EncField[];
-  /** Condition on the fields. */
+  /** Condition on the fields; `conditional` says whether there is one. */
   readonly where: Core | undefined;
+  readonly conditional: boolean;
   readonly assembly: readonly AsmItem[];
   /** The row that a `=>` row stands for, with its fields over this row's. */
   readonly stands: Stands | undefined;

@@ -1,9 +1,8 @@
 import type { Inst, Slot } from "../ir/node.ts";
 import { Assembler } from "./assemble.ts";
 import type { Decoded, IsaBook, Row, Template } from "./book.ts";
-import { findRow, type Pattern, patternOf } from "./decoder.ts";
+import { Decoder, patternOf } from "./decoder.ts";
 import { disassemble } from "./disassemble.ts";
-import { extractField } from "./encoding.ts";
 import { RuleError } from "./error.ts";
 import type { ExpandedBook } from "./expanded.ts";
 import { Lifter } from "./lift.ts";
@@ -21,7 +20,8 @@ export class Rulebook implements IsaBook {
   readonly align: number;
   readonly expanded: ExpandedBook;
   private readonly bySlotName = new Map<string, number>();
-  private readonly patterns: readonly Pattern[];
+  private readonly decoder: Decoder;
+  private readonly scratch = new Int32Array(32);
   private readonly lifter: Lifter;
   private readonly templates: (Template | string)[] = [];
   private assembler: Assembler | undefined;
@@ -44,7 +44,7 @@ export class Rulebook implements IsaBook {
       source: { file: r.file, line: r.line },
       section: r.section,
     }));
-    this.patterns = book.rows.map(patternOf);
+    this.decoder = new Decoder(book.tree, book.rows.map(patternOf));
     this.traps = book.traps;
     this.stops = book.stops;
     this.lengths = [...new Set(this.rows.map((r) => r.length))].sort((a, b) => a - b);
@@ -57,22 +57,24 @@ export class Rulebook implements IsaBook {
   }
 
   decodeRow(word: number, bytes: number): number {
-    return findRow(this.expanded.tree, this.patterns, word, bytes);
+    return this.decoder.row(word, bytes);
   }
 
   fieldsOf(row: number, word: number, out: Int32Array): void {
-    const { fields } = this.expanded.rows[row];
-    for (let i = 0; i < fields.length; i++) out[i] = extractField(fields[i], word);
+    this.decoder.fields(row, word, out);
   }
 
   decode(bytes: Uint8Array, offset: number): Decoded | null {
     const avail = bytes.length - offset;
     if (avail < this.align) return null;
-    const index = this.decodeRow(wordAt(bytes, offset, this.littleEndian), avail);
+    const word = wordAt(bytes, offset, this.littleEndian);
+    const index = this.decoder.row(word, avail);
     if (index < 0) return null;
     const row = this.rows[index];
-    const word = wordAt(bytes, offset, this.littleEndian);
-    return { row, length: row.length, fields: this.expanded.rows[index].fields.map((f) => extractField(f, word)) };
+    this.decoder.fields(index, word, this.scratch);
+    const fields: number[] = [];
+    for (let i = 0; i < row.fields.length; i++) fields.push(this.scratch[i]);
+    return { row, length: row.length, fields };
   }
 
   lift(decoded: Decoded, pc: number): Inst {

@@ -1,5 +1,7 @@
 // One case a program run: under qemu-user in the root, then under SAGE on every engine, the same bytes and exit code.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import test from "node:test";
 import { ENGINES, type Input, type Outcome, run, sage } from "./command.ts";
 import { CHROOT_QEMU, cleanTmp, ROOT, whyNoRoot } from "./root.ts";
@@ -13,6 +15,9 @@ export interface Case extends Input {
   /** Why it does not run under SAGE yet; the reason shows in the report. */
   readonly todo?: string;
 }
+
+/** The text of a file in scripts/. */
+export const script = (name: string): string => readFileSync(join(import.meta.dirname, "scripts", name), "utf8");
 
 const PATH = "/usr/bin:/bin";
 

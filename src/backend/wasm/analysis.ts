@@ -16,6 +16,8 @@ export interface Summaries {
   readonly takes: BitRows;
   /** Slots whose values it returns, beside the pc. */
   readonly results: readonly number[][];
+  /** Slots that stay in memory. */
+  readonly resident: ReadonlySet<number>;
   /** Function of the batch that a call block enters; -1: none. */
   calleeOf(block: Block): number;
 }
@@ -63,7 +65,8 @@ export class Analysis {
         demand.full(value);
         if (value.w === 64 && FLOAT_OPS.has(value.op)) this.floats.add(0, slot);
       }
-      for (const get of demand.gets) if (get.w === 64 && demand.how(get) & FLOAT) this.floats.add(0, get.aux);
+      for (const get of demand.gets)
+        if (get.w === 64 && !this.around.resident.has(get.aux) && demand.how(get) & FLOAT) this.floats.add(0, get.aux);
     }
   }
 
@@ -150,6 +153,7 @@ export class Analysis {
         s.add(1, slot);
       }
       if (block.flow.k === "ret") {
+        // Given back: compared with what came in.
         s.union(0, around.preserved, this.index);
         s.union(1, around.preserved, this.index);
         for (const slot of around.results[this.index]!) {
@@ -174,7 +178,7 @@ export class Analysis {
       }
     }
     for (const get of demand.gets) {
-      if (get.aux >= around.slotCount) continue;
+      if (around.resident.has(get.aux)) continue;
       s.add(0, get.aux);
       if (get.w <= 32 || demand.how(get) & (FULL | FLOAT)) s.add(1, get.aux);
     }

@@ -22,12 +22,14 @@ const isFloatWidth = (w: number): boolean => w === 32 || w === 64;
 /** Counts the uses of values from roots down, and which bits they need. */
 export class Demand {
   private readonly uses = new Map<Node, Use>();
+  private readonly signs = new Set<Node>();
   /** The `get` nodes met. */
   readonly gets: Node[] = [];
 
   reset(): void {
     this.uses.clear();
     this.gets.length = 0;
+    this.signs.clear();
   }
 
   full(node: Node): void {
@@ -45,6 +47,11 @@ export class Demand {
   }
   how(node: Node): number {
     return this.uses.get(node)?.how ?? 0;
+  }
+
+  /** True where some use extends the value's sign. */
+  signed(node: Node): boolean {
+    return this.signs.has(node);
   }
 
   private add(node: Node, how: number): void {
@@ -67,6 +74,9 @@ export class Demand {
       case "rmw":
       case "ask":
         return;
+      case "sext":
+        this.signs.add(args[0]!);
+        break;
       case "select":
         this.add(args[0]!, FULL);
         this.add(args[1]!, how);

@@ -65,7 +65,8 @@ export function buildFunc(source: CodeSource, entry: number, options: FuncOption
     instructions += raw.insts.length;
     extent.push([raw.pc, raw.next]);
   }
-  for (const block of made.values()) block.succs = block.ways.map((pc) => made.get(pc));
+  for (const block of made.values())
+    block.succs = block.ways.map((pc) => (block.values.setsAssumed ? undefined : made.get(pc)));
   return { entry, blocks: order(made.get(entry)!), extent, instructions };
 }
 

@@ -38,6 +38,10 @@ export interface Values {
   readonly giveUp: number;
   /** True where a step may leave in the middle of the block. */
   readonly leavesInside: boolean;
+  /** True where a slot was taken to be zero. */
+  readonly usesAssumed: boolean;
+  /** True where a slot that others assume to be zero is written: nothing may follow in compiled code. */
+  readonly setsAssumed: boolean;
 }
 
 /** Properties of the whole function that substitution needs. */
@@ -126,6 +130,7 @@ class Builder {
   private readonly memo = new Map<Node, Node>();
   private current = new Map<number, Node>();
   private leavesInside = false;
+  private usesAssumed = false;
 
   constructor(around: Surroundings) {
     this.around = around;
@@ -164,7 +169,9 @@ class Builder {
       }
       this.current = next;
     }
-    return { steps, sets: this.current, control, flow, giveUp, leavesInside: this.leavesInside };
+    const { leavesInside, usesAssumed } = this;
+    const setsAssumed = steps.some((step) => step.k === "put" && this.around.assumedZero.has(step.slot));
+    return { steps, sets: this.current, control, flow, giveUp, leavesInside, usesAssumed, setsAssumed };
   }
 
   private value(slot: number): Node {
@@ -178,7 +185,9 @@ class Builder {
     if (known !== undefined) return known;
     let made: Node;
     if (node.op === "get") {
-      made = this.around.assumedZero.has(node.aux) ? zero(node.w) : this.value(node.aux);
+      const assumed = this.around.assumedZero.has(node.aux);
+      if (assumed) this.usesAssumed = true;
+      made = assumed ? zero(node.w) : this.value(node.aux);
       if (made.w !== node.w) made = made.w > node.w ? extract(made, 0, node.w) : zext(made, node.w);
     } else if (node.args.length === 0) made = node;
     else {
@@ -239,8 +248,10 @@ class Builder {
           if (sticky !== undefined && under === undefined) {
             const float = this.subst(sticky.float);
             const value = this.subst(sticky.value);
-            const why = unlowerable(float) ?? unlowerable(value);
-            if (why !== undefined) return why;
+            for (const arg of float.args) {
+              const why = unlowerable(arg);
+              if (why !== undefined) return why;
+            }
             steps.push({ k: "float", node: float, sticky: { slot: e.slot, value, float } });
             break;
           }

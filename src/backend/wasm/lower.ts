@@ -839,7 +839,7 @@ const OPS: Readonly<Record<Op, Lowering>> = {
 /** Why these effects' values cannot be lowered; undefined: they can. Widths above 64 bits only inside high multiplies. */
 export function unlowerable(node: Node): string | undefined {
   if (node.w > 64) return `${node.op} of i${node.w}`;
-  if (node.op === "unknown" || node.op === "ask") return node.op;
+  if (node.op === "unknown" || node.op === "ask" || node.op === "fexc") return node.op;
   if (node.op === "undef" && node.args.length === 0) return undefined;
   if ((node.op === "rol" || node.op === "ror") && ![8, 16, 32, 64].includes(node.w)) return `${node.op} of i${node.w}`;
   if (node.op === "bswap" && ![8, 16, 32, 64].includes(node.w)) return `bswap of i${node.w}`;

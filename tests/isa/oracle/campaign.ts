@@ -1,9 +1,9 @@
 import type { Effect, Inst, Node } from "../../../src/ir/node.ts";
 import type { IsaBook, Row } from "../../../src/rules/book.ts";
 import { wordOf } from "./evaluator.ts";
-import type { Random } from "./random.ts";
+import { Random } from "./random.ts";
 import * as R from "./record.ts";
-import { fillState } from "./states.ts";
+import { EDGES, fillState } from "./states.ts";
 
 /** A group of cases with what is known of it: the row it tests, and the record words that no two engines share. */
 export interface Trial extends R.Group {
@@ -16,14 +16,36 @@ export interface Trial extends R.Group {
 /** Bytes of a row's instruction with these field values; null where they do not fit. */
 export type Encode = (row: Row, fields: readonly number[]) => Uint8Array | null;
 
-export interface Plan {
+interface Plan {
   readonly words: number;
   /** States for each word. */
   readonly states: number;
 }
 
+/** Most words of records in one batch. */
+const BATCH = 4_000_000;
+const WORDS = 10;
+
+/** Trials for every row, in batches: about `cases` a row, the same ones for equal seeds. */
+export function* campaign(book: IsaBook, encode: Encode, cases: number, seed: number): Generator<Trial[]> {
+  let batch: Trial[] = [];
+  let size = 0;
+  for (const row of book.rows) {
+    const plan = { words: WORDS, states: Math.max(1, Math.ceil(cases / WORDS)) };
+    for (const trial of trialsOf(book, row, encode, plan, new Random(seed * 65537 + row.index))) {
+      batch.push(trial);
+      size += trial.records.length;
+    }
+    if (size < BATCH) continue;
+    yield batch;
+    batch = [];
+    size = 0;
+  }
+  if (batch.length > 0) yield batch;
+}
+
 /** Trials for one row: words with chosen fields, states with addresses that mostly hit the record's memory. */
-export function trialsOf(book: IsaBook, row: Row, encode: Encode, plan: Plan, random: Random): Trial[] {
+function trialsOf(book: IsaBook, row: Row, encode: Encode, plan: Plan, random: Random): Trial[] {
   const trials: Trial[] = [];
   for (let attempt = 0; trials.length < plan.words && attempt < plan.words * 20; attempt++) {
     const code = encode(row, fieldsOf(row, random));
@@ -35,6 +57,7 @@ export function trialsOf(book: IsaBook, row: Row, encode: Encode, plan: Plan, ra
     for (let i = 0; i < records.length; i += R.RECORD) {
       const record = records.subarray(i, i + R.RECORD);
       fillState(record, random);
+      provoke(row, decoded.fields, record, random);
       steer(book, inst.effects, record, random);
     }
     trials.push({ row, fields: decoded.fields, code, records, text: row.name, ignore: answersOf(book, inst) });
@@ -55,6 +78,24 @@ function fieldsOf(row: Row, random: Random): number[] {
     } else if (width > 3 && random.chance(40)) v = random.pick([0, 1, bits / 2 - 1, bits / 2, bits - 1, bits - 2]);
     return field.signed && v >= bits / 2 ? v - bits : v;
   });
+}
+
+/** Sources that states alone rarely hold: an operand equal to the immediate or its neighbour, a rounding edge. */
+function provoke(row: Row, fields: readonly number[], record: BigUint64Array, random: Random): void {
+  const of = (view: string): number[] => fields.filter((_, i) => row.fields[i].view === view);
+  const immediate = row.fields.findIndex((f) => f.view === undefined && f.width > 3);
+  const [x, ...more] = of("x");
+  if (immediate >= 0 && x !== undefined && random.chance(25)) {
+    const near = BigInt.asUintN(64, BigInt(fields[immediate] + random.below(3) - 1));
+    for (const register of [x, ...more]) if (register !== 0) record[R.X + register] = near;
+  }
+  const floats = of("d");
+  if (floats.length >= 2 && random.chance(10)) {
+    const pair = random.pick(EDGES);
+    floats.forEach((register, i) => {
+      record[R.F + register] = pair[i % pair.length];
+    });
+  }
 }
 
 function* nested(effects: readonly Effect[]): Generator<Effect> {
@@ -110,7 +151,8 @@ function aim(book: IsaBook, address: Node, record: BigUint64Array, target: bigin
   if (word !== undefined) record[word] = BigInt.asUintN(64, target - offset);
 }
 
-const NOWHERE: readonly bigint[] = [0n, 8n, 0x30000000n, 0x123456789abcdef0n, 1n << 63n, (1n << 64n) - 16n];
+/** Unmapped; exact as doubles, which a program counter may be. */
+const NOWHERE: readonly bigint[] = [0n, 8n, 0x30000000n, 0x1234567800000000n, 1n << 63n, (1n << 64n) - 4096n];
 const END = BigInt(R.DATA + R.PAGE);
 
 function dataAddress(size: number, random: Random): bigint {
@@ -158,8 +200,8 @@ function differing(a: BigUint64Array, b: BigUint64Array, ignore: ReadonlySet<num
   const words = [];
   for (let index = 1; index < R.RECORD; index++) {
     if (a[index] === b[index] || ignore.has(index)) continue;
-    // An address belongs to a fault; hosts report that of a non-canonical address as 0, or as the page that is missing.
-    if (index === R.ADDRESS) continue;
+    // Only a fault has an address; qemu-user says 0 for one that is not canonical.
+    if (index === R.ADDRESS && (a[R.SIGNAL] !== R.SIGSEGV || a[index] === 0n)) continue;
     words.push({ index, left: a[index], right: b[index] });
   }
   return words;
