@@ -6,6 +6,7 @@
  */
 import { parseArgs } from "node:util";
 import { fuzzElf, seeds } from "../tests/format/fuzz.ts";
+import { fuzzRuns } from "../tests/programs/fuzz-runs.ts";
 
 const { values } = parseArgs({
   options: {
@@ -17,7 +18,7 @@ const { values } = parseArgs({
 const files = seeds();
 console.log(`${files.length} files to mutate: ${files.map((f) => f.name).join(", ")}`);
 const start = performance.now();
-const campaign = fuzzElf;
+const campaign = values.run ? fuzzRuns : fuzzElf;
 const tally = campaign(files, Number(values.seed), Number(values.cases), (done) => {
   if (process.stderr.isTTY) process.stderr.write(`\r${done} `);
 });

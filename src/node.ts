@@ -106,11 +106,18 @@ function readGuestFile(options: RunOptions, path: string, script: string): Uint8
   }
 }
 
+/** Parts by ISA: runs in one process share them. */
+const partsOf = new Map<string, IsaParts>();
+
 function isaParts(isa: string, rules: string | undefined): IsaParts {
+  const known = rules === undefined ? partsOf.get(isa) : undefined;
+  if (known) return known;
   const book = isaBook(isa);
   if (rules !== undefined) throw sageError("NOT_YET", "--rules FILE");
   const bytes = asset(`${isa}.wasm`) ?? (interpreterBytes(book) as Uint8Array<ArrayBuffer>);
-  return { book, interpreter: new WebAssembly.Module(bytes) };
+  const parts = { book, interpreter: new WebAssembly.Module(bytes) };
+  partsOf.set(isa, parts);
+  return parts;
 }
 
 function statusOf(linux: Linux, result: RunResult, options: RunOptions): number {

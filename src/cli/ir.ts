@@ -1,4 +1,4 @@
-import { llvmBlock } from "../backend/llvm/block.ts";
+import { llvmFunction } from "../backend/llvm/function.ts";
 import { Module } from "../backend/llvm/module.ts";
 import { printable, sageError } from "../errors.ts";
 import type { Effect, Inst } from "../ir/node.ts";
@@ -52,26 +52,32 @@ function emitSage({ image, book, limit }: Selection, stretch: Stretch, pages: Pa
   }
 }
 
-/** A module with a function for each run of instructions, which ends where control may leave or come in. */
+/** A module with a function for each symbol and each known target of a call; jumps within one stay inside. */
 function emitLlvm({ image, book, limit }: Selection, stretch: Stretch, pages: Pages): void {
   const names = labels(image);
   const insts: Inst[] = [];
   for (const { address, decoded } of instructions(book, stretch, limit))
     if (decoded) insts.push(book.lift(decoded, address));
-  const entries = new Set(insts.flatMap((inst) => targets(inst.effects)));
-  const module = new Module();
-  let run: Inst[] = [];
-  const finish = () => {
-    const first = run[0];
-    if (first) llvmBlock(module, names.get(first.pc) ?? `pc_${first.pc.toString(16)}`, run, book.slots);
-    run = [];
-  };
+  const entries = new Set<number>();
+  const starts = new Set(names.keys());
   for (const inst of insts) {
-    const last = run.at(-1);
+    for (const { pc, call } of targets(inst.effects)) (call ? starts : entries).add(pc);
+  }
+  const module = new Module();
+  let blocks: Inst[][] = [];
+  const finish = () => {
+    const pc = blocks[0]?.[0]?.pc;
+    if (pc !== undefined) llvmFunction(module, names.get(pc) ?? `pc_${pc.toString(16)}`, blocks, book.slots);
+    blocks = [];
+  };
+  let last: Inst | undefined;
+  for (const inst of insts) {
     const follows = last !== undefined && last.pc + last.length === inst.pc;
-    if (!follows || entries.has(inst.pc) || names.has(inst.pc)) finish();
-    run.push(inst);
-    if (inst.effects.some(leaves)) finish();
+    if (!follows || starts.has(inst.pc)) finish();
+    const opens = blocks.length === 0 || entries.has(inst.pc) || last?.effects.some(leaves);
+    if (opens) blocks.push([inst]);
+    else blocks.at(-1)!.push(inst);
+    last = inst;
   }
   finish();
   pages.line(module.toString());
@@ -82,11 +88,11 @@ function leaves(effect: Effect): boolean {
   return effect.k === "jump" || effect.k === "stop" || effect.k === "trap";
 }
 
-/** Addresses that an instruction may jump to, as far as they are constants. */
-function targets(effects: readonly Effect[]): number[] {
+/** Addresses that an instruction may jump to or call, as far as they are constants. */
+function targets(effects: readonly Effect[]): { readonly pc: number; readonly call: boolean }[] {
   return effects.flatMap((effect) => {
     if (effect.k === "if") return [...targets(effect.then), ...targets(effect.else)];
     if (effect.k !== "jump" || effect.target.op !== "const") return [];
-    return [effect.target.hi * 0x100000000 + (effect.target.lo >>> 0)];
+    return [{ pc: effect.target.hi * 0x100000000 + (effect.target.lo >>> 0), call: effect.hint === "call" }];
   });
 }
