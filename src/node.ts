@@ -9,6 +9,7 @@ import { asset, rulebook, rulebookNames } from "./host/node/assets.ts";
 import { Kernel } from "./kernel/kernel.ts";
 import type { Process } from "./kernel/process.ts";
 import { ADDRESS_LIMIT } from "./memory/layout.ts";
+import { OutOfGuestMemory } from "./memory/memory.ts";
 import { readWhole, startProcess } from "./os/linux/exec.ts";
 import { Linux } from "./os/linux/personality.ts";
 import { parseAbi } from "./os/parse.ts";
@@ -55,7 +56,9 @@ export function runProgram(options: RunOptions): number {
     ask: () => [options.host.monotonic()],
   });
   const env = Object.entries(options.host.env).map(([name, value]) => `${name}=${value}`);
-  const process = startProcess(kernel, linux, machine, { image, path, args, env, read: parseImage });
+  const process = fitting(path, () =>
+    startProcess(kernel, linux, machine, { image, path, args, env, read: parseImage }),
+  );
   const runner = new Runner(
     linux,
     process,
@@ -72,6 +75,16 @@ export function runProgram(options: RunOptions): number {
     );
   if (options.stats) tellStats(options, { ...machine.stats(), calls: runner.calls, memory: machine.memory.used });
   return statusOf(linux, result, options);
+}
+
+/** A program that its memory limit leaves no room for is refused, not crashed on. */
+function fitting<T>(path: string, start: () => T): T {
+  try {
+    return start();
+  } catch (error) {
+    const full = error instanceof OutOfGuestMemory || (error instanceof HostError && error.code === "ENOMEM");
+    throw full ? sageError("OUT_OF_MEMORY", `${path} asks for more memory than it may have`) : error;
+  }
 }
 
 /** The image to run: the program's own, or that of the interpreter its #! line names. */
