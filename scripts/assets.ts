@@ -1,8 +1,12 @@
 // Makes what `sage run` would otherwise make at each start, from the rulebooks: dist/assets.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { interpreterBytes } from "../src/backend/wasm/interp-module.ts";
-import { rulebookNames } from "../src/host/node/assets.ts";
-import { isaBook } from "../src/node.ts";
+import { rulebook, rulebookNames } from "../src/host/node/assets.ts";
+import { openIsaBook, precompile } from "../src/rules/index.ts";
 
 mkdirSync("dist/assets", { recursive: true });
-for (const isa of rulebookNames("isa")) writeFileSync(`dist/assets/${isa}.wasm`, interpreterBytes(isaBook(isa)));
+for (const isa of rulebookNames("isa")) {
+  const book = precompile(rulebook(`isa/${isa}.rules`)!, { file: `${isa}.rules` });
+  writeFileSync(`dist/assets/${isa}.book`, book);
+  writeFileSync(`dist/assets/${isa}.wasm`, interpreterBytes(openIsaBook(book)));
+}

@@ -14,7 +14,7 @@ import { Linux } from "./os/linux/personality.ts";
 import { parseAbi } from "./os/parse.ts";
 import { epitaph, Runner, type RunResult, shellStatus } from "./os/run.ts";
 import type { IsaBook } from "./rules/book.ts";
-import { loadIsaBook } from "./rules/index.ts";
+import { loadIsaBook, openIsaBook } from "./rules/index.ts";
 import type { RunOptions } from "./run-options.ts";
 
 export type { RunOptions } from "./run-options.ts";
@@ -22,11 +22,14 @@ export type { RunOptions } from "./run-options.ts";
 /** Most interpreters a script may go through, as Linux has it (fs/exec.c). */
 const SCRIPT_DEPTH = 4;
 
-/** The rulebook of an ISA, from the package or from a file's text. */
-export function isaBook(isa: string): IsaBook {
-  const text = rulebook(`isa/${isa}.rules`);
-  if (text === null) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook isa/${isa}.rules`);
-  return loadIsaBook(text, { file: `${isa}.rules` });
+/** The shipped rulebook of an ISA: precompiled where the build did it, else from its text. */
+function isaBook(isa: string): IsaBook {
+  const made = asset(`${isa}.book`);
+  if (made) return openIsaBook(made);
+  const file = `${isa}.rules`;
+  const text = rulebook(`isa/${file}`);
+  if (text === null) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook for ${isa}`);
+  return loadIsaBook(text, { file });
 }
 
 /** Runs a program on Node; gives the exit status as a shell would see it (128 + n for a signal). */

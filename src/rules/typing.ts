@@ -201,7 +201,11 @@ export class Typer {
     const compare = COMPARES[op];
     const [a, b] = this.pair(ea, eb, scope, compare || isOrder(op) ? undefined : want);
     if (a === OPEN || b === OPEN) return compare ? widthError(`${op}: a width is missing (write <w>)`) : OPEN;
-    if (a.w === 0) return intBinary(op, a, b);
+    if (a.w === 0) {
+      if (op === "*" && want !== undefined && !isNum(a) && !isNum(b))
+        return core("mul", want, [bitsOf(a, want), bitsOf(b, want)]);
+      return intBinary(op, a, b);
+    }
     if (compare) return core(compare[0], 1, compare[1] ? [b, a] : [a, b]);
     const same = SAME[op];
     if (!same) return widthError(`${op} on bits needs its sign: ${op}u or ${op}s`);
@@ -223,7 +227,9 @@ export class Typer {
   private shift(op: string, ea: Expr, eb: Expr, scope: Scope, want: number | undefined): Typed {
     let a = this.expr(ea, scope, want);
     const b = this.any(eb, scope, "a shift amount");
-    if (a !== OPEN && a.w === 0 && b.w === 0 && op !== "rol" && op !== "ror")
+    // A left shift may leave the range in which integers are exact: with a context it is done in bits.
+    const exact = want === undefined || op !== "<<" || (a !== OPEN && isNum(a) && isNum(b));
+    if (a !== OPEN && a.w === 0 && b.w === 0 && op !== "rol" && op !== "ror" && exact)
       return intOp(op === "<<" ? "<<" : ">>", a, b);
     if (a === OPEN || (a.w === 0 && want === undefined)) return OPEN;
     if (a.w === 0) a = bitsOf(a, want as number);
