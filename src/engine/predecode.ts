@@ -306,7 +306,7 @@ export class Predecoder {
     this.word = bounded ? this.partialWord(pc - BIAS, room) : this.view.getInt32(pc - BIAS, this.book.littleEndian);
     const row = this.book.decodeRow(this.word, there);
     if (row < 0) {
-      if (bounded) this.fault(pc + room);
+      if (bounded && this.book.endsShort(this.bytes.subarray(0, pc - BIAS + room), pc - BIAS)) this.fault(pc + room);
       else this.failure = { k: "illegal" };
     }
     return row;
