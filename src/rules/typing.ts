@@ -150,6 +150,7 @@ export class Typer {
       if (state.count > 0) throw new RuleError("RULE_NAME", `${id} is a file: ${id}[n] expected`);
       return core("slot", state.w, [], state.slot);
     }
+    if (id === "ea") return this.effectiveAddress(scope);
     const macro = this.symbols.source.macros.get(id);
     if (macro) return this.nested(id, () => this.expr(macro, scope, want));
     return unknownName(id);
@@ -165,9 +166,23 @@ export class Typer {
         return this.nested(id, () => this.expr(b.e, b.scope, want));
       case "cell":
         return this.nested(id, () => this.expr(parseExpr(b.text), scope, want));
+      case "operand": {
+        const arms = b.arms.map((e) => this.expr(e, b.scope, undefined) ?? widthError(`${id}: a width is missing`));
+        if (arms.length === 1) return arms[0];
+        return core("opread", arms[0].w, [b.form, ...arms], b.n, b.forms.join(" "));
+      }
       case "field":
         return b.view === undefined ? b.c : this.view(b.view, b.gen ?? [], [b.c]);
     }
+  }
+
+  /** Address of the row's memory operand. */
+  private effectiveAddress(scope: Scope): Core {
+    const b = scope.find("%memory");
+    if (b?.k !== "operand") return unknownName("ea");
+    const arms = b.arms.map((e) => (e.k === "mem" ? this.bits(e.addr, b.scope, this.symbols.source.pcWidth) : num(0)));
+    const w = this.symbols.source.pcWidth;
+    return core("opread", w, [b.form, ...arms.map((a) => (a.w === 0 ? bitsOf(a, w) : a))], -1, b.forms.join(" "));
   }
 
   /** Guards against names that stand for themselves. */
@@ -201,7 +216,11 @@ export class Typer {
     const compare = COMPARES[op];
     const [a, b] = this.pair(ea, eb, scope, compare || isOrder(op) ? undefined : want);
     if (a === OPEN || b === OPEN) return compare ? widthError(`${op}: a width is missing (write <w>)`) : OPEN;
-    if (a.w === 0) return intBinary(op, a, b);
+    if (a.w === 0) {
+      if (op === "*" && want !== undefined && !isNum(a) && !isNum(b))
+        return core("mul", want, [bitsOf(a, want), bitsOf(b, want)]);
+      return intBinary(op, a, b);
+    }
     if (compare) return core(compare[0], 1, compare[1] ? [b, a] : [a, b]);
     const same = SAME[op];
     if (!same) return widthError(`${op} on bits needs its sign: ${op}u or ${op}s`);
@@ -223,7 +242,9 @@ export class Typer {
   private shift(op: string, ea: Expr, eb: Expr, scope: Scope, want: number | undefined): Typed {
     let a = this.expr(ea, scope, want);
     const b = this.any(eb, scope, "a shift amount");
-    if (a !== OPEN && a.w === 0 && b.w === 0 && op !== "rol" && op !== "ror")
+    // A left shift may leave the range in which integers are exact: with a context it is done in bits.
+    const exact = want === undefined || op !== "<<" || (a !== OPEN && isNum(a) && isNum(b));
+    if (a !== OPEN && a.w === 0 && b.w === 0 && op !== "rol" && op !== "ror" && exact)
       return intOp(op === "<<" ? "<<" : ">>", a, b);
     if (a === OPEN || (a.w === 0 && want === undefined)) return OPEN;
     if (a.w === 0) a = bitsOf(a, want as number);

@@ -235,7 +235,10 @@ export class Emitter implements LowerEnv {
     signature.takes.forEach((slot, i) => {
       code.get(i);
       const rep = this.entryRep(entry, slot);
-      if (rep === LOWER) code.set(this.narrowLocal(slot));
+      if (rep === LOWER) {
+        if (signature.params[i] === I64) code.op(W.i32_wrap_i64);
+        code.set(this.narrowLocal(slot));
+      }
       else code.set(this.wideLocal(slot));
       this.reps[slot] = rep;
     });
@@ -929,9 +932,10 @@ function entryForm(analysis: Analysis, block: Block, slot: number): Rep {
 }
 
 /** Type in which a function takes a slot's value. */
-export function paramType(analysis: Analysis, width: number, slot: number): ValueType {
+export function paramType(analysis: Analysis, width: number, slot: number, preserved: boolean): ValueType {
   if (width <= 32) return I32;
   if (analysis.floats.has(0, slot)) return F64;
+  if (preserved) return I64;
   return entryForm(analysis, analysis.func.blocks[0]!, slot) === LOWER ? I32 : I64;
 }
 

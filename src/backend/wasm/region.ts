@@ -169,16 +169,14 @@ function summarise(
     }
   }
   // Only what is written on the way needs giving back.
-  funcs.forEach((_, i) => {
-    const own = new BitRows(1, slotCount);
-    own.copy(0, writes, i);
-    for (const callee of callees[i]!) {
-      own.union(0, changes, callee);
-      own.union(0, preserved, callee);
-    }
-    preserved.intersect(i, own, 0);
+  for (let grew = true; grew; ) {
+    grew = false;
+    for (let i = n - 1; i >= 0; i--) for (const callee of callees[i]!) if (writes.union(i, writes, callee)) grew = true;
+  }
+  for (let i = 0; i < n; i++) {
+    preserved.intersect(i, writes, i);
     takes.union(i, preserved, i);
-  });
+  }
   const analyses = funcs.map((func, i) => new Analysis(func, i, summaries));
   const settle = (): void => {
     for (let grew = true; grew; ) {
@@ -277,7 +275,7 @@ function signaturesOf(module: ModuleBuilder, slots: readonly Slot[], all: Analys
   return funcs.map((func, i) => {
     const analysis = analyses[i]!;
     const takes = summaries.takes.list(i);
-    const params = takes.map((slot) => paramType(analysis, slots[slot]!.w, slot));
+    const params = takes.map((slot) => paramType(analysis, slots[slot]!.w, slot, summaries.preserved.has(i, slot)));
     const results = summaries.results[i]!;
     const resultTypes = results.map((slot): ValueType => {
       if (slots[slot]!.w <= 32) return I32;
