@@ -18,8 +18,8 @@ export const SUBJECTS: Readonly<Record<string, readonly SubjectKind[]>> = {
   eval: [REFERENCE],
   interp: [{ name: "interp", engine: "interp", exact: true }],
   wasm: [
-    { name: "wasm --strict", engine: "wasm", exact: true },
-    { name: "wasm", engine: "wasm", exact: false },
+    { name: "wasm --strict", engine: "wasm", exact: true, lazy: true },
+    { name: "wasm", engine: "wasm", exact: false, lazy: true },
   ],
 };
 

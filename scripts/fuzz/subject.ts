@@ -5,11 +5,15 @@ import { BIAS, PROT_READ, STATE } from "../../src/memory/layout.ts";
 import { CODES, FILLED, mapArena, WRITABLE_CODE } from "./arena.ts";
 import type { Case } from "./cases.ts";
 
-/** An engine to try. `exact`: every access is checked, so that faults are the reference's. */
+/**
+ * An engine to try. `exact`: every access is checked, so that faults are the reference's. `lazy`: out of fuel, registers
+ * that will be written before they are read may hold anything.
+ */
 export interface SubjectKind {
   readonly name: string;
   readonly engine: EngineKind;
   readonly exact: boolean;
+  readonly lazy?: boolean;
 }
 
 /** Most memory a subject's guest may have. */
