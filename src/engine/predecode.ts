@@ -152,6 +152,12 @@ export class Predecoder {
     if (this.regions.delete(pc)) this.drop(pc);
   }
 
+  /** Whether the block of the instruction at pc ever ran here. */
+  decoded(pc: number): boolean {
+    const at = this.at(pc);
+    return at !== 0 && this.halves[at >> 1] !== Handler.Miss;
+  }
+
   /** How often a head ran since it was decoded, as far as the count goes; Infinity where a region stands for it. */
   executions(pc: number): number {
     const at = this.at(pc);
