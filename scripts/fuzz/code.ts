@@ -17,10 +17,7 @@ const REFERENCE: SubjectKind = { name: "eval", engine: "eval", exact: true };
 export const SUBJECTS: Readonly<Record<string, readonly SubjectKind[]>> = {
   eval: [REFERENCE],
   interp: [{ name: "interp", engine: "interp", exact: true }],
-  wasm: [
-    { name: "wasm --strict", engine: "wasm", exact: true, lazy: true },
-    { name: "wasm", engine: "wasm", exact: false, lazy: true },
-  ],
+  wasm: [{ name: "wasm", engine: "wasm", exact: false, lazy: true }],
 };
 
 export function isaParts(isa: string): IsaParts {
