@@ -32,6 +32,11 @@ function alone(book: IsaBook, of: Case, tested: Subject, reference: Subject, fre
       subject.loadCode(of.area, pc, bytes);
       subject.copy(reference);
     }
+    if (tested.kind.lazy) {
+      one.run(2);
+      one.heat([pc]);
+      one.copy(reference);
+    }
     const before = book.slots.map((slot, i) => `${slot.name}=${hex(machine.state.getBig(i))}`);
     const [got, expected] = [one.run(2), other.run(2)];
     if (expected.k === "fuel") return;

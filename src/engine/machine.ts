@@ -112,6 +112,11 @@ export class Machine implements Cpu {
     this.state.restore(state);
   }
 
+  /** Compiles what is hot now, where the tier does such things; else it happens when fuel runs out. */
+  improve(): void {
+    this.tier?.improve();
+  }
+
   /** Instructions retired where the tier counts them, and its other figures. */
   stats(): Record<string, number> {
     return { retired: this.state.ctl64(CTL_RETIRED), evaluated: this.evaluated, ...this.tier?.stats() };

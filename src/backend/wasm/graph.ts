@@ -149,6 +149,7 @@ class Builder {
       const sets = new Map<number, Node>();
       let why =
         last && block.flow.k === "evaluate" ? "evaluate" : this.effects(inst, inst.effects, steps, sets, undefined);
+      if (why === undefined && this.swaps(sets)) why = "a resident slot's old value beside its new one";
       let target: Node | undefined;
       if (why === undefined && last) {
         if (flow.k === "branch") target = this.subst(flow.cond);
@@ -158,7 +159,7 @@ class Builder {
       if (why !== undefined) {
         steps.length = mark;
         giveUp = inst.pc;
-       
+
         flow = { k: "evaluate" };
         break;
       }
@@ -173,6 +174,16 @@ class Builder {
     const { leavesInside, usesAssumed } = this;
     const setsAssumed = steps.some((step) => step.k === "put" && this.around.assumedZero.has(step.slot));
     return { steps, sets: this.current, control, flow, giveUp, leavesInside, usesAssumed, setsAssumed };
+  }
+
+  /** True where a resident slot is set while another's new value reads it: the put would come first. */
+  private swaps(sets: ReadonlyMap<number, Node>): boolean {
+    const reads = (node: Node, slot: number): boolean => isGet(node, slot) || node.args.some((arg) => reads(arg, slot));
+    for (const slot of sets.keys()) {
+      if (!this.around.resident.has(slot)) continue;
+      for (const [other, value] of sets) if (other !== slot && reads(value, slot)) return true;
+    }
+    return false;
   }
 
   private value(slot: number): Node {
