@@ -41,7 +41,8 @@ export class Tiered implements Tier {
   private batches: Batch[] = [];
   /** Entries that are compiled, and those that did not compile. */
   private readonly known = new Set<number>();
-  private refused: number[] = [];
+  /** Loops that were left to the function around them, and what did not compile. */
+  private readonly again = new Set<number>();
   /** Places in the table: the first never used, and those that were given up. */
   private next: number;
   private readonly free: number[] = [];
@@ -82,11 +83,11 @@ export class Tiered implements Tier {
     const touched = (batch: Batch): boolean => batch.extent.some(([a, b]) => a < address + size && b > address);
     // Other code there may compile. An instruction reaches into the range from before it.
     const first = address - this.parts.book.lengths.at(-1)!;
-    this.refused = this.refused.filter((pc) => {
-      const stays = pc <= first || pc >= address + size;
-      if (!stays) this.known.delete(pc);
-      return stays;
-    });
+    for (const pc of this.again) {
+      if (pc <= first || pc >= address + size) continue;
+      this.again.delete(pc);
+      this.known.delete(pc);
+    }
     if (!this.batches.some(touched)) return;
     for (const batch of this.batches) {
       if (!touched(batch)) continue;
@@ -106,7 +107,8 @@ export class Tiered implements Tier {
     const hot = interpreter.predecoder.takeHot().filter((pc) => !this.known.has(pc));
     if (!hot.length) return;
     const started = performance.now();
-    for (const pc of hot) this.known.add(pc);
+    // Functions stand before the loops in them: those come with the function, or when they stay hot all the same.
+    hot.sort((a, b) => a - b);
     const warm = threshold * WARM;
     // What never ran is left out: a region that comes to it goes back to the interpreter.
     const source = {
@@ -115,10 +117,16 @@ export class Tiered implements Tier {
     };
     const regions = compileRegions(book, source, hot, {
       fused: relaxedMaddIsFused(),
+      must: (pc) => this.again.has(pc),
       skip: (pc) => interpreter.predecoder.executions(pc) < warm,
     });
     if (regions) this.install(regions);
-    for (const pc of hot) if (!regions?.exports.has(pc)) this.refused.push(pc);
+    for (const pc of hot) {
+      if (this.known.has(pc)) continue;
+      if (regions && !this.again.has(pc)) interpreter.predecoder.countAgain(pc);
+      else this.known.add(pc);
+      this.again.add(pc);
+    }
     this.figures.compileMs += performance.now() - started;
   }
 
