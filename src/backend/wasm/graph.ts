@@ -280,7 +280,9 @@ class Builder {
         case "if": {
           const cond = this.subst(e.cond);
           if (cond.op === "const") {
-            const why = this.effects(inst, isZero(cond) ? e.else : e.then, steps, sets, under);
+            const arm = isZero(cond) ? e.else : e.then;
+            if (under === undefined && arm.some((x) => x.k === "trap")) return "a trap that is sure to come";
+            const why = this.effects(inst, arm, steps, sets, under);
             if (why !== undefined) return why;
             break;
           }
