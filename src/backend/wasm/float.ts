@@ -31,10 +31,11 @@ export interface FloatHost {
   readonly helpers: Map<string, number>;
 }
 
-/** Locals that hold the limit for f64 and f32; the function keeps them current. */
+/** Locals that the function keeps current: the limit for f64 and f32, and a mask that is 0 where NX is not set. */
 export interface Limits {
   readonly f64: number;
   readonly f32: number;
+  readonly exponent: number;
 }
 
 const isFloat: ReadonlySet<Op> = new Set<Op>([
@@ -50,8 +51,6 @@ const isFloat: ReadonlySet<Op> = new Set<Op>([
   "frint",
 ]);
 const FROM_INTEGER: ReadonlySet<Op> = new Set<Op>(["s2f", "u2f"]);
-const MIN_F64 = 2 ** -1022;
-const MIN_F32 = 2 ** -126;
 
 /** Wasm type of a float op's result. */
 export const resultType = (node: Node): ValueType =>
@@ -111,6 +110,7 @@ export function lowerFloat(
   }
   if (fast === "checked") {
     code.op(W.i32_eqz);
+    code.unlikely();
     code.if();
   }
   for (const arg of args) pushOperand(l, node, arg);
@@ -124,6 +124,13 @@ export function lowerFloat(
   code.get(result);
   code.release(result);
 }
+
+/** Locals for limits; to be set with updateLimits. */
+export const newLimits = (code: Code): Limits => ({
+  f64: code.freshLocal(F64),
+  f32: code.freshLocal(F32),
+  exponent: code.freshLocal(I32),
+});
 
 /** Sets the limits from the sticky slot in memory. */
 export function updateLimits(code: Code, host: FloatHost, sticky: Sticky, limits: Limits): void {
@@ -142,6 +149,13 @@ export function updateLimits(code: Code, host: FloatHost, sticky: Sticky, limits
   code.tee(limits.f64);
   code.op(W.f32_demote_f64);
   code.set(limits.f32);
+  code.i32(0x7fe);
+  code.i32(0);
+  code.get(limits.f64);
+  code.f64Const(0);
+  code.op(W.f64_gt);
+  code.op(W.select);
+  code.set(limits.exponent);
 }
 
 /** The bits that NX alone sets in the sticky slot. */
@@ -258,17 +272,32 @@ function checkResult(code: Code, wide: boolean, limits: Limits | undefined, resu
     code.op(wide ? W.f64_eq : W.f32_eq);
     return "checked";
   }
+  if (!tiny) {
+    code.get(result);
+    code.op(wide ? W.f64_abs : W.f32_abs);
+    code.get(wide ? limits.f64 : limits.f32);
+    code.op(wide ? W.f64_lt : W.f32_lt);
+    return "checked";
+  }
+  // Exponent + 1, without its lowest bit, is 0 for zero, subnormals, infinity and NaN.
   code.get(result);
-  code.op(wide ? W.f64_abs : W.f32_abs);
-  code.get(wide ? limits.f64 : limits.f32);
-  code.op(wide ? W.f64_lt : W.f32_lt);
-  if (!tiny) return "checked";
-  code.get(result);
-  code.op(wide ? W.f64_abs : W.f32_abs);
-  // The least normal itself may have been rounded up to and be tiny before rounding: left to the helper.
-  code.f64Const(wide ? MIN_F64 : MIN_F32);
-  if (!wide) code.op(W.f32_demote_f64);
-  code.op(wide ? W.f64_gt : W.f32_gt);
+  if (wide) {
+    code.op(W.i64_reinterpret_f64);
+    code.i64s(52);
+    code.op(W.i64_shr_u);
+    code.op(W.i32_wrap_i64);
+  } else {
+    code.op(W.i32_reinterpret_f32);
+    code.i32(23);
+    code.op(W.i32_shr_u);
+  }
+  code.i32(1);
+  code.op(W.i32_add);
+  code.get(limits.exponent);
+  if (!wide) {
+    code.i32(0xfe);
+    code.op(W.i32_and);
+  }
   code.op(W.i32_and);
   return "checked";
 }

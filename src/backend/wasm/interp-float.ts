@@ -1,8 +1,8 @@
 import { constNum } from "../../ir/build.ts";
 import type { Node } from "../../ir/node.ts";
 import { remake } from "../../ir/remake.ts";
-import { F32, F64, I32 } from "./code.ts";
-import { type FloatHost, lowerFloat, resultType, updateLimits } from "./float.ts";
+import { I32 } from "./code.ts";
+import { type FloatHost, lowerFloat, newLimits, resultType, updateLimits } from "./float.ts";
 import type { Sticky } from "./graph.ts";
 import type { Lower } from "./lower.ts";
 import { W } from "./opcodes.ts";
@@ -18,7 +18,7 @@ const TOWARDS_ZERO = 1;
 export function keepFloat(lower: Lower, host: FloatHost, sticky: Sticky): void {
   const { code } = lower;
   const node = sticky.float;
-  const limits = { f64: code.local(F64), f32: code.local(F32) };
+  const limits = newLimits(code);
   updateLimits(code, host, sticky, limits);
   const plain = (n: Node): void => lowerFloat(lower, n, host, sticky, limits);
   const type = resultType(node);
