@@ -3,7 +3,7 @@ import type { Node, Op } from "../../ir/node.ts";
 import { remake } from "../../ir/remake.ts";
 import { SCRATCH, SCRATCH_RESULT, SCRATCH_RM } from "./abi.ts";
 import { Code, ENGINE, F32, F64, I32, I64, type ValueType } from "./code.ts";
-import { exactWay } from "./exact.ts";
+import { exactTest, exactWay, testsExact } from "./exact.ts";
 import { floatCode } from "./floatcall.ts";
 import type { Sticky } from "./graph.ts";
 import { Lower, type LowerEnv, naturalType } from "./lower.ts";
@@ -24,6 +24,8 @@ export interface FloatHost {
   readonly importFloat: number;
   /** relaxed_madd is fused on this host. */
   readonly fused: boolean;
+  /** Look for exact results in line where NX is not set: code that runs often. */
+  readonly inlineExact?: boolean;
   /** Byte address of a slot in engine memory, and its width. */
   slotOffset(slot: number): number;
   slotWidth(slot: number): number;
@@ -112,6 +114,17 @@ export function lowerFloat(
     code.op(W.i32_eqz);
     code.unlikely();
     code.if();
+  }
+  const inline = fast === "checked" && checked && host.inlineExact && testsExact(node, host.fused);
+  if (inline) {
+    const at = args.map((arg) => {
+      const local = code.local(F64);
+      l.float(arg);
+      code.set(local);
+      return local;
+    });
+    exactTest(code, node.op, at[0]!, at[1]!, at[2] ?? at[0]!, result, 0);
+    for (const local of at) code.release(local);
   }
   for (const arg of args) pushOperand(l, node, arg);
   const mode = modeOf(node);
