@@ -12,6 +12,8 @@ const common = {
   legalComments: "none",
 };
 
+await import("./assets.ts");
+
 // One CommonJS file: it starts sooner than modules do
 await build({
   ...common,

@@ -1,20 +1,21 @@
-import { interpreterBytes } from "./backend/wasm/interp-module.ts";
+import { hotRows, interpreterBytes } from "./backend/wasm/interp-module.ts";
 import { createMachine, type IsaParts } from "./engine/create.ts";
 import { sageError } from "./errors.ts";
 import { detect, parseImage } from "./format/detect.ts";
 import type { Image } from "./format/image.ts";
 import { checkRunnable } from "./format/runnable.ts";
 import { HostError } from "./host/host.ts";
-import { asset, rulebook, rulebookNames } from "./host/node/assets.ts";
+import { asset, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
 import { Kernel } from "./kernel/kernel.ts";
 import type { Process } from "./kernel/process.ts";
 import { ADDRESS_LIMIT } from "./memory/layout.ts";
+import { OutOfGuestMemory } from "./memory/memory.ts";
 import { readWhole, startProcess } from "./os/linux/exec.ts";
 import { Linux } from "./os/linux/personality.ts";
 import { parseAbi } from "./os/parse.ts";
 import { epitaph, Runner, type RunResult, shellStatus } from "./os/run.ts";
 import type { IsaBook } from "./rules/book.ts";
-import { loadIsaBook } from "./rules/index.ts";
+import { loadIsaBook, openIsaBook } from "./rules/index.ts";
 import type { RunOptions } from "./run-options.ts";
 
 export type { RunOptions } from "./run-options.ts";
@@ -22,11 +23,14 @@ export type { RunOptions } from "./run-options.ts";
 /** Most interpreters a script may go through, as Linux has it (fs/exec.c). */
 const SCRIPT_DEPTH = 4;
 
-/** The rulebook of an ISA, from the package or from a file's text. */
-export function isaBook(isa: string): IsaBook {
-  const text = rulebook(`isa/${isa}.rules`);
-  if (text === null) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook isa/${isa}.rules`);
-  return loadIsaBook(text, { file: `${isa}.rules` });
+/** The shipped rulebook of an ISA: precompiled where the build did it, else from its text. */
+function isaBook(isa: string): IsaBook {
+  const made = asset(`${isa}.book`);
+  if (made) return openIsaBook(made);
+  const file = `${isa}.rules`;
+  const text = rulebook(`isa/${file}`);
+  if (text === null) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook for ${isa}`);
+  return loadIsaBook(text, { file });
 }
 
 /** Runs a program on Node; gives the exit status as a shell would see it (128 + n for a signal). */
@@ -52,7 +56,9 @@ export function runProgram(options: RunOptions): number {
     ask: () => [options.host.monotonic()],
   });
   const env = Object.entries(options.host.env).map(([name, value]) => `${name}=${value}`);
-  const process = startProcess(kernel, linux, machine, { image, path, args, env, read: parseImage });
+  const process = fitting(path, () =>
+    startProcess(kernel, linux, machine, { image, path, args, env, read: parseImage }),
+  );
   const runner = new Runner(
     linux,
     process,
@@ -69,6 +75,16 @@ export function runProgram(options: RunOptions): number {
     );
   if (options.stats) tellStats(options, { ...machine.stats(), calls: runner.calls, memory: machine.memory.used });
   return statusOf(linux, result, options);
+}
+
+/** A program that its memory limit leaves no room for is refused, not crashed on. */
+function fitting<T>(path: string, start: () => T): T {
+  try {
+    return start();
+  } catch (error) {
+    const full = error instanceof OutOfGuestMemory || (error instanceof HostError && error.code === "ENOMEM");
+    throw full ? sageError("OUT_OF_MEMORY", `${path} asks for more memory than it may have`) : error;
+  }
 }
 
 /** The image to run: the program's own, or that of the interpreter its #! line names. */
@@ -103,11 +119,26 @@ function readGuestFile(options: RunOptions, path: string, script: string): Uint8
   }
 }
 
+/** Parts by ISA: runs in one process share them. */
+const partsOf = new Map<string, IsaParts>();
+
 function isaParts(isa: string, rules: string | undefined): IsaParts {
-  const book = isaBook(isa);
-  if (rules !== undefined) throw sageError("NOT_YET", "--rules FILE");
-  const bytes = asset(`${isa}.wasm`) ?? (interpreterBytes(book) as Uint8Array<ArrayBuffer>);
-  return { book, interpreter: new WebAssembly.Module(bytes) };
+  if (rules !== undefined) return givenParts(isa, rules);
+  let parts = partsOf.get(isa);
+  if (!parts) {
+    const book = isaBook(isa);
+    const bytes = asset(`${isa}.wasm`) ?? interpreterBytes(book, { hot: hotRows(rulebook(`isa/${isa}.hot`)) });
+    parts = { book, interpreter: new WebAssembly.Module(bytes) };
+    partsOf.set(isa, parts);
+  }
+  return parts;
+}
+
+/** From a rulebook that the user names. */
+function givenParts(isa: string, file: string): IsaParts {
+  const book = loadIsaBook(readText(file), { file });
+  if (book.name !== isa) throw sageError("ISA_UNSUPPORTED", `the program is for ${isa}, ${file} is about ${book.name}`);
+  return { book, interpreter: new WebAssembly.Module(interpreterBytes(book)) };
 }
 
 function statusOf(linux: Linux, result: RunResult, options: RunOptions): number {

@@ -1,5 +1,5 @@
 import { SageError, sageError } from "../errors.ts";
-import { AuditLog, noAudit } from "../guard/audit.ts";
+import { noAudit } from "../guard/audit.ts";
 import { guard } from "../guard/guard.ts";
 import { allowAll, denyAll, grantOfFlag, type Policy, parsePolicy, permissions, union } from "../guard/policy.ts";
 import { HostError, type RealHost } from "../host/host.ts";
@@ -8,9 +8,9 @@ import { type EngineName, engines, type RunOptions } from "../run-options.ts";
 import type { Arguments, OptionSpec } from "./args.ts";
 import type { Command } from "./command.ts";
 import { readFile } from "./file.ts";
+import { openAudit, openTrace } from "./logs.ts";
 import { inRoot } from "./rooted.ts";
 import { parseAmount, parseSize } from "./units.ts";
-import { version } from "./version.ts";
 
 const options: readonly OptionSpec[] = [
   { name: "root", value: "DIR", help: "DIR is the guest's /: readable; what it writes is dropped at the end" },
@@ -78,14 +78,17 @@ The program may read its own file and use the standard streams; all else needs a
     const real = host.fs.realpath(file);
     const policy = policyOf(args, host, { ...denyAll, read: root === undefined ? [real] : [root] });
 
-    const trace = args.has("trace") ? lineSink(host, args.all("trace").at(-1)!) : undefined;
-    const log = args.has("audit")
-      ? openAudit(host, args.text("audit")!, { program, bytes, rest, root, policy })
+    const tracing = args.has("trace") ? openTrace(host, args.all("trace").at(-1)!) : undefined;
+    const auditing = args.has("audit")
+      ? openAudit(host, args.text("audit")!, { program, bytes, args: rest, root, policy })
       : undefined;
+    const log = auditing?.log;
     const audit = log ?? noAudit;
-    const guarded = guard(host, policy, audit, tell);
+    const keep = [auditing?.stat, tracing?.stat].filter((stat) => stat !== undefined);
+    const guarded = guard(host, policy, { audit, warn: tell, keep });
     const run: RunOptions = {
-      ...{ host: guarded, audit, program, file: real, bytes, args: rest, root, engine, trace, stats, tell },
+      ...{ host: guarded, audit, program, file: real, bytes, args: rest, root, engine, stats, tell },
+      trace: tracing?.line,
       ...limits,
       rules: args.text("rules"),
       strict: args.has("strict"),
@@ -150,44 +153,4 @@ function policyOf(args: Arguments, host: RealHost, own: Policy): Policy {
       policy = union(policy, { ...denyAll, [permission]: grantOfFlag(permission, value) });
   }
   return policy;
-}
-
-/** Writes lines to stderr (true) or into a file of that name. */
-function lineSink(host: RealHost, to: string | true): (line: string) => void {
-  const encoder = new TextEncoder();
-  if (to === true) return (line) => void host.stderr.write(encoder.encode(`${line}\n`));
-  const file = host.fs.open(to, { read: false, write: true, create: true, truncate: true });
-  return (line) => void file.write(encoder.encode(`${line}\n`), null);
-}
-
-interface AuditStart {
-  readonly program: string;
-  readonly bytes: Uint8Array;
-  readonly rest: readonly string[];
-  readonly root: string | undefined;
-  readonly policy: Policy;
-}
-
-/** A new log; an old one of that name is not overwritten, it is evidence. */
-function openAudit(host: RealHost, path: string, { program, bytes, rest, root, policy }: AuditStart): AuditLog {
-  const file = (() => {
-    try {
-      return host.fs.open(path, { read: false, write: true, create: true, exclusive: true, mode: 0o600 });
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error;
-      const hint = error.code === "EEXIST" ? "name a new file: logs are not overwritten" : undefined;
-      throw sageError("AUDIT_WRITE", `--audit ${path}: ${error.code}`, hint);
-    }
-  })();
-  const encoder = new TextEncoder();
-  const output = {
-    write: (line: string) => {
-      const bytesOut = encoder.encode(line);
-      for (let at = 0; at < bytesOut.length; ) at += file.write(bytesOut.subarray(at), null);
-    },
-    sha256: (text: string) => process.getBuiltinModule("node:crypto").hash("sha256", text),
-    now: () => Number(host.realtime() / 1_000_000n),
-  };
-  const sha256 = process.getBuiltinModule("node:crypto").hash("sha256", bytes);
-  return new AuditLog(output, { version, program, sha256, args: rest, root, policy: { ...policy } });
 }

@@ -37,9 +37,11 @@ export class Runner {
   private readonly hooks: RunHooks;
   private readonly deadline: bigint | null;
   private fuel: number;
-  /** Calls that had no handler: name, how often. */
+  /** Calls that had no handler and were missed: name, how often. */
   readonly unknown = new Map<string, number>();
   calls = 0;
+  /** All calls without a handler, those declined on purpose too. */
+  private readonly noted = new Map<string, number>();
   private readonly waiting = new Map<Task, Call>();
 
   constructor(linux: Linux, process: Process, limits: RunLimits = {}, hooks: RunHooks = {}) {
@@ -61,7 +63,7 @@ export class Runner {
     process.files.closeAll();
     process.kernel.processes.delete(process.pid);
     this.hooks.audit?.record({ kind: "exit", pid: process.pid, ...auditOf(result) });
-    for (const [name, times] of this.unknown) this.hooks.audit?.record({ kind: "unknown-calls", name, times });
+    for (const [name, times] of this.noted) this.hooks.audit?.record({ kind: "unknown-calls", name, times });
     return result;
   }
 
@@ -145,8 +147,9 @@ export class Runner {
 
   private note(call: Call): void {
     const name = call.row?.name ?? `number ${call.number}`;
-    const times = this.unknown.get(name) ?? 0;
-    this.unknown.set(name, times + 1);
+    const times = this.noted.get(name) ?? 0;
+    this.noted.set(name, times + 1);
+    if (call.row?.status !== "declined") this.unknown.set(name, times + 1);
     if (times === 0) this.hooks.audit?.record({ kind: "unknown-call", name, number: call.number, result: "ENOSYS" });
   }
 

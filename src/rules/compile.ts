@@ -58,7 +58,7 @@ export function rowScope(symbols: Symbols, form: RowForm): Scope {
   }
   form.encoding.fields.forEach((f, i) => {
     const use = seen.get(f.name) ?? (f.view === undefined ? undefined : viewUse(symbols, f.view, cells));
-    scope.bind(f.name, { k: "field", c: core("field", 0, [], i, f.name), view: use?.view, gen: use?.gen ?? [] });
+    scope.bind(f.name, { k: "field", c: core("field", 0, [], i), view: use?.view, gen: use?.gen ?? [] });
   });
   return scope;
 }
@@ -85,7 +85,7 @@ export function numberScope(form: RowForm): Scope {
   for (const [name, text] of form.source.cells) cells.bind(name, { k: "cell", text });
   const scope = new Scope(cells);
   form.encoding.fields.forEach((f, i) => {
-    scope.bind(f.name, { k: "core", c: core("field", 0, [], i, f.name) });
+    scope.bind(f.name, { k: "core", c: core("field", 0, [], i) });
   });
   return scope;
 }

@@ -15,7 +15,7 @@ function write(c: Core, out: string[]): void {
   if (c.w > 0) t += `.${c.w}`;
   else if (c.w < 0) t += "!";
   if (c.n !== 0) t += `#${c.n}`;
-  if (c.s !== "") t += `$${c.s.replaceAll(" ", "_")}`;
+  if (c.s !== "") t += `$${c.s.replaceAll(" ", ",")}`;
   if (c.v !== 0n) t += `=${c.v}`;
   if (c.a.length > 0) t += `@${c.a.length}`;
   out.push(t);
@@ -35,7 +35,7 @@ export function parseCore(text: string): Core {
     const a: Core[] = [];
     for (let k = m[7] === undefined ? 0 : Number(m[7]); k > 0; k--) a.push(next());
     const w = m[2] === undefined ? (m[3] ? -1 : 0) : Number(m[2]);
-    return core(m[1], w, a, Number(m[4] ?? 0), (m[5] ?? "").replaceAll("_", " "), BigInt(m[6] ?? 0));
+    return core(m[1], w, a, Number(m[4] ?? 0), (m[5] ?? "").replaceAll(",", " "), BigInt(m[6] ?? 0));
   };
   return next();
 }

@@ -67,7 +67,7 @@ export function bitsOf(a: Core, w: number): Core {
  * Value of an integer core with the given fields and locals, in numbers. Exact up to 2^53, which covers every field,
  * displacement and count; literals beyond are bits already.
  */
-export function evalInt(c: Core, fields: readonly number[], locals: readonly unknown[], length: number): number {
+export function evalInt(c: Core, fields: ArrayLike<number>, locals: readonly unknown[], length: number): number {
   switch (c.op) {
     case "num":
       return Number(c.v);
@@ -134,6 +134,21 @@ function intBinary(op: string, a: number, b: number): number {
       return b !== 0 ? 1 : 0;
   }
   throw new Error(`no integer op ${op}`);
+}
+
+/** A condition over fields as a closure; comparisons of a field with a literal are the common case. */
+export function compileInt(c: Core): (fields: ArrayLike<number>) => number {
+  if (c.op === "int&&") {
+    const a = compileInt(c.a[0]);
+    const b = compileInt(c.a[1]);
+    return (fields) => (a(fields) !== 0 && b(fields) !== 0 ? 1 : 0);
+  }
+  if ((c.op === "int!=" || c.op === "int==") && c.a[0].op === "field" && isNum(c.a[1])) {
+    const { n } = c.a[0];
+    const v = Number(c.a[1].v);
+    return c.op === "int!=" ? (fields) => (fields[n] !== v ? 1 : 0) : (fields) => (fields[n] === v ? 1 : 0);
+  }
+  return (fields) => evalInt(c, fields, [], 0);
 }
 
 const small = (a: number, b: number): boolean => (a | 0) === a && (b | 0) === b;

@@ -1,20 +1,26 @@
-import { evalInt } from "./core.ts";
-import { type Encoding, extractField } from "./encoding.ts";
+import { compileInt, num } from "./core.ts";
+import { type Encoding, extractField, mask32 } from "./encoding.ts";
 import { type Place, RuleError } from "./error.ts";
 import type { ExpandedRow } from "./expanded.ts";
 
 /** A fixed-width row as the decoder sees it. `where`: further condition on the fields. */
 export interface Pattern {
   readonly encoding: Encoding;
-  readonly where: ((fields: readonly number[]) => boolean) | undefined;
+  readonly where: ((fields: ArrayLike<number>) => boolean) | undefined;
   readonly name: string;
   readonly place: Place;
 }
 
 export function patternOf(row: ExpandedRow): Pattern {
-  const { bits, mask, match, fields, where, name, file, line } = row;
-  const test = where && ((values: readonly number[]) => evalInt(where, values, [], bits / 8) !== 0);
-  return { encoding: { bits, mask, match, fields }, where: test, name, place: { file, line } };
+  const { bits, mask, match, fields, name, file, line } = row;
+  let compiled: ((fields: ArrayLike<number>) => number) | undefined;
+  const test = (values: ArrayLike<number>) => (compiled ??= compileInt(row.where ?? num(1)))(values) !== 0;
+  return {
+    encoding: { bits, mask, match, fields },
+    where: row.conditional ? test : undefined,
+    name,
+    place: { file, line },
+  };
 }
 
 /** Bits a row fixes. */
@@ -89,19 +95,82 @@ function bestRange(
   return best;
 }
 
-/** Number of the row that matches an instruction word of `avail` bytes (2 or 4), or -1. */
-export function findRow(tree: Int32Array, patterns: readonly Pattern[], word: number, avail: number): number {
-  let at = 0;
-  while (tree[at] >= 0) at = tree[at + 2 + ((word >>> tree[at]) & tree[at + 1])];
-  const end = at + 2 + tree[at + 1];
-  for (let i = at + 2; i < end; i++) {
-    const p = patterns[tree[i]];
-    const e = p.encoding;
-    if ((word & e.mask) !== e.match || e.bits > avail * 8) continue;
-    if (p.where && !p.where(e.fields.map((f) => extractField(f, word)))) continue;
-    return tree[i];
+/** Rows of a fixed-width book in typed arrays: finds the row of a word and takes its fields apart, without allocation. */
+export class Decoder {
+  private readonly tree: Int32Array;
+  private readonly masks: Int32Array;
+  private readonly matches: Int32Array;
+  private readonly sizes: Int32Array;
+  private readonly wheres: readonly (Pattern["where"] | undefined)[];
+  /** By row: where its pieces begin. A piece is field, lowest bit, mask, place in the field. */
+  private readonly starts: Int32Array;
+  private readonly pieces: Int32Array;
+  /** By row: where its fields begin in `signs`; a sign is 32 - width of a signed field, 0 otherwise. */
+  private readonly firsts: Int32Array;
+  private readonly signs: Int32Array;
+  private readonly scratch = new Int32Array(32);
+
+  constructor(tree: Int32Array, patterns: readonly Pattern[]) {
+    this.tree = tree;
+    this.masks = Int32Array.from(patterns, (p) => p.encoding.mask);
+    this.matches = Int32Array.from(patterns, (p) => p.encoding.match);
+    this.sizes = Int32Array.from(patterns, (p) => p.encoding.bits / 8);
+    this.wheres = patterns.map((p) => p.where);
+    const pieces: number[] = [];
+    const signs: number[] = [];
+    const starts: number[] = [];
+    const firsts: number[] = [];
+    for (const { encoding } of patterns) {
+      starts.push(pieces.length);
+      firsts.push(signs.length);
+      encoding.fields.forEach((f, i) => {
+        for (const p of f.pieces) pieces.push(i, p.at, mask32(p.len), p.to);
+        signs.push(f.signed ? 32 - f.width : 0);
+      });
+    }
+    this.starts = Int32Array.from([...starts, pieces.length]);
+    this.firsts = Int32Array.from([...firsts, signs.length]);
+    this.pieces = Int32Array.from(pieces);
+    this.signs = Int32Array.from(signs);
   }
-  return -1;
+
+  /** Number of the row that matches an instruction word of which `bytes` bytes are there, or -1. */
+  row(word: number, bytes: number): number {
+    const { tree } = this;
+    let at = 0;
+    while (tree[at] >= 0) at = tree[at + 2 + ((word >>> tree[at]) & tree[at + 1])];
+    const end = at + 2 + tree[at + 1];
+    for (let i = at + 2; i < end; i++) {
+      const r = tree[i];
+      if ((word & this.masks[r]) !== this.matches[r] || this.sizes[r] > bytes) continue;
+      const where = this.wheres[r];
+      if (!where) return r;
+      this.fields(r, word, this.scratch);
+      if (where(this.scratch)) return r;
+    }
+    return -1;
+  }
+
+  /** True where a row of more than `bytes` bytes agrees with those of the word. Slow. */
+  endsShort(word: number, bytes: number, little: boolean): boolean {
+    const there = little ? mask32(8 * bytes) : ~mask32(32 - 8 * bytes);
+    return this.sizes.some((size, r) => size > bytes && ((word ^ this.matches[r]) & this.masks[r] & there) === 0);
+  }
+
+  /** Values of the row's fields, signed ones extended. */
+  fields(row: number, word: number, out: Int32Array): void {
+    const { pieces, signs } = this;
+    const first = this.firsts[row];
+    const count = this.firsts[row + 1] - first;
+    for (let i = 0; i < count; i++) out[i] = 0;
+    const end = this.starts[row + 1];
+    for (let i = this.starts[row]; i < end; i += 4)
+      out[pieces[i]] |= ((word >>> pieces[i + 1]) & pieces[i + 2]) << pieces[i + 3];
+    for (let i = 0; i < count; i++) {
+      const k = signs[first + i];
+      if (k !== 0) out[i] = (out[i] << k) >> k;
+    }
+  }
 }
 
 /** Two rows with equally many fixed bits that share a word, unless their conditions keep them apart, are an error. */

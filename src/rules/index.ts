@@ -1,3 +1,4 @@
+import { fromBlob, toBlob } from "./blob.ts";
 import type { IsaBook } from "./book.ts";
 import { expand } from "./expand.ts";
 import { Rulebook } from "./rulebook.ts";
@@ -8,4 +9,14 @@ export { RuleError } from "./error.ts";
 /** Reads, checks and types a rulebook. Throws RuleError. */
 export function loadIsaBook(text: string, options: ReadOptions = {}): IsaBook {
   return new Rulebook(expand(text, options));
+}
+
+/** A rulebook's text as bytes that `openIsaBook` opens in about a millisecond. Throws RuleError. */
+export function precompile(text: string, options: ReadOptions = {}): Uint8Array {
+  return toBlob(expand(text, options));
+}
+
+/** Opens precompiled bytes; a row is read at its first use. Throws RuleError. */
+export function openIsaBook(bytes: Uint8Array): IsaBook {
+  return new Rulebook(fromBlob(bytes));
 }

@@ -158,7 +158,7 @@ export class TemplateLifter extends Lifter {
       super.viewSet(held);
       const { pending } = this.path;
       this.path = outer;
-      return pending.size > 1 ? no(`view ${s.s} writes several registers`) : [...pending][0];
+      return pending.size > 1 ? no("a view writes several registers") : [...pending][0];
     });
     const some = writes.filter((w) => w !== undefined);
     if (some.length === 0) return;

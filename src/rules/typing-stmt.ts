@@ -3,7 +3,8 @@ import { block, type Core, core, isNum, num } from "./core.ts";
 import { RuleError } from "./error.ts";
 import { parseExpr, parseStmts } from "./parse.ts";
 import { type Binding, Scope, unknownName } from "./scope.ts";
-import { Typer, widthError } from "./typing.ts";
+import { widthError } from "./typed.ts";
+import { Typer } from "./typing.ts";
 
 /**
  * Something that can be written: `w` bits, from a value of that width to a statement.
@@ -36,7 +37,7 @@ export class StmtTyper extends Typer {
         }
         const n = this.newLocal();
         scope.bind(s.name, { k: "local", n, w: value.w });
-        return core("slet", -1, [value], n, s.name);
+        return core("slet", -1, [value], n);
       }
       case "if": {
         const c = this.condition(s.c, scope);
@@ -76,7 +77,7 @@ export class StmtTyper extends Typer {
   private assign(place: Expr, value: Expr, scope: Scope): Core {
     if (this.isDiscard(place, scope)) {
       const v = this.expr(value, scope, undefined);
-      return v === undefined || v.w === 0 ? block([]) : core("slet", -1, [v], this.newLocal(), "_");
+      return v === undefined || v.w === 0 ? block([]) : core("slet", -1, [v], this.newLocal());
     }
     const target = this.target(place, scope);
     return target.write(this.bits(value, scope, target.w));
@@ -182,12 +183,28 @@ export class StmtTyper extends Typer {
         return this.nested(id, () => this.target(b.e, b.scope));
       case "cell":
         return this.nested(id, () => this.target(parseExpr(b.text), scope));
+      case "operand":
+        return this.operandTarget(b);
       case "field":
         if (b.view !== undefined) return this.viewTarget(b.view, b.gen ?? [], [b.c]);
         throw new RuleError("RULE_PLACE", `${id} is a number and cannot be written`);
       default:
         throw new RuleError("RULE_PLACE", `${id} is a value and cannot be written`);
     }
+  }
+
+  private operandTarget(b: Binding & { k: "operand" }): Target {
+    const targets = b.arms.map((e) => this.target(e, b.scope));
+    if (targets.length === 1) return targets[0];
+    const { w } = targets[0];
+    const n = this.newLocal();
+    const held = core("local", w, [], n);
+    const writes = targets.map((t) => t.write(held));
+    return {
+      w,
+      write: (value) => core("opset", -1, [b.form, value, ...writes], n, b.forms.join(" ")),
+      writePart: () => widthError("part of an operand cannot be written"),
+    };
   }
 
   private partTarget(e: Expr & { k: "slice" | "part" | "index" }, scope: Scope): Target {
@@ -215,7 +232,7 @@ export class StmtTyper extends Typer {
       scope.bind("v", { k: "local", n: v, w });
       const body = this.nested(name, () => this.stmts(set, scope));
       const extra = binds.map((n) => num(n));
-      return core("viewset", -1, [value, body, ...args, ...extra], v, name);
+      return core("viewset", -1, [value, body, ...args, ...extra], v);
     };
     return {
       w,

@@ -1,15 +1,13 @@
 import type { Op } from "../ir/node.ts";
-import { OPS } from "../ir/ops.ts";
 import type { Expr } from "./ast.ts";
 import { bitsOf, type Core, core, intOp, intUn, isNum, num } from "./core.ts";
 import { RuleError } from "./error.ts";
 import { parseExpr } from "./parse.ts";
 import { type Binding, Scope, type Symbols, unknownName } from "./scope.ts";
 import type { ViewDecl } from "./source.ts";
-
-/** A width that only the context can give (sext without <w>, undef, a literal's is an integer instead). */
-export const OPEN = undefined;
-type Typed = Core | typeof OPEN;
+import { OPEN, shown, type Typed, widthError } from "./typed.ts";
+import { float, isFloat } from "./typing-float.ts";
+import { fold, join, lane, map } from "./typing-lanes.ts";
 
 const SAME: Readonly<Record<string, Op>> = {
   "+": "add",
@@ -38,16 +36,7 @@ const COMPARES: Readonly<Record<string, readonly [Op, boolean]>> = {
   ">=s": ["sle", true],
 };
 const UNARY = new Set(["ctz", "clz", "popcnt", "bswap", "fneg", "fabs"]);
-const FLOAT = new Set(["fadd", "fsub", "fmul", "fdiv", "fsqrt", "fma", "frint", "feq", "flt", "fle"]);
-const CONVERT = new Set(["f2f", "f2s", "f2u", "s2f", "u2f"]);
-const ROUNDING: Readonly<Record<string, number>> = { rne: 0, rtz: 1, rdn: 2, rup: 3, rmm: 4 };
 const EXTREMES: Readonly<Record<string, Op>> = { minu: "ult", mins: "slt", maxu: "ult", maxs: "slt" };
-
-export function widthError(message: string): never {
-  throw new RuleError("RULE_WIDTH", message);
-}
-
-const shown = (c: Core): string => (c.w === 0 ? "an integer" : `i${c.w}`);
 
 /** Gives every expression of one row its width. One object a row; locals are numbered through the row. */
 export class Typer {
@@ -101,7 +90,7 @@ export class Typer {
     return c.w <= 1 ? c : widthError(`a condition is i1, not ${shown(c)}`);
   }
 
-  private fit(c: Typed, w: number): Core {
+  fit(c: Typed, w: number): Core {
     if (c === OPEN) return widthError("a width is missing (write <w>)");
     if (c.w === 0) return bitsOf(c, w);
     return c.w === w ? c : widthError(`i${w} expected, found ${shown(c)}`);
@@ -141,11 +130,11 @@ export class Typer {
         return core("rmw", w, [addr, this.bits(e.body, inner, w), ...guards], 0, attrs);
       }
       case "map":
-        return this.map(e, scope);
+        return map(this, e, scope);
       case "join":
-        return this.join(e, scope);
+        return join(this, e, scope);
       case "fold":
-        return this.fold(e, scope, want);
+        return fold(this, e, scope, want);
     }
   }
 
@@ -161,6 +150,7 @@ export class Typer {
       if (state.count > 0) throw new RuleError("RULE_NAME", `${id} is a file: ${id}[n] expected`);
       return core("slot", state.w, [], state.slot);
     }
+    if (id === "ea") return this.effectiveAddress(scope);
     const macro = this.symbols.source.macros.get(id);
     if (macro) return this.nested(id, () => this.expr(macro, scope, want));
     return unknownName(id);
@@ -176,9 +166,23 @@ export class Typer {
         return this.nested(id, () => this.expr(b.e, b.scope, want));
       case "cell":
         return this.nested(id, () => this.expr(parseExpr(b.text), scope, want));
+      case "operand": {
+        const arms = b.arms.map((e) => this.expr(e, b.scope, undefined) ?? widthError(`${id}: a width is missing`));
+        if (arms.length === 1) return arms[0];
+        return core("opread", arms[0].w, [b.form, ...arms], b.n, b.forms.join(" "));
+      }
       case "field":
         return b.view === undefined ? b.c : this.view(b.view, b.gen ?? [], [b.c]);
     }
+  }
+
+  /** Address of the row's memory operand. */
+  private effectiveAddress(scope: Scope): Core {
+    const b = scope.find("%memory");
+    if (b?.k !== "operand") return unknownName("ea");
+    const arms = b.arms.map((e) => (e.k === "mem" ? this.bits(e.addr, b.scope, this.symbols.source.pcWidth) : num(0)));
+    const w = this.symbols.source.pcWidth;
+    return core("opread", w, [b.form, ...arms.map((a) => (a.w === 0 ? bitsOf(a, w) : a))], -1, b.forms.join(" "));
   }
 
   /** Guards against names that stand for themselves. */
@@ -212,7 +216,11 @@ export class Typer {
     const compare = COMPARES[op];
     const [a, b] = this.pair(ea, eb, scope, compare || isOrder(op) ? undefined : want);
     if (a === OPEN || b === OPEN) return compare ? widthError(`${op}: a width is missing (write <w>)`) : OPEN;
-    if (a.w === 0) return intBinary(op, a, b);
+    if (a.w === 0) {
+      if (op === "*" && want !== undefined && !isNum(a) && !isNum(b))
+        return core("mul", want, [bitsOf(a, want), bitsOf(b, want)]);
+      return intBinary(op, a, b);
+    }
     if (compare) return core(compare[0], 1, compare[1] ? [b, a] : [a, b]);
     const same = SAME[op];
     if (!same) return widthError(`${op} on bits needs its sign: ${op}u or ${op}s`);
@@ -234,7 +242,9 @@ export class Typer {
   private shift(op: string, ea: Expr, eb: Expr, scope: Scope, want: number | undefined): Typed {
     let a = this.expr(ea, scope, want);
     const b = this.any(eb, scope, "a shift amount");
-    if (a !== OPEN && a.w === 0 && b.w === 0 && op !== "rol" && op !== "ror")
+    // A left shift may leave the range in which integers are exact: with a context it is done in bits.
+    const exact = want === undefined || op !== "<<" || (a !== OPEN && isNum(a) && isNum(b));
+    if (a !== OPEN && a.w === 0 && b.w === 0 && op !== "rol" && op !== "ror" && exact)
       return intOp(op === "<<" ? "<<" : ">>", a, b);
     if (a === OPEN || (a.w === 0 && want === undefined)) return OPEN;
     if (a.w === 0) a = bitsOf(a, want as number);
@@ -400,10 +410,10 @@ export class Typer {
         ? OPEN
         : sameWidth(f, [this.fit(a, a.w || (want as number))]);
     }
-    if (FLOAT.has(f) || CONVERT.has(f)) return this.float(f as Op, e, scope, gen, want);
+    if (isFloat(f)) return float(this, f as Op, e, scope, gen, want);
     if (f === "lane") {
       arity(2);
-      return this.lane(gen ?? widthError("lane<e> needs its width"), args, scope);
+      return lane(this, gen ?? widthError("lane<e> needs its width"), args, scope);
     }
     return unknownName(f);
   }
@@ -501,7 +511,7 @@ export class Typer {
     if (!view.get) throw new RuleError("RULE_NAME", `view ${name} cannot be read`);
     const get = view.get;
     const body = this.nested(name, () => this.bits(get, scope, w));
-    return core("view", w, [...args, body], binds.length > 0 ? binds[0] : -1, name);
+    return core("view", w, [...args, body], binds.length > 0 ? binds[0] : -1);
   }
 
   openView(
@@ -548,95 +558,6 @@ export class Typer {
     }
     if (w !== undefined && (w % 8 !== 0 || w < 8)) return widthError(`memory of ${w} bits`);
     return { w, attrs: attrs.join(" "), guards };
-  }
-
-  // --- floating point
-
-  private float(
-    f: Op,
-    e: Expr & { k: "call" },
-    scope: Scope,
-    gen: number | undefined,
-    want: number | undefined,
-  ): Typed {
-    const arity = OPS[f].arity ?? 0;
-    const compares = f === "feq" || f === "flt" || f === "fle";
-    const rounds = !compares;
-    if (e.args.length !== arity - (rounds ? 1 : 0))
-      throw new RuleError("RULE_SYNTAX", `${f} takes ${arity - (rounds ? 1 : 0)} arguments, not ${e.args.length}`);
-    let policy = 0;
-    let rm: Core | undefined;
-    for (const option of e.opts) {
-      const named = option.k === "name" ? this.symbols.policies.findIndex((p) => p.name === option.id) : -1;
-      if (named >= 0) policy = named;
-      else rm = this.rounding(option, scope);
-    }
-    const decl = this.symbols.policies[policy];
-    if (!decl) throw new RuleError("RULE_NAME", `${f}: the book has no fp line`);
-    if (rounds && !rm) rm = this.rounding(parseExpr(decl.options.get("rm") ?? "rne"), this.row);
-    const w = CONVERT.has(f) ? (gen ?? want) : undefined;
-    if (CONVERT.has(f) && w === undefined) return OPEN;
-    const first = this.expr(e.args[0], scope, CONVERT.has(f) || compares ? undefined : want);
-    if (first === OPEN || first.w === 0) return widthError(`${f}: a width is missing`);
-    const args = [first, ...e.args.slice(1).map((arg) => this.bits(arg, scope, first.w))];
-    return core(`f:${f}`, w ?? (compares ? 1 : first.w), rm ? [...args, rm] : args, policy);
-  }
-
-  private rounding(e: Expr, scope: Scope): Core {
-    if (e.k === "name" && e.id in ROUNDING && !scope.find(e.id)) return bitsOf(num(ROUNDING[e.id]), 3);
-    return this.bits(e, scope, 3);
-  }
-
-  // --- lanes
-
-  private lane(w: number, args: readonly Expr[], scope: Scope): Core {
-    const x = this.own(args[0], scope, "lane's value");
-    const i = this.any(args[1], scope, "lane's index");
-    if (x.w % w !== 0) return widthError(`lanes of i${w} in ${shown(x)}`);
-    if (i.w === 0) return core("slice", w, [x, intOp("*", i, num(w))]);
-    return core("lane", w, [x, i]);
-  }
-
-  private map(e: Expr & { k: "map" }, scope: Scope): Core {
-    const w = this.constant(e.e, scope, "map's width");
-    const inner = new Scope(scope);
-    const first = this.locals;
-    const sources = e.binds.map((b) => this.own(b.value, scope, "map's argument"));
-    const wide = sources[0]?.w ?? w;
-    if (wide % w !== 0 || sources.some((s) => s.w !== wide))
-      return widthError(`map<${w}> over ${sources.map(shown).join(", ")}`);
-    const locals = e.binds.map((b) => {
-      const n = this.newLocal();
-      inner.bind(b.name, { k: "local", n, w });
-      return num(n);
-    });
-    const body = this.bits(e.body, inner, w);
-    return core("map", wide, [...sources, ...locals, body], first, String(sources.length));
-  }
-
-  private join(e: Expr & { k: "join" }, scope: Scope): Core {
-    const w = this.constant(e.e, scope, "join's width");
-    const from = this.constant(e.from, scope, "join's range");
-    const to = this.constant(e.to, scope, "join's range");
-    if (to <= from) return widthError("join over nothing");
-    const n = this.newLocal();
-    const inner = new Scope(scope);
-    inner.bind(e.i, { k: "local", n, w: 0 });
-    return core("join", w * (to - from), [num(from), num(to), this.bits(e.body, inner, w)], n);
-  }
-
-  private fold(e: Expr & { k: "fold" }, scope: Scope, want: number | undefined): Typed {
-    const init = this.expr(e.init, scope, want);
-    if (init === OPEN || (init.w === 0 && want === undefined)) return OPEN;
-    const start = this.fit(init, init.w || (want as number));
-    const t = this.newLocal();
-    const i = this.newLocal();
-    const inner = new Scope(scope);
-    inner.bind(e.t, { k: "local", n: t, w: start.w });
-    inner.bind(e.i, { k: "local", n: i, w: 0 });
-    const from = this.int(e.from, scope, "fold's range");
-    const to = this.int(e.to, scope, "fold's range");
-    return core("fold", start.w, [start, from, to, num(i), this.bits(e.body, inner, start.w)], t);
   }
 }
 

@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { hash } from "node:crypto";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import test from "node:test";
+import { sage } from "../../src/cli/main.ts";
 import { inRoot } from "../../src/cli/rooted.ts";
 import { version } from "../../src/cli/version.ts";
 import { nodeFs } from "../../src/host/node/fs.ts";
+import { nodeHost } from "../../src/host/node/index.ts";
 import { buildElf } from "../format/build-elf.ts";
-import { run } from "./sage.ts";
+import { closed, run } from "./sage.ts";
 
 const dir = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "sage-cli-")));
 test.after(() => fs.rmSync(dir, { recursive: true }));
@@ -148,4 +152,52 @@ test("a path inside a root follows links as the guest would", () => {
   assert.equal(at("/bin/up"), path.join(root, "secret"));
   assert.equal(at("/bin/out"), path.join(root, dir, "secret"));
   assert.throws(() => at("/bin/loop"), /loop of links/);
+});
+
+test("a run with --audit leaves a log that verifies, begins with what was run, and shows a change", async () => {
+  const log = path.join(dir, "log.jsonl");
+  await run("run", "--audit", log, "--allow-read=/data", "--allow-env=HOME", "--fuel", "1000", program, "x");
+  const whole = await run("audit", "verify", log);
+  assert.match(whole.stdout, /: whole, \d+ lines, last hash [0-9a-f]{64}\n$/);
+  const text = fs.readFileSync(log, "utf8");
+  const { event } = JSON.parse(text.split("\n")[0]!);
+  assert.deepEqual([event.kind, event.version, event.program, event.args], ["start", version, program, ["x"]]);
+  assert.equal(event.sha256, hash("sha256", fs.readFileSync(program)));
+  assert.deepEqual(event.policy.read, [program, "/data"]);
+  assert.deepEqual(event.policy.env, ["HOME"]);
+  const head = whole.stdout.trim().split(" ").at(-1)!;
+  assert.equal((await run("audit", "verify", "--head", head, log)).status, 0);
+  assert.match((await run("audit", "verify", "--head", "00", log)).stderr, /AUDIT_BROKEN/);
+  const changed = put("changed.jsonl", text.replace("/data", "/date"));
+  assert.deepEqual(JSON.parse((await run("audit", "verify", "--json", changed)).stdout), {
+    ...{ file: changed, ok: false, line: 1 },
+    why: "was changed: its hash does not match",
+  });
+  // a log is evidence: the next run must not replace it
+  assert.match((await run("run", "--audit", log, program)).stderr, /AUDIT_WRITE/);
+  assert.equal(fs.readFileSync(log, "utf8"), text);
+});
+
+test("a reader that went away ends a command quietly", async () => {
+  const errors: Uint8Array[] = [];
+  const stderr = { ...closed, write: (from: Uint8Array) => errors.push(from) };
+  assert.equal(await sage(["--help"], { ...nodeHost(), stdout: closed, stderr }), 141);
+  assert.equal(await sage(["frob"], { ...nodeHost(), stdout: closed, stderr: closed }), 141);
+  assert.deepEqual(errors, []);
+});
+
+const llvmAs = ["/usr/bin/llvm-as-19", "/usr/bin/llvm-as"].find((file) => fs.existsSync(file));
+const noLlvm = !llvmAs && process.env.CI !== "true" && "no llvm-19";
+test("ir --emit llvm gives modules that LLVM accepts, with loops inside functions", {
+  skip: noLlvm,
+}, async () => {
+  for (const name of ["echo-riscv64", "fenv-riscv64", "recursion-riscv64"]) {
+    const sample = path.resolve(import.meta.dirname, "../../samples", name);
+    const { stdout, status } = await run("ir", "--emit", "llvm", sample);
+    assert.equal(status, 0);
+    assert.ok(/^define \{ ptr, i64 \} @pc_/m.test(stdout), "functions");
+    assert.ok(/switch i64 .*label %at/.test(stdout), "branches inside them");
+    const file = put("main.ll", stdout);
+    assert.equal(spawnSync(llvmAs!, ["-o", "/dev/null", file], { encoding: "utf8" }).stderr, "");
+  }
 });

@@ -1,36 +1,8 @@
-import type { Effect, Inst, MemAttrs, Node, Op, Slot } from "../../ir/node.ts";
-import { Body } from "./body.ts";
-import { Module, quoted } from "./module.ts";
+import { constOf } from "../../ir/fold.ts";
+import type { Effect, Inst, Node, Slot } from "../../ir/node.ts";
+import type { Body } from "./body.ts";
+import { alignment, nativeUpdate, ordering } from "./memory.ts";
 import { OPS, type Values } from "./ops.ts";
-
-/**
- * Straight guest code as one LLVM function:
- *
- *     define { ptr, i64 } @NAME(ptr %state, ptr %memory)
- *
- * state: the slots at their offsets; memory: the byte at guest address 0. It returns why it left (null: nothing
- * special; else a C string, "trap breakpoint", "stop syscall") and the pc to go on at (trap: of the instruction).
- */
-export function llvmBlock(module: Module, name: string, insts: readonly Inst[], slots: readonly Slot[]): void {
-  const body = new Body(module);
-  body.begin("entry");
-  const writer = new BlockWriter(body, slots);
-  for (const inst of insts) {
-    writer.inst(inst);
-    if (writer.ended) break;
-  }
-  const last = insts[insts.length - 1];
-  if (!writer.ended) writer.leave("null", `${last === undefined ? 0 : last.pc + last.length}`);
-  const head = `define { ptr, i64 } @${quoted(name)}(ptr %state, ptr %memory) {`;
-  module.add([head, ...body.lines, "}"].join("\n"));
-}
-
-/** A module with one function. */
-export function llvmText(name: string, insts: readonly Inst[], slots: readonly Slot[]): string {
-  const module = new Module();
-  llvmBlock(module, name, insts, slots);
-  return module.toString();
-}
 
 /** Storage of a slot: 8 bytes or the next power of two above. */
 const room = (slot: Slot): number => (slot.w <= 64 ? 64 : 2 ** Math.ceil(Math.log2(slot.w)));
@@ -44,13 +16,14 @@ interface Pending {
   why: string;
 }
 
-const ATOMICS: Partial<Record<Op, string>> = { add: "add", sub: "sub", and: "and", or: "or", xor: "xor" };
-
-class BlockWriter implements Values {
+/** Writes the instructions of one block, which is entered with all state in memory and left with all state there. */
+export class BlockWriter implements Values {
   readonly body: Body;
   /** A terminator was written and no block begun. */
   ended = false;
   private readonly slots: readonly Slot[];
+  /** Labels of the function's blocks by their pc. */
+  private readonly labels: ReadonlyMap<number, string>;
   /** Slots' values as of the instructions before; those changed are dirty. */
   private readonly state = new Map<number, string>();
   private readonly dirty = new Set<number>();
@@ -59,9 +32,10 @@ class BlockWriter implements Values {
   private before: string | undefined;
   private pc = 0;
 
-  constructor(body: Body, slots: readonly Slot[]) {
+  constructor(body: Body, slots: readonly Slot[], labels: ReadonlyMap<number, string>) {
     this.body = body;
     this.slots = slots;
+    this.labels = labels;
   }
 
   of(node: Node): string {
@@ -94,17 +68,29 @@ class BlockWriter implements Values {
     return this.body.value(`getelementptr i8, ptr %state, i64 ${slot.offset}`);
   }
 
-  /** Writes the changed slots back and returns. */
-  leave(why: string, pc: string): void {
+  /** Writes the changed slots back and goes to the block at `pc`, one of `targets` if that is known, or returns. */
+  leave(why: string, pc: string, targets: readonly number[]): void {
     for (const number of this.dirty) {
       const slot = this.slots[number];
       let value = this.state.get(number)!;
       if (slot.w !== room(slot)) value = this.body.value(`zext i${slot.w} ${value} to i${room(slot)}`);
       this.body.line(`store i${room(slot)} ${value}, ptr ${this.place(slot)}, align 8`);
     }
+    this.ended = true;
+    const here = why === "null" ? targets.filter((target) => this.labels.has(target)) : [];
+    const only = here.find((target) => `${target}` === pc);
+    if (only !== undefined) {
+      this.body.line(`br label %${this.labels.get(only)}`);
+      return;
+    }
+    if (here.length > 0) {
+      const out = this.body.label("out");
+      const cases = here.map((target) => `i64 ${target}, label %${this.labels.get(target)}`).join(" ");
+      this.body.line(`switch i64 ${pc}, label %${out} [ ${cases} ]`);
+      this.body.begin(out);
+    }
     const half = this.body.value(`insertvalue { ptr, i64 } poison, ptr ${why}, 0`);
     this.body.line(`ret { ptr, i64 } ${this.body.value(`insertvalue { ptr, i64 } ${half}, i64 ${pc}, 1`)}`);
-    this.ended = true;
   }
 
   inst(inst: Inst): void {
@@ -121,15 +107,16 @@ class BlockWriter implements Values {
     }
     const { left, why, pc } = this.pending;
     if (left === "false") return;
+    const targets = [...new Set(jumps(inst.effects))];
     if (left === "true") {
-      this.leave(why, pc);
+      this.leave(why, pc, targets);
       return;
     }
     const out = this.body.label("leave");
     const on = this.body.label("on");
     this.branch(left, out, on);
     this.body.begin(out);
-    this.leave(why, pc);
+    this.leave(why, pc, targets);
     this.begin(on);
   }
 
@@ -190,7 +177,7 @@ class BlockWriter implements Values {
         this.pending.left = "true";
         return;
       case "trap":
-        this.leave(this.body.module.text(`trap ${e.name}`), `${this.pc}`);
+        this.leave(this.body.module.text(`trap ${e.name}`), `${this.pc}`, []);
     }
   }
 
@@ -299,23 +286,15 @@ class BlockWriter implements Values {
   }
 }
 
-const alignment = (mem: MemAttrs | undefined, w: number): number => (mem?.aligned ? w / 8 : 1);
-
-function ordering(mem: MemAttrs | undefined): string {
-  if (mem?.acq) return mem.rel ? "acq_rel" : "acquire";
-  return mem?.rel ? "release" : "monotonic";
+/** Constant targets of an instruction's jumps below 2^53. */
+function jumps(effects: readonly Effect[]): number[] {
+  return effects.flatMap((e) => {
+    if (e.k === "if") return [...jumps(e.then), ...jumps(e.else)];
+    if (e.k !== "jump" || e.target.op !== "const") return [];
+    const target = Number(constOf(e.target));
+    return Number.isSafeInteger(target) ? [target] : [];
+  });
 }
-
-/** `op(old, x)` with x free of `old`: one of LLVM's atomicrmw operations. */
-function nativeUpdate(update: Node): { op: string; value: Node } | undefined {
-  if (!mentionsOld(update)) return { op: "xchg", value: update };
-  const op = ATOMICS[update.op];
-  if (op === undefined) return undefined;
-  const [a, b] = update.args;
-  if (a.op === "old" && !mentionsOld(b)) return { op, value: b };
-  return b.op === "old" && !mentionsOld(a) && op !== "sub" ? { op, value: a } : undefined;
-}
-const mentionsOld = (n: Node): boolean => n.op === "old" || n.args.some(mentionsOld);
 
 /** Slots that an instruction reads, and those it sets under a condition (their old value may stay). */
 function gets(effects: readonly Effect[], found = new Set<number>(), conditional = false): Set<number> {

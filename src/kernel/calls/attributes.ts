@@ -266,11 +266,11 @@ export function getdents(task: Task, fd: number, entries: Span, size: number): S
     { name: "..", type: "dir" as const, ino: here },
     ...list,
   ];
-  const { pack } = task.kernel.personality;
+  const { personality } = task.kernel;
   let used = 0;
   while (file.position < all.length) {
     const entry = all[file.position]!;
-    const record = pack(entry, TYPE_BITS[entry.type] >> 12, file.position + 1);
+    const record = personality.pack(entry, TYPE_BITS[entry.type] >> 12, file.position + 1);
     if (used + record.length > size) break;
     entries.slice(used, record.length).target.set(record);
     used += record.length;

@@ -278,7 +278,7 @@ export class MemoryDir extends MemoryInode {
   readonly type = "dir";
   /** null: deleted, whatever the lower folder says. */
   private readonly entries = new Map<string, Inode | null>();
-  private listed = false;
+  private lowerNames: string[] | undefined;
   private gone = false;
 
   constructor(fs: MemoryFs, mode: number, lower?: string, first?: HostStat) {
@@ -299,14 +299,16 @@ export class MemoryDir extends MemoryInode {
     return inode;
   }
   override list(): DirEntry[] {
-    if (this.lower !== undefined && !this.listed) {
-      this.listed = true;
-      for (const entry of this.fs.lower!.readdir(this.lower))
-        if (!this.entries.has(entry.name)) this.lookup(entry.name);
-    }
     const out: DirEntry[] = [];
-    for (const [name, inode] of this.entries) if (inode) out.push({ name, type: inode.type, ino: inode.stat().ino });
-    return out.sort((a, b) => (a.name < b.name ? -1 : 1));
+    const seen = new Set<string>();
+    // What the lower folder holds comes in its own order, then what was made here.
+    this.lowerNames ??= this.lower === undefined ? [] : this.fs.lower!.readdir(this.lower).map((entry) => entry.name);
+    for (const name of [...this.lowerNames, ...this.entries.keys()]) {
+      const inode = seen.has(name) ? null : this.lookup(name);
+      seen.add(name);
+      if (inode) out.push({ name, type: inode.type, ino: inode.stat().ino });
+    }
+    return out;
   }
   /** Puts a ready node in, for mounting and device files. */
   place(name: string, inode: Inode): void {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { llvmBlock, llvmText } from "../../../src/backend/llvm/block.ts";
+import { llvmFunction, llvmText } from "../../../src/backend/llvm/function.ts";
 import { Module } from "../../../src/backend/llvm/module.ts";
 import { OPS as LOWERED } from "../../../src/backend/llvm/ops.ts";
 import {
@@ -87,7 +87,7 @@ test("LLVM takes every op at every width, format, policy and rounding mode", (t)
       found++;
       const effects = [set(node)];
       if (OPS[op].kind === "float") effects.push(set(new Node("fexc", 6, [node])));
-      llvmBlock(module, `${op} ${found}`, [inst(...effects)], slots);
+      llvmFunction(module, `${op} ${found}`, [[inst(...effects)]], slots);
     }
     assert.ok(found > 0, op);
   }
@@ -125,14 +125,9 @@ test("LLVM takes every effect", (t) => {
   if (none) return t.skip(none);
   const module = new Module();
   for (const [i, effects] of EFFECTS.entries())
-    llvmBlock(module, `effect ${i}`, [inst(...effects), inst(set(address))], slots);
-  llvmBlock(
-    module,
-    "all",
-    EFFECTS.map((effects) => inst(...effects)),
-    slots,
-  );
-  llvmBlock(module, "empty", [], slots);
+    llvmFunction(module, `effect ${i}`, [[inst(...effects), inst(set(address))]], slots);
+  const blocks = EFFECTS.map((effects) => inst(...effects)).map((one, i) => [{ ...one, pc: one.pc + 4 * i }]);
+  llvmFunction(module, "all", blocks, slots);
   assert.equal(refused(module.toString()), "");
 });
 
@@ -144,9 +139,11 @@ test("text of a block", () => {
     else: [],
   });
   assert.equal(
-    llvmText("b", [i], slots),
-    `define { ptr, i64 } @b(ptr %state, ptr %memory) {
+    llvmText("b", [[i]], slots),
+    `define { ptr, i64 } @b(ptr noalias %state, ptr noalias %memory) {
 entry:
+  br label %at1000
+at1000:
   %v1 = getelementptr i8, ptr %state, i64 224
   %v2 = load i64, ptr %v1, align 8
   %v3 = getelementptr i8, ptr %state, i64 240
@@ -203,7 +200,7 @@ test("compiled by LLVM, random values are what the evaluator says", (t) => {
     const stop: Effect[] = r.below(4) ? [set(other)] : [{ k: "trap", name: "t" }];
     const jump: Effect = { k: "jump", target: zext(reg(32), 64), hint: "jump" };
     insts.push(inst(set(value), { k: "if", cond, then: stop, else: r.below(2) ? [jump] : [] }));
-    llvmBlock(module, `b${i}`, [insts[i]], slots);
+    llvmFunction(module, `b${i}`, [[insts[i]]], slots);
   }
   assert.equal(missing("llvm-as-19") ?? refused(module.toString()), "");
   const input = new Uint8Array(BLOCKS * STATES * STATE);

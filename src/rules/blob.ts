@@ -1,0 +1,253 @@
+import type { Slot } from "../ir/node.ts";
+import type { Core } from "./core.ts";
+import { parseCore, printCore } from "./core-text.ts";
+import type { EncField } from "./encoding.ts";
+import { RuleError } from "./error.ts";
+import type { AsmItem, ExpandedAlias, ExpandedBook, ExpandedRow, Stands, Style } from "./expanded.ts";
+import type { Policy } from "./policy.ts";
+import type { AddressForm, SdmForm } from "./sdm.ts";
+
+/**
+ * A book as bytes: a line of magic, then JSON of short arrays. Integer cores and semantics stay text in the inlined
+ * canonical form and are read when first looked at, so that opening a book costs about the JSON parser's time.
+ */
+const MAGIC = "sage-book 1\n";
+
+type PackedItem =
+  | string
+  | readonly [string, Style, number]
+  | readonly [string, readonly string[]]
+  | readonly [string, readonly number[], readonly (readonly PackedItem[])[]];
+type PackedField = readonly [string, number, number, string, readonly number[]];
+type PackedRow = readonly [
+  name: string,
+  section: number,
+  file: number,
+  line: number,
+  bits: number,
+  mask: number,
+  match: number,
+  fields: readonly number[],
+  where: string,
+  assembly: readonly PackedItem[],
+  stands: 0 | readonly [number, readonly (readonly [string, readonly number[] | 0])[]],
+  hash: string,
+  body: string,
+  sdm: SdmForm | 0,
+];
+interface PackedBook {
+  readonly name: string;
+  readonly little: boolean;
+  readonly pc: number;
+  readonly slots: readonly Slot[];
+  readonly slotNames: readonly (readonly [string, number])[];
+  readonly policies: readonly Policy[];
+  readonly texts: readonly string[];
+  readonly fields: readonly PackedField[];
+  readonly rows: readonly PackedRow[];
+  readonly aliases: readonly (readonly [number, readonly PackedItem[], string])[];
+  readonly tables: readonly (readonly string[])[];
+  readonly tree: readonly number[];
+  readonly addresses: readonly AddressForm[] | 0;
+  readonly traps: readonly string[];
+  readonly stops: readonly string[];
+}
+
+/** Bytes of an expanded book, for `fromBlob`. */
+export function toBlob(book: ExpandedBook): Uint8Array {
+  const texts = new Numbering<string>((s) => s);
+  const fields = new Numbering<EncField>((f) => JSON.stringify(f));
+  const rows = book.rows.map((r): PackedRow => {
+    const stands = r.stands && ([r.stands.row, r.stands.fields.map(packStands)] as const);
+    return [
+      r.name,
+      texts.of(r.section),
+      texts.of(r.file),
+      r.line,
+      r.bits,
+      r.mask,
+      r.match,
+      r.fields.map((f) => fields.of(f)),
+      r.where ? printCore(r.where) : "",
+      r.assembly.map(packItem),
+      stands ?? 0,
+      r.hash,
+      printCore(r.body),
+      r.sdm ?? 0,
+    ];
+  });
+  const packed: PackedBook = {
+    name: book.name,
+    little: book.littleEndian,
+    pc: book.pcWidth,
+    slots: book.slots,
+    slotNames: book.slotNames,
+    policies: book.policies,
+    texts: texts.list,
+    fields: fields.list.map((f) => [
+      f.name,
+      f.width,
+      f.signed ? 1 : 0,
+      f.view ?? "",
+      f.pieces.flatMap((p) => [p.at, p.to, p.len]),
+    ]),
+    rows,
+    aliases: book.aliases.map((a) => [a.row, a.assembly.map(packItem), a.when ? printCore(a.when) : ""]),
+    tables: book.tables,
+    tree: [...book.tree],
+    addresses: book.addresses ?? 0,
+    traps: book.traps,
+    stops: book.stops,
+  };
+  return new TextEncoder().encode(MAGIC + JSON.stringify(packed));
+}
+
+/** The book that `toBlob` wrote. Throws RuleError for anything else. */
+export function fromBlob(bytes: Uint8Array): ExpandedBook {
+  const text = new TextDecoder().decode(bytes);
+  if (!text.startsWith(MAGIC)) throw new RuleError("RULE_BLOB", "not a precompiled rulebook of this version");
+  const p = parsed(text.slice(MAGIC.length));
+  const fields = p.fields.map(unpackField);
+  return {
+    name: p.name,
+    littleEndian: p.little,
+    pcWidth: p.pc,
+    slots: p.slots,
+    slotNames: p.slotNames,
+    policies: p.policies,
+    rows: p.rows.map((r) => new BlobRow(r, p.texts, fields)),
+    aliases: p.aliases.map((a) => new BlobAlias(a)),
+    tables: p.tables,
+    tree: Int32Array.from(p.tree),
+    addresses: p.addresses === 0 ? undefined : p.addresses,
+    traps: p.traps,
+    stops: p.stops,
+  };
+}
+
+function parsed(json: string): PackedBook {
+  try {
+    return JSON.parse(json) as PackedBook;
+  } catch {
+    throw new RuleError("RULE_BLOB", "a precompiled rulebook is damaged");
+  }
+}
+
+class BlobRow implements ExpandedRow {
+  readonly name: string;
+  readonly section: string;
+  readonly file: string;
+  readonly line: number;
+  readonly bits: number;
+  readonly mask: number;
+  readonly match: number;
+  readonly fields: readonly EncField[];
+  readonly conditional: boolean;
+  readonly hash: string;
+  readonly sdm: SdmForm | undefined;
+  private readonly packed: PackedRow;
+  private readBody: Core | undefined;
+  private readWhere: Core | undefined;
+  private readAssembly: readonly AsmItem[] | undefined;
+
+  constructor(packed: PackedRow, texts: readonly string[], fields: readonly EncField[]) {
+    this.packed = packed;
+    this.name = packed[0];
+    this.section = texts[packed[1]];
+    this.file = texts[packed[2]];
+    this.line = packed[3];
+    this.bits = packed[4];
+    this.mask = packed[5];
+    this.match = packed[6];
+    this.fields = packed[7].map((n) => fields[n]);
+    this.conditional = packed[8] !== "";
+    this.hash = packed[11];
+    this.sdm = packed[13] === 0 ? undefined : packed[13];
+  }
+
+  get where(): Core | undefined {
+    return this.conditional ? (this.readWhere ??= parseCore(this.packed[8])) : undefined;
+  }
+
+  get assembly(): readonly AsmItem[] {
+    return (this.readAssembly ??= this.packed[9].map(unpackItem));
+  }
+
+  get stands(): Stands | undefined {
+    const stands = this.packed[10];
+    if (stands === 0) return undefined;
+    return {
+      row: stands[0],
+      fields: stands[1].map(([c, map]) => ({ c: parseCore(c), map: map === 0 ? undefined : map })),
+    };
+  }
+
+  get body(): Core {
+    return (this.readBody ??= parseCore(this.packed[12]));
+  }
+}
+
+class BlobAlias implements ExpandedAlias {
+  readonly row: number;
+  private readonly packed: PackedBook["aliases"][number];
+  private readAssembly: readonly AsmItem[] | undefined;
+  private readWhen: Core | undefined;
+
+  constructor(packed: PackedBook["aliases"][number]) {
+    this.packed = packed;
+    this.row = packed[0];
+  }
+
+  get assembly(): readonly AsmItem[] {
+    return (this.readAssembly ??= this.packed[1].map(unpackItem));
+  }
+
+  get when(): Core | undefined {
+    if (this.packed[2] === "") return undefined;
+    return (this.readWhen ??= parseCore(this.packed[2]));
+  }
+}
+
+const packStands = (f: Stands["fields"][number]) => [printCore(f.c), f.map ?? (0 as const)] as const;
+
+function packItem(item: AsmItem): PackedItem {
+  if (item.k === "text") return item.s;
+  if (item.k === "arms") return [printCore(item.c), item.forms, item.arms.map((arm) => arm.map(packItem))];
+  return item.k === "choice" ? [printCore(item.c), item.texts] : [printCore(item.c), item.style, item.table];
+}
+
+function unpackItem(p: PackedItem): AsmItem {
+  if (typeof p === "string") return { k: "text", s: p };
+  if (p.length === 2) return { k: "choice", c: parseCore(p[0]), texts: p[1] };
+  if (typeof p[2] === "number") return { k: "operand", c: parseCore(p[0]), style: p[1] as Style, table: p[2] };
+  return {
+    k: "arms",
+    c: parseCore(p[0]),
+    forms: p[1] as readonly number[],
+    arms: p[2].map((arm) => arm.map(unpackItem)),
+  };
+}
+
+function unpackField(p: PackedField): EncField {
+  const pieces = [];
+  for (let i = 0; i < p[4].length; i += 3) pieces.push({ at: p[4][i], to: p[4][i + 1], len: p[4][i + 2] });
+  return { name: p[0], width: p[1], signed: p[2] === 1, view: p[3] === "" ? undefined : p[3], pieces };
+}
+
+/** Gives things numbers in the order they come, equal ones the same. */
+class Numbering<T> {
+  readonly list: T[] = [];
+  private readonly numbers = new Map<string, number>();
+  private readonly key: (x: T) => string;
+
+  constructor(key: (x: T) => string) {
+    this.key = key;
+  }
+
+  of(x: T): number {
+    const key = this.key(x);
+    let n = this.numbers.get(key);
+    if (n === undefined) this.numbers.set(key, (n = this.list.push(x) - 1));
+    return n;
+  }
+}
