@@ -242,18 +242,23 @@ export class Emitter implements LowerEnv {
       this.reps[slot] = rep;
     });
     this.enterFuel();
-    if (usesAssumed(func)) {
+    if (this.analysis.assumes) {
       for (const slot of this.batch.assumedZero) {
         code.i32(0);
         code.mem(M.i32_load, ENGINE, STATE + this.batch.slots[slot]!.offset);
         code.unlikely();
         code.if();
-        this.exitAt(func.entry, Exit.Evaluate, 0, this.analysis.dirty.list(0));
+        this.exitAt(func.entry, Exit.Evaluate, 0, this.dirtyTaken());
         code.end();
       }
     }
     if (signature.recursive) this.enterDepth();
     if (this.sticky && this.limits) updateLimits(code, this.batch.float, this.sticky, this.limits);
+  }
+
+  /** What an exit stores before anything ran: a way back to the entry may have more to store, in locals not set yet. */
+  private dirtyTaken(): number[] {
+    return this.signature.takes.filter((slot) => this.analysis.dirty.has(0, slot));
   }
 
   /** Loops count in a local; a function that can call itself counts each entry. */
@@ -277,7 +282,7 @@ export class Emitter implements LowerEnv {
       code.op(W.i32_le_s);
       code.unlikely();
       code.if();
-      this.exitAt(this.func.entry, Exit.Fuel, 0, this.analysis.dirty.list(0));
+      this.exitAt(this.func.entry, Exit.Fuel, 0, this.dirtyTaken());
       code.end();
     }
     if (this.fuel < 0) code.release(left);
@@ -293,7 +298,7 @@ export class Emitter implements LowerEnv {
     code.op(W.i32_ge_s);
     code.unlikely();
     code.if();
-    this.exitAt(this.func.entry, Exit.Dispatch, 0, this.analysis.dirty.list(0));
+    this.exitAt(this.func.entry, Exit.Dispatch, 0, this.dirtyTaken());
     code.end();
     code.i32(0);
     code.get(depth);
@@ -992,9 +997,4 @@ function storeOp(w: number): number {
 export function findSticky(func: Func): Sticky | undefined {
   for (const block of func.blocks) for (const step of block.values.steps) if (step.k === "float") return step.sticky;
   return undefined;
-}
-
-/** True where the function's code was folded under the assumption. */
-export function usesAssumed(func: Func): boolean {
-  return func.blocks.some((block) => block.values.usesAssumed);
 }
