@@ -76,9 +76,10 @@ export function statx(
   dir: number,
   path: string,
   flags: number,
-  _mask: number,
+  mask: number,
   buf: Place<StatFields>,
 ): SyscallResult {
+  if (mask & F.STATX__RESERVED) return fail("EINVAL");
   const s = statAt(task, dir, path, flags);
   const { dev, rdev, ...fields } = statFields(s);
   buf.set({
@@ -221,6 +222,7 @@ export function utimens(
 ): SyscallResult {
   const { now: nowMark, omit } = task.kernel.personality.utime;
   const now = task.kernel.host.realtime();
+  if (path === null && dir === CWD) return fail("EFAULT");
   const wish = times.isNull ? null : ([times.get(0), times.get(1)] as const);
   const valid = (t: Timespec): boolean => (t.nsec >= 0 && t.nsec < 1e9) || t.nsec === nowMark || t.nsec === omit;
   if (wish && !(valid(wish[0]) && valid(wish[1]))) return fail("EINVAL");
