@@ -262,7 +262,8 @@ export function getdents(task: Task, fd: number, entries: Span, size: number): S
   const file = task.files.get(fd);
   const list = file.handle.list?.();
   if (!list) return fail("ENOTDIR");
-  const here = file.handle.stat().ino;
+  const { ino: here, nlink } = file.handle.stat();
+  if (nlink === 0) return fail("ENOENT");
   const all = [
     { name: ".", type: "dir" as const, ino: here },
     { name: "..", type: "dir" as const, ino: here },
