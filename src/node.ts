@@ -1,4 +1,4 @@
-import { interpreterBytes } from "./backend/wasm/interp-module.ts";
+import { hotRows, interpreterBytes } from "./backend/wasm/interp-module.ts";
 import { createMachine, type IsaParts } from "./engine/create.ts";
 import { sageError } from "./errors.ts";
 import { detect, parseImage } from "./format/detect.ts";
@@ -127,7 +127,7 @@ function isaParts(isa: string, rules: string | undefined): IsaParts {
   if (known) return known;
   const book = isaBook(isa);
   if (rules !== undefined) throw sageError("NOT_YET", "--rules FILE");
-  const bytes = asset(`${isa}.wasm`) ?? (interpreterBytes(book) as Uint8Array<ArrayBuffer>);
+  const bytes = asset(`${isa}.wasm`) ?? interpreterBytes(book, { hot: hotRows(rulebook(`isa/${isa}.hot`)) });
   const parts = { book, interpreter: new WebAssembly.Module(bytes) };
   partsOf.set(isa, parts);
   return parts;

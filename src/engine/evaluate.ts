@@ -1,6 +1,6 @@
 import { AccessFault, evalInst, type Machine, type Outcome } from "../ir/eval.ts";
 import type { Inst } from "../ir/node.ts";
-import { ADDRESS_LIMIT, PROT_READ, PROT_WRITE } from "../memory/layout.ts";
+import { ADDRESS_LIMIT, PAGE_SIZE, PROT_READ, PROT_WRITE } from "../memory/layout.ts";
 import type { GuestMemory } from "../memory/memory.ts";
 import type { State } from "./state.ts";
 
@@ -57,8 +57,10 @@ export class Evaluator implements Machine {
 
   private check(addr: bigint, w: number, access: number): number {
     const address = Number(addr);
-    if (addr >= BigInt(ADDRESS_LIMIT) || !this.memory.allows(address, w / 8, access))
-      throw new AccessFault(addr, access);
-    return address;
+    const size = w / 8;
+    if (addr < BigInt(ADDRESS_LIMIT) && this.memory.allows(address, size, access)) return address;
+    // Where the first byte is fine, the fault is at the start of the page behind.
+    const first = addr < BigInt(ADDRESS_LIMIT) && this.memory.allows(address, 1, access);
+    throw new AccessFault(first ? (addr | BigInt(PAGE_SIZE - 1)) + 1n : addr, access);
   }
 }

@@ -58,7 +58,7 @@ export class Machine implements Cpu {
     engineMemory: WebAssembly.Memory,
     memory: GuestMemory,
     ask: Ask,
-    makeTier: ((state: State) => Tier) | null,
+    makeTier: ((state: State, code: Code) => Tier) | null,
   ) {
     this.book = book;
     this.isa = book.name;
@@ -67,7 +67,7 @@ export class Machine implements Cpu {
     this.state = new State(engineMemory, book.slots);
     this.code = new Code(book, memory);
     this.evaluator = new Evaluator(this.state, memory, ask);
-    this.tier = makeTier?.(this.state) ?? null;
+    this.tier = makeTier?.(this.state, this.code) ?? null;
     memory.onCodeChange = (address, size) => this.invalidate(address, size);
   }
 

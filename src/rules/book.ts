@@ -98,5 +98,5 @@ export interface ValueParam {
   /** What it is, over `param`-free leaves: const, field (by name) and pc; for printing. */
   readonly node: Node;
   /** Value for the given fields and pc as low half and high half. Allocation-free: writes out[at] and out[at + 1]. */
-  compute(fields: readonly number[], pc: number, length: number, out: Int32Array, at: number): void;
+  compute(fields: ArrayLike<number>, pc: number, length: number, out: Int32Array, at: number): void;
 }

@@ -207,6 +207,13 @@ export const toyBook: IsaBook = {
   stops: ["fence", "syscall"],
   lengths: [2, 4],
   align: 2,
+  decodeRow(word: number, bytes: number): number {
+    const row = rows[(word & 255) - 1];
+    return row && row.length <= bytes ? row.index : -1;
+  },
+  fieldsOf(row: number, word: number, out: Int32Array): void {
+    for (let i = 0; i < rows[row].length - 1; i++) out[i] = (word >>> (8 * i + 8)) & 255;
+  },
   decode(bytes: Uint8Array, offset: number): Decoded | null {
     if (offset >= bytes.length) return null;
     const row = rows[bytes[offset] - 1];
