@@ -5,7 +5,7 @@ import { detect, parseImage } from "./format/detect.ts";
 import type { Image } from "./format/image.ts";
 import { checkRunnable } from "./format/runnable.ts";
 import { HostError } from "./host/host.ts";
-import { asset, rulebook, rulebookNames } from "./host/node/assets.ts";
+import { asset, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
 import { Kernel } from "./kernel/kernel.ts";
 import type { Process } from "./kernel/process.ts";
 import { ADDRESS_LIMIT } from "./memory/layout.ts";
@@ -123,14 +123,22 @@ function readGuestFile(options: RunOptions, path: string, script: string): Uint8
 const partsOf = new Map<string, IsaParts>();
 
 function isaParts(isa: string, rules: string | undefined): IsaParts {
-  const known = rules === undefined ? partsOf.get(isa) : undefined;
-  if (known) return known;
-  const book = isaBook(isa);
-  if (rules !== undefined) throw sageError("NOT_YET", "--rules FILE");
-  const bytes = asset(`${isa}.wasm`) ?? interpreterBytes(book, { hot: hotRows(rulebook(`isa/${isa}.hot`)) });
-  const parts = { book, interpreter: new WebAssembly.Module(bytes) };
-  partsOf.set(isa, parts);
+  if (rules !== undefined) return givenParts(isa, rules);
+  let parts = partsOf.get(isa);
+  if (!parts) {
+    const book = isaBook(isa);
+    const bytes = asset(`${isa}.wasm`) ?? interpreterBytes(book, { hot: hotRows(rulebook(`isa/${isa}.hot`)) });
+    parts = { book, interpreter: new WebAssembly.Module(bytes) };
+    partsOf.set(isa, parts);
+  }
   return parts;
+}
+
+/** From a rulebook that the user names. */
+function givenParts(isa: string, file: string): IsaParts {
+  const book = loadIsaBook(readText(file), { file });
+  if (book.name !== isa) throw sageError("ISA_UNSUPPORTED", `the program is for ${isa}, ${file} is about ${book.name}`);
+  return { book, interpreter: new WebAssembly.Module(interpreterBytes(book)) };
 }
 
 function statusOf(linux: Linux, result: RunResult, options: RunOptions): number {

@@ -152,6 +152,12 @@ export class Predecoder {
     if (this.regions.delete(pc)) this.drop(pc);
   }
 
+  /** Whether the block of the instruction at pc ever ran here. */
+  decoded(pc: number): boolean {
+    const at = this.at(pc);
+    return at !== 0 && this.halves[at >> 1] !== Handler.Miss;
+  }
+
   /** How often a head ran since it was decoded, as far as the count goes; Infinity where a region stands for it. */
   executions(pc: number): number {
     const at = this.at(pc);
@@ -306,7 +312,7 @@ export class Predecoder {
     this.word = bounded ? this.partialWord(pc - BIAS, room) : this.view.getInt32(pc - BIAS, this.book.littleEndian);
     const row = this.book.decodeRow(this.word, there);
     if (row < 0) {
-      if (bounded) this.fault(pc + room);
+      if (bounded && this.book.endsShort(this.bytes.subarray(0, pc - BIAS + room), pc - BIAS)) this.fault(pc + room);
       else this.failure = { k: "illegal" };
     }
     return row;

@@ -93,7 +93,12 @@ export class Tiered implements Tier {
     const started = performance.now();
     for (const pc of hot) this.known.add(pc);
     const warm = threshold * WARM;
-    const regions = compileRegions(book, code, hot, {
+    // What never ran is left out: a region that comes to it goes back to the interpreter.
+    const source = {
+      inst: (pc: number) => (interpreter.predecoder.decoded(pc) ? code.inst(pc) : null),
+      constant: (address: number, size: number) => code.constant(address, size),
+    };
+    const regions = compileRegions(book, source, hot, {
       fused: relaxedMaddIsFused(),
       skip: (pc) => interpreter.predecoder.executions(pc) < warm,
     });
