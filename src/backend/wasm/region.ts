@@ -1,5 +1,5 @@
 import type { Inst, Slot } from "../../ir/node.ts";
-import { CTL_EXIT, CTL_PC, ENGINE_MEMORY_BYTES, Exit, STATE } from "../../memory/layout.ts";
+import { CTL_DEPTH, CTL_EXIT, CTL_PC, ENGINE_MEMORY_BYTES, Exit, STATE } from "../../memory/layout.ts";
 import { IMPORT_ENGINE, IMPORT_FLOAT, IMPORT_GUEST, IMPORTS, UNWOUND } from "./abi.ts";
 import { Access } from "./access.ts";
 import { Analysis, type Summaries } from "./analysis.ts";
@@ -314,6 +314,10 @@ function reachable(callees: readonly (readonly number[])[]): BitRows {
 /** The dispatcher's way in: arguments from memory, results into it. */
 function enter(signature: Signature, slots: readonly Slot[]): Code {
   const code = new Code([]);
+  // What unwound to the dispatcher left its depth behind; here the wasm stack is empty.
+  code.i32(0);
+  code.i32(0);
+  code.mem(M.i32_store, ENGINE, CTL_DEPTH);
   signature.takes.forEach((slot, i) => {
     const type = signature.params[i]!;
     code.i32(0);
