@@ -165,6 +165,12 @@ export class Predecoder {
     return this.regions.has(pc) ? Number.POSITIVE_INFINITY : this.threshold - this.words[(at + SIDE_COUNT) >> 2]!;
   }
 
+  /** Counts a head anew, so that it can become hot once more. */
+  countAgain(pc: number): void {
+    const at = this.at(pc);
+    if (at) this.words[(at + SIDE_COUNT) >> 2] = this.threshold;
+  }
+
   /** Heads that ran HOT_THRESHOLD times since they were decoded, once each; empties the list. */
   takeHot(): number[] {
     const count = Math.min(this.words[HOT_COUNT >> 2]!, HOT_MAX);

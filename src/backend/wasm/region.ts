@@ -33,6 +33,8 @@ export interface RegionOptions {
   readonly depthLimit?: number;
   /** Names in the module, for profilers. */
   readonly names?: boolean;
+  /** Entries to compile even where another function of the batch runs through them. */
+  readonly must?: (pc: number) => boolean;
   /** True: do not compile this callee along (it is compiled better elsewhere, or never runs). */
   readonly skip?: (pc: number) => boolean;
 }
@@ -53,6 +55,7 @@ const DEFAULTS = { maxBlocks: 800, maxFunctions: 200, maxInstructions: 20000, de
 
 /**
  * Compiles the functions at `entries` and, within limits, those they call, into one module. null: nothing compiles.
+ * An entry inside a function of an entry before it is left out, unless it must be.
  * Every function of the batch is exported, so each is a good entry later too.
  */
 export function compileRegions(
@@ -98,10 +101,12 @@ function findFuncs(
   const indexOf = new Map<number, number>();
   const work = entries.slice();
   const wanted = new Set(entries);
+  const covered = new Set<number>();
   let instructions = 0;
   for (let at = 0; at < work.length; at++) {
     const pc = work[at]!;
     if (indexOf.has(pc)) continue;
+    if (at < entries.length && covered.has(pc) && !limits.must?.(pc)) continue;
     if (!wanted.has(pc) && (funcs.length >= limits.maxFunctions || instructions > limits.maxInstructions)) continue;
     const alone = (inst: Inst): boolean => standsAlone(inst, around);
     const func = buildFunc(source, pc, { maxBlocks: limits.maxBlocks, around, alone });
@@ -109,6 +114,7 @@ function findFuncs(
     indexOf.set(pc, funcs.length);
     funcs.push(func);
     instructions += func.instructions;
+    for (const block of func.blocks) covered.add(block.raw.pc);
     for (const block of func.blocks)
       if (block.flow.k === "call" && block.callee >= 0 && !limits.skip?.(block.callee)) work.push(block.callee);
   }
