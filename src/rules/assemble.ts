@@ -1,5 +1,6 @@
 import { literal } from "./assembly.ts";
 import { type Core, evalInt } from "./core.ts";
+import { styleWidth } from "./disassemble.ts";
 import { insertField, mask32 } from "./encoding.ts";
 import { RuleError } from "./error.ts";
 import type { AsmItem, ExpandedBook, ExpandedRow } from "./expanded.ts";
@@ -50,7 +51,8 @@ export class Assembler {
     const source = items.map((item) => {
       if (item.k === "text") return literal(item.s);
       if (item.k === "choice") return `(${longestFirst(item.texts).map(literal).join("|")})`;
-      return item.table >= 0 ? `([\\w.$]+)` : `(${NUMBER})`;
+      if (item.style === "disp") return `([+-]0x[0-9a-f]+)`;
+      return item.table >= 0 ? `([\\w.$()]+)` : `(${NUMBER})`;
     });
     return new RegExp(`^${source.join("")}$`);
   }
@@ -116,8 +118,10 @@ export class Assembler {
     if (item.k === "choice") return found(item.texts.indexOf(text));
     const named = item.table >= 0 ? this.book.tables[item.table].indexOf(text) : -1;
     if (named >= 0) return named;
-    if (!new RegExp(`^${NUMBER}$`).test(text)) return undefined;
-    const n = text.startsWith("-") ? -Number(text.slice(1)) : Number(text);
+    const digits = text.replace(/^\+/, "");
+    if (!new RegExp(`^${NUMBER}$`).test(digits)) return undefined;
+    const n = digits.startsWith("-") ? -Number(digits.slice(1)) : Number(digits);
+    if (item.style.startsWith("u")) return Number(BigInt.asIntN(styleWidth(item.style), BigInt(digits)));
     if (item.style !== "label") return n;
     const far = text.startsWith("0x") && n > 2 ** 53 ? Number(BigInt.asIntN(64, BigInt(text))) : n;
     return far - pc;

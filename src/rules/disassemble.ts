@@ -1,5 +1,5 @@
 import { evalInt } from "./core.ts";
-import type { AsmItem, ExpandedBook, ExpandedRow } from "./expanded.ts";
+import type { AsmItem, ExpandedBook, ExpandedRow, Style } from "./expanded.ts";
 
 /** Text of an instruction; aliases and what a `=>` row stands for come first where `aliases` is set. */
 export function disassemble(
@@ -57,9 +57,14 @@ function render(
   return out;
 }
 
-function number(v: number, style: "dec" | "hex" | "label", pc: number, pcWidth: number): string {
+function number(v: number, style: Style, pc: number, pcWidth: number): string {
   if (style === "dec") return String(v);
+  if (style === "disp") return `${v < 0 ? "-" : "+"}0x${Math.abs(v).toString(16)}`;
   const n = style === "label" ? pc + v : v;
   if (n >= 0) return `0x${n.toString(16)}`;
-  return style === "hex" ? `-0x${(-n).toString(16)}` : `0x${BigInt.asUintN(pcWidth, BigInt(n)).toString(16)}`;
+  if (style === "hex") return `-0x${(-n).toString(16)}`;
+  return `0x${BigInt.asUintN(style === "label" ? pcWidth : styleWidth(style), BigInt(n)).toString(16)}`;
 }
+
+/** 32 of `u<32>`. */
+export const styleWidth = (style: Style): number => Number(style.slice(2, -1));

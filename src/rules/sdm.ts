@@ -203,7 +203,9 @@ export class SdmDecoder {
     const sib = at + 1 < bytes.length ? bytes[at + 1] : 0;
     const both = modrm | (sib << 8);
     const index = ((sib >> 3) & 7) | ((p.rex & 2) << 2);
-    const form = this.addresses.findIndex((a) => ((both ^ a.match) & a.mask) === 0 && !(a.indexed && index === 4));
+    const form = this.addresses.findIndex(
+      (a) => ((both ^ a.match) & a.mask) === 0 && (!a.sib || a.indexed === (index !== 4)),
+    );
     if (form < 0) return -1;
     const a = this.addresses[form];
     fields[AT.reg] = ((modrm >> 3) & 7) | ((p.rex & 4) << 1);

@@ -108,7 +108,7 @@ export class Typer {
       case "bin":
         return this.binary(e.op, e.a, e.b, scope, want);
       case "cond":
-        return this.conditional(this.condition(e.c, scope), [e.b, e.a], scope, want, "cond");
+        return this.choice(this.condition(e.c, scope), e, scope, want);
       case "slice":
       case "part":
       case "index":
@@ -252,6 +252,12 @@ export class Typer {
     return core(SHIFTS[op], a.w, [a, amount(b, a.w, rotates)]);
   }
 
+  /** A condition that the text alone decides leaves the other arm unread: it may not even fit this width. */
+  private choice(c: Core, e: Expr & { k: "cond" }, scope: Scope, want: number | undefined): Typed {
+    if (isNum(c)) return this.expr(c.v !== 0n ? e.a : e.b, scope, want);
+    return this.conditional(c, [e.b, e.a], scope, want, "cond");
+  }
+
   /** `arms` has the else arm first, so that select's order is that of its index. */
   private conditional(c: Core, arms: readonly Expr[], scope: Scope, want: number | undefined, op: string): Typed {
     const typed = arms.map((arm) => this.expr(arm, scope, want));
@@ -268,7 +274,7 @@ export class Typer {
       const t = typed[i];
       return this.fitArm(t === OPEN ? this.expr(arm, scope, wide) : t, wide);
     });
-    if (op === "cond") return isNum(c) ? arms2[c.v !== 0n ? 1 : 0] : core("cond", wide, [c, arms2[1], arms2[0]]);
+    if (op === "cond") return core("cond", wide, [c, arms2[1], arms2[0]]);
     return core("pick", wide, [c, ...arms2]);
   }
 
@@ -347,7 +353,7 @@ export class Typer {
 
   private call(f: string, e: Expr & { k: "call" }, scope: Scope, want: number | undefined): Typed {
     const b = scope.find(f);
-    if (b?.k === "cell") return this.call(b.text, e, scope, want);
+    if (b?.k === "cell" && /^\w+$/.test(b.text) && b.text !== f) return this.call(b.text, e, scope, want);
     const view = this.symbols.source.views.get(f);
     if (view) {
       const gen = e.gen.map((g) => this.constant(g, scope, "a width"));
