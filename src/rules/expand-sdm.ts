@@ -188,7 +188,19 @@ function oneRow(
   }
   const typer = new StmtTyper(symbols, scope);
   const body = typer.stmts(parseStmts(source.semantics), scope);
-  return { form: sized(pattern, v.size, v.byW, v.vex), body, assembly, scope, fields };
+  return {
+    form: sized(
+      pattern,
+      v.size,
+      v.byW,
+      v.vex,
+      parts.some((p) => p.k === "operand" && p.kind?.startsWith("xv")),
+    ),
+    body,
+    assembly,
+    scope,
+    fields,
+  };
 }
 
 /** Takes back the ", " before an operand that is not written. */

@@ -130,7 +130,8 @@ export class Lifter {
         const a = then.get(slot);
         const b = other.get(slot);
         const w = (a ?? b)?.w ?? 1;
-        path.pending.set(slot, select(c, a ?? get(slot, w), b ?? get(slot, w)));
+        const before = slot === LOCKED ? this.lockedBefore(w) : get(slot, w);
+        path.pending.set(slot, select(c, a ?? before, b ?? before));
       }
       return rest;
     }
@@ -171,8 +172,7 @@ export class Lifter {
     let node: Node;
     if (this.locked) {
       this.lockAddress = this.bits(arm.a[0]);
-      node = old(arm.w);
-      this.lockOld = node;
+      node = this.lockedBefore(arm.w);
     } else node = this.bits(arm);
     this.operands.set(c.n, node);
     return node;
@@ -186,6 +186,11 @@ export class Lifter {
     this.lockAddress ??= this.bits(arm.a[0]);
     this.path.pending.set(LOCKED, value);
     return rest;
+  }
+
+  /** The locked operand as it was: the old value of the rmw to come. */
+  private lockedBefore(w: number): Node {
+    return (this.lockOld ??= old(w));
   }
 
   /** Joins the read and the write of the locked operand; what used the value read uses the rmw's. */
