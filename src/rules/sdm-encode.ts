@@ -20,7 +20,10 @@ export function encodeSdm(f: SdmForm, addresses: readonly AddressForm[], fields:
         : fields[AT.rm];
   const reg = f.modrm === "r" ? fields[AT.reg] : f.digit;
   const bits =
-    (f.size === 64 ? 8 : 0) | ((reg & 8) >> 1) | (memory && address.sib ? (fields[AT.idx] & 8) >> 2 : 0) | (low >> 3);
+    (f.size === 64 ? 8 : 0) |
+    ((reg & 8) >> 1) |
+    (memory && address.indexed ? (fields[AT.idx] & 8) >> 2 : 0) |
+    (low >> 3);
   if (fields[AT.locked]) out.push(0xf0);
   if (f.vex > 0) pushVex(out, f, bits, f.vvvv ? fields[AT.vvvv] : 0);
   else {

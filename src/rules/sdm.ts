@@ -41,7 +41,7 @@ const SIZES: Readonly<Record<string, number>> = { ib: 1, iw: 2, id: 4, iq: 8, cb
 const MAPS: Readonly<Record<string, number>> = { "": 0, "0F": 1, "0F38": 2, "0F3A": 3 };
 
 export function parseSdm(text: string): SdmPattern {
-  const tokens = text.split(/\s+/);
+  const tokens = text.trim().split(/\s+/);
   let prefix = 0;
   let map = "";
   let opcode = -1;
