@@ -17,6 +17,7 @@ make_root() {
   echo 'root:x:0:0:root:/root:/bin/sh' >"$dir.new/etc/passwd"
   echo 'root:x:0:' >"$dir.new/etc/group"
   echo 'sage' >"$dir.new/etc/hostname"
+  mknod -m 666 "$dir.new/dev/null" c 1 3 2>/dev/null || : >"$dir.new/dev/null" # qemu-user under chroot sees no other /dev
   echo "$packages" >"$dir.new/.packages"
   mv "$dir.new" "$dir"
 }

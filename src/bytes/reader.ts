@@ -48,8 +48,9 @@ export class Reader {
   /** Latin-1 text up to a NUL, which must stand before `end`. null where none does. */
   text(at: number, end: number = this.size): string | null {
     if (!(at >= 0 && at < end && end <= this.size)) return null;
-    const nul = this.bytes.indexOf(0, at);
-    return nul < 0 || nul >= end ? null : latin1(this.bytes.subarray(at, nul));
+    const rest = this.bytes.subarray(at, end);
+    const nul = rest.indexOf(0);
+    return nul < 0 ? null : latin1(rest.subarray(0, nul));
   }
 
   private need(at: number, size: number): void {

@@ -10,12 +10,17 @@ import {
   CTL_PC,
   CTL_RETIRED,
   Exit,
+  PAGE_CODE,
   PAGE_MAPPED,
   PAGE_SHIFT,
+  PAGE_SIZE,
+  PERMS_SIZE,
   PROT_EXEC,
+  PROT_WRITE,
 } from "../memory/layout.ts";
 import type { GuestMemory } from "../memory/memory.ts";
 import type { IsaBook } from "../rules/book.ts";
+import { Code } from "./code.ts";
 import type { Cpu, Stop } from "./cpu.ts";
 import { type Ask, Evaluator } from "./evaluate.ts";
 import { State } from "./state.ts";
@@ -41,6 +46,7 @@ export class Machine implements Cpu {
   readonly slots: readonly Slot[];
   readonly state: State;
   private readonly book: IsaBook;
+  readonly code: Code;
   private readonly evaluator: Evaluator;
   private readonly tier: Tier | null;
   private readonly names = new Map<string, number>();
@@ -52,15 +58,16 @@ export class Machine implements Cpu {
     engineMemory: WebAssembly.Memory,
     memory: GuestMemory,
     ask: Ask,
-    makeTier: ((state: State) => Tier) | null,
+    makeTier: ((state: State, code: Code) => Tier) | null,
   ) {
     this.book = book;
     this.isa = book.name;
     this.memory = memory;
     this.slots = book.slots;
     this.state = new State(engineMemory, book.slots);
+    this.code = new Code(book, memory);
     this.evaluator = new Evaluator(this.state, memory, ask);
-    this.tier = makeTier?.(this.state) ?? null;
+    this.tier = makeTier?.(this.state, this.code) ?? null;
     memory.onCodeChange = (address, size) => this.invalidate(address, size);
   }
 
@@ -133,7 +140,7 @@ export class Machine implements Cpu {
           stop = this.trap(this.book.traps[this.state.ctl(CTL_AUX)]!);
           break;
         case Exit.Fault:
-          stop = this.fault(BigInt(this.state.ctl64(CTL_ADDR)), this.state.ctl(CTL_AUX), true);
+          stop = this.fault(this.state.ctlBig(CTL_ADDR), this.state.ctl(CTL_AUX), true);
           break;
         case Exit.Illegal:
           stop = this.illegal();
@@ -151,8 +158,13 @@ export class Machine implements Cpu {
   /** A stop of the rulebook: a syscall is the kernel's, the rest are the engine's own business. */
   private stop(name: string): Stop | null {
     if (name === "syscall") return { k: "syscall" };
-    // An instruction-stream barrier: code written by the guest's own stores may have changed anywhere.
-    this.tier?.drop(0, ADDRESS_LIMIT);
+    // An instruction-stream barrier: the guest's own stores may have changed code on pages it can write.
+    // All other changes the memory reports by itself.
+    const { perms } = this.memory;
+    const changeable = PAGE_CODE | PROT_WRITE;
+    for (let page = BIAS >>> PAGE_SHIFT; page < PERMS_SIZE; page++) {
+      if ((perms[page]! & changeable) === changeable) this.invalidate((page << PAGE_SHIFT) >>> 0, PAGE_SIZE);
+    }
     return null;
   }
 
@@ -161,7 +173,7 @@ export class Machine implements Cpu {
   }
 
   private illegal(): Stop {
-    return { k: "illegal", bytes: this.fetch(this.pc).slice() };
+    return { k: "illegal", bytes: this.code.fetch(this.pc).slice() };
   }
 
   private fault(address: bigint, access: number, precise: boolean): Stop {
@@ -169,29 +181,18 @@ export class Machine implements Cpu {
     return { k: "fault", address, access, mapped: (page & PAGE_MAPPED) !== 0, precise };
   }
 
-  /** Bytes of the instruction at pc as far as they are executable; none where pc is not. */
-  private fetch(pc: number): Uint8Array {
-    const longest = this.book.lengths.at(-1)!;
-    for (let size = longest; size > 0; size--) {
-      if (this.memory.allows(pc, size, PROT_EXEC)) return this.memory.view(pc, size, PROT_EXEC);
-    }
-    return new Uint8Array(0);
-  }
-
   private readonly lifted = new Map<string, Inst>();
 
   /** What stands at pc, decoded anew each time (code may change under us), lifted once. null: does not decode. */
   private inst(pc: number): Inst | null {
-    const bytes = this.fetch(pc);
-    const decoded = this.book.decode(bytes, 0);
-    if (!decoded) return null;
-    const key = `${pc} ${bytes.subarray(0, decoded.length).join()}`;
+    const key = `${pc} ${this.code.fetch(pc).join()}`;
     let inst = this.lifted.get(key);
-    if (!inst) {
-      inst = this.book.lift(decoded, pc);
-      if (this.lifted.size > 10_000) this.lifted.clear();
-      this.lifted.set(key, inst);
-    }
+    if (inst) return inst;
+    const made = this.code.inst(pc);
+    if (!made) return null;
+    inst = made;
+    if (this.lifted.size > 10_000) this.lifted.clear();
+    this.lifted.set(key, inst);
     return inst;
   }
 
@@ -199,9 +200,13 @@ export class Machine implements Cpu {
   private evaluate(): Stop | null {
     const pc = this.pc;
     if (!(pc >= BIAS && this.memory.allows(pc, this.book.lengths[0]!, PROT_EXEC)))
-      return this.fault(BigInt(pc), PROT_EXEC, true);
+      return this.fault(this.state.ctlBig(CTL_PC), PROT_EXEC, true);
     const inst = this.inst(pc);
-    if (!inst) return this.illegal();
+    if (!inst) {
+      const bytes = this.code.fetch(pc);
+      const cut = bytes.length < this.book.lengths.at(-1)! && this.book.endsShort(bytes, 0);
+      return cut ? this.fault(BigInt(pc + bytes.length), PROT_EXEC, true) : this.illegal();
+    }
     this.evaluated++;
     try {
       const outcome = this.evaluator.run(inst);
@@ -210,7 +215,7 @@ export class Machine implements Cpu {
           this.pc = pc + inst.length;
           return null;
         case "jump":
-          this.pc = Number(outcome.target);
+          this.state.setCtlBig(CTL_PC, outcome.target);
           return null;
         case "stop":
           this.pc = pc + inst.length;

@@ -20,6 +20,8 @@ const SHN_XINDEX = 0xffff;
 const MOST_SECTIONS = 1 << 20;
 const MOST_SYMBOLS = 1 << 23;
 const MOST_DYNAMIC = 1 << 16;
+/** Names beyond this length are taken for damage and left out; many of them would fill the memory. */
+const MOST_NAME = 1 << 14;
 
 interface RawSection extends Section {
   readonly nameAt: number;
@@ -64,7 +66,8 @@ function readSection({ reader, shoff, bits }: ElfTables, index: number): RawSect
 
 function nameIn(reader: Reader, strings: Section | undefined, at: number): string {
   if (!strings || strings.type === SHT_NOBITS || at >= strings.size) return "";
-  return reader.text(strings.fileOffset + at, Math.min(strings.fileOffset + strings.size, reader.size)) ?? "";
+  const start = strings.fileOffset + at;
+  return reader.text(start, Math.min(strings.fileOffset + strings.size, reader.size, start + MOST_NAME)) ?? "";
 }
 
 const kinds = ["none", "object", "function", "section", "file", "object", "tls"] as const;

@@ -16,6 +16,15 @@ interface Need {
   readonly look?: boolean;
 }
 
+export interface GuardedFsParts {
+  readonly cwd: string;
+  readonly policy: Policy;
+  readonly audit: AuditSink;
+  readonly denials: Denials;
+  /** Files that no grant makes writable. */
+  readonly keep: readonly HostStat[];
+}
+
 /**
  * The file system under a policy. A path is judged by where it really leads, and the effect then happens at that real
  * path without following a last link, so that what was judged is what is touched.
@@ -27,16 +36,21 @@ export class GuardedFs implements HostFs {
   private readonly denials: Denials;
   private readonly readable: PathGrant;
   private readonly writable: PathGrant;
+  private readonly keep: readonly HostStat[];
+  /** The working directory, whose path a guest is told: it may be looked at, not listed. */
+  private readonly here: PathGrant;
   private readonly opened = new Set<GuardedFile>();
   private nextFile = 1;
 
-  constructor(fs: RealFs, cwd: string, policy: Policy, audit: AuditSink, denials: Denials) {
+  constructor(fs: RealFs, { cwd, policy, audit, denials, keep }: GuardedFsParts) {
     this.fs = fs;
     this.cwd = cwd;
     this.audit = audit;
     this.denials = denials;
+    this.keep = keep;
     this.readable = new PathGrant(policy.read, policy.everything, fs, cwd);
     this.writable = new PathGrant(policy.write, policy.everything, fs, cwd);
+    this.here = new PathGrant([cwd], false, fs, cwd);
   }
 
   open(path: string, options: OpenOptions): HostFile {
@@ -115,16 +129,27 @@ export class GuardedFs implements HostFs {
     const whole = absolute(path, this.cwd);
     const { real, error } = resolve(this.fs, whole, need.follow);
     // Writing is told first: it is the rarer grant
-    if (need.write && !this.writable.covers(real)) throw this.denials.deny("write", real);
+    if (need.write && (!this.writable.covers(real) || this.isKept(real))) throw this.denials.deny("write", real);
     if (need.read && !this.readable.covers(real)) throw this.denials.deny("read", real);
     if (need.look && !this.mayLook(whole, real)) throw this.denials.deny("read", real);
     if (error) throw error;
     return real;
   }
 
+  /** By identity, not by path: a directory above may have been renamed. */
+  private isKept(real: string): boolean {
+    if (this.keep.length === 0) return false;
+    try {
+      const { dev, ino } = this.fs.stat(real, false);
+      return this.keep.some((file) => file.dev === dev && file.ino === ino);
+    } catch {
+      return false; // nothing there
+    }
+  }
+
   private mayLook(path: string, real: string): boolean {
     if (this.readable.covers(real) || this.writable.covers(real)) return true;
-    return [path, real].some((p) => this.readable.leadsTo(p) || this.writable.leadsTo(p));
+    return [path, real].some((p) => this.readable.leadsTo(p) || this.writable.leadsTo(p) || this.here.leadsTo(p));
   }
 
   private perform<T>(kind: string, detail: Detail, effect: () => T): T {

@@ -1,4 +1,4 @@
-import type { FileType, Host, HostStream, RealHost } from "../host/host.ts";
+import type { FileType, Host, HostStat, HostStream, RealHost } from "../host/host.ts";
 import { type AuditSink, noAudit } from "./audit.ts";
 import { Denials } from "./denials.ts";
 import { GuardedFs } from "./fs.ts";
@@ -13,20 +13,22 @@ export interface GuardedHost extends Host {
   settle(): void;
 }
 
+export interface GuardOptions {
+  readonly audit?: AuditSink;
+  /** Takes one line for each different denial; the host's stderr where it is not given. */
+  readonly warn?: (line: string) => void;
+  /** Files that no grant makes writable: the audit log and the like. */
+  readonly keep?: readonly HostStat[];
+}
+
 /**
- * Wraps a host. Denied effects throw HostError EACCES or EPERM, and `warn` gets one line for each different one
- * (default: the host's stderr). The standard streams, clocks and random numbers are free.
+ * Wraps a host. Denied effects throw HostError EACCES or EPERM. The standard streams, clocks and random numbers are free.
  */
-export function guard(
-  host: RealHost,
-  policy: Policy,
-  audit: AuditSink = noAudit,
-  warn: (line: string) => void = (line) => {
-    host.stderr.write(new TextEncoder().encode(`sage: ${line}\n`));
-  },
-): GuardedHost {
+export function guard(host: RealHost, policy: Policy, options: GuardOptions = {}): GuardedHost {
+  const toStderr = (line: string) => void host.stderr.write(new TextEncoder().encode(`sage: ${line}\n`));
+  const { audit = noAudit, warn = toStderr, keep = [] } = options;
   const denials = new Denials(audit, warn);
-  const fs = new GuardedFs(host.fs, host.cwd, policy, audit, denials);
+  const fs = new GuardedFs(host.fs, { cwd: host.cwd, policy, audit, denials, keep });
   const streams = { stdin: counted(host.stdin), stdout: counted(host.stdout), stderr: counted(host.stderr) };
   const env = filterEnv(host.env, policy.env);
   audit.record({ kind: "env", names: Object.keys(env) });

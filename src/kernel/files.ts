@@ -1,6 +1,6 @@
 import { F } from "./flags.ts";
-import type { Dentry } from "./fs/path.ts";
 import type { Handle } from "./fs/inode.ts";
+import type { Dentry } from "./fs/path.ts";
 import { posix } from "./posix.ts";
 
 /** Descriptor number that means the current directory where a directory is asked for; no real one. */

@@ -7,7 +7,21 @@ const MAX_CAPACITY = 1 << 20;
 
 /** Attributes of a file that is nowhere in a directory. */
 export function namelessStat(type: "fifo" | "file", ino: number, now: bigint, mode = 0o600): FileStat {
-  return { type, mode, size: 0, nlink: 1, uid: 0, gid: 0, dev: 14, rdev: 0, ino, blocks: 0, atime: now, mtime: now, ctime: now };
+  return {
+    type,
+    mode,
+    size: 0,
+    nlink: 1,
+    uid: 0,
+    gid: 0,
+    dev: 14,
+    rdev: 0,
+    ino,
+    blocks: 0,
+    atime: now,
+    mtime: now,
+    ctime: now,
+  };
 }
 
 /** The bytes between a pipe's two ends (pipe(7)). */

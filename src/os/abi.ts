@@ -1,6 +1,6 @@
 import { AbiError } from "./error.ts";
 import { type Fields, Layout } from "./layout.ts";
-import { CallRow, type RowContext } from "./row.ts";
+import type { CallRow, RowContext } from "./row.ts";
 import { decodeSymbol, encodeSymbol, flagSet, type SymbolSet, type Symbols } from "./symbols.ts";
 
 export interface ErrorRow {
@@ -42,7 +42,14 @@ export interface Machine {
 export interface FrameRow {
   readonly size: number;
   readonly context: number;
-  readonly registers: readonly { readonly name: string; readonly offset: number; readonly size: number }[];
+  readonly registers: readonly FrameRegister[];
+}
+
+/** A word of the frame: one register, or several short ones packed. */
+export interface FrameRegister {
+  readonly parts: readonly { readonly name: string; readonly shift: number }[];
+  readonly offset: number;
+  readonly size: number;
 }
 
 /**
@@ -117,7 +124,12 @@ export class AbiBook implements Symbols, RowContext {
     if (this.specs.has(name)) throw this.fail(line, `struct ${name} is declared twice`);
     this.specs.set(name, { spec, line });
   }
-  addSet(name: string, kind: "flags" | "enum", pairs: [string, number][], kernel: Readonly<Record<string, number>>): void {
+  addSet(
+    name: string,
+    kind: "flags" | "enum",
+    pairs: [string, number][],
+    kernel: Readonly<Record<string, number>>,
+  ): void {
     this.sets.set(name, flagSet(name, kind, pairs, kernel));
   }
   fail(line: number, what: string): AbiError {

@@ -19,7 +19,18 @@ interface Field {
   readonly set: string | undefined;
 }
 
-const SIZES: Readonly<Record<string, number>> = { i8: 1, u8: 1, i16: 2, u16: 2, i32: 4, u32: 4, i64: 8, u64: 8, bits: 8, chars: 1 };
+const SIZES: Readonly<Record<string, number>> = {
+  i8: 1,
+  u8: 1,
+  i16: 2,
+  u16: 2,
+  i32: 4,
+  u32: 4,
+  i64: 8,
+  u64: 8,
+  bits: 8,
+  chars: 1,
+};
 const HIGH = 0x100000000;
 const TWO64 = HIGH * HIGH;
 const text = new TextDecoder();
@@ -103,16 +114,22 @@ export class Layout {
       for (let i = 0; i < raw.length; i++) view.setUint8(at + i, raw[i]!);
       return;
     }
-    if (!field.count) return this.writeOne(view, at, field, value);
+    if (!field.count) {
+      this.writeOne(view, at, field, value);
+      return;
+    }
     const list = value as readonly FieldValue[];
-    for (let i = 0; i < Math.min(field.count, list.length); i++) this.writeOne(view, at + i * field.size, field, list[i]!);
+    for (let i = 0; i < Math.min(field.count, list.length); i++)
+      this.writeOne(view, at + i * field.size, field, list[i]!);
   }
 
   private writeOne(view: DataView, at: number, field: Field, value: FieldValue): void {
-    if (field.nested) return field.nested.encode(view, at, value as Fields);
-    if (typeof value === "bigint") return view.setBigUint64(at, BigInt.asUintN(64, value), true);
-    const n = field.set ? this.symbols.encode(field.set, value as number | string) : (value as number);
-    writeInt(view, at, field.size, n);
+    if (field.nested) field.nested.encode(view, at, value as Fields);
+    else if (typeof value === "bigint") view.setBigUint64(at, BigInt.asUintN(64, value), true);
+    else {
+      const n = field.set ? this.symbols.encode(field.set, value as number | string) : (value as number);
+      writeInt(view, at, field.size, n);
+    }
   }
 }
 

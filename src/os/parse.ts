@@ -142,7 +142,9 @@ function pairs(book: AbiBook, words: readonly string[], line: number): [string, 
 }
 
 function settings(words: readonly string[]): Map<string, string> {
-  return new Map(words.filter((w) => w.includes("=")).map((w) => [w.slice(0, w.indexOf("=")), w.slice(w.indexOf("=") + 1)]));
+  return new Map(
+    words.filter((w) => w.includes("=")).map((w) => [w.slice(0, w.indexOf("=")), w.slice(w.indexOf("=") + 1)]),
+  );
 }
 
 function machine(book: AbiBook, words: readonly string[], line: number): void {
@@ -179,8 +181,12 @@ function frame(book: AbiBook, words: readonly string[], line: number): void {
   let offset = value("registers");
   const registers = words.slice(1).filter((w) => !w.includes("="));
   const rows = registers.map((word) => {
-    const [name = "", size = "8"] = word.split(":");
-    const row = { name, offset, size: Number(size) };
+    const [names = "", size = "8"] = word.split(":");
+    const parts = names.split("+").map((part) => {
+      const [name = "", shift = "0"] = part.split("<<");
+      return { name, shift: Number(shift) };
+    });
+    const row = { parts, offset, size: Number(size) };
     offset += row.size;
     return row;
   });

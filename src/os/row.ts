@@ -11,7 +11,20 @@ export type ArgType =
   /** count: 1, a fixed number (fixed), or -1 - (argument number) of the argument that tells it. */
   | { readonly k: "struct"; readonly dir: Direction; readonly layout: Layout; readonly count: number };
 export type Direction = "in" | "out" | "inout";
-const SCALARS = ["fd", "dirfd", "int", "uint", "long", "ulong", "size", "off", "ptr", "mode", "signal", "skip"] as const;
+const SCALARS = [
+  "fd",
+  "dirfd",
+  "int",
+  "uint",
+  "long",
+  "ulong",
+  "size",
+  "off",
+  "ptr",
+  "mode",
+  "signal",
+  "skip",
+] as const;
 export type Scalar = (typeof SCALARS)[number];
 
 export interface Arg {
@@ -32,7 +45,8 @@ export class CallRow {
   readonly name: string;
   /** Name of the kernel call; null: ENOSYS. */
   readonly handler: string | null;
-  readonly status: "full" | "partial" | "none";
+  /** declined: ENOSYS on purpose, programs are known to go on without. */
+  readonly status: "full" | "partial" | "none" | "declined";
   readonly note: string;
   /** Argument by which the operation is chosen, and the error for one that has no row. */
   readonly by: { readonly arg: string; readonly mask: number; readonly otherwise: string } | undefined;
@@ -48,15 +62,16 @@ export class CallRow {
     this.context = context;
     this.name = cells[0]!;
     this.spec = cells[1]!;
-    const status = /^(full|partial|none)(?:: (.+))?$/.exec(cells[3]!);
-    if (!status) throw this.fail(`"${cells[3]}" is not full, partial: WHAT or none`);
-    this.status = status[1] as "full" | "partial" | "none";
+    const status = /^(full|partial|none|declined)(?:: (.+))?$/.exec(cells[3]!);
+    if (!status) throw this.fail(`"${cells[3]}" is not full, partial: WHAT, none or declined: WHY`);
+    this.status = status[1] as CallRow["status"];
     this.note = status[2] ?? "";
     const by = /^by (\w+)(?: mask (0x[0-9a-f]+))? else (E\w+)$/.exec(cells[2]!);
     this.by = by ? { arg: by[1]!, mask: by[2] ? Number(by[2]) : 0xffffffff, otherwise: by[3]! } : undefined;
     this.handler = by || cells[2] === "-" ? null : cells[2]!;
-    if (this.status === "none" && this.handler) throw this.fail("a call with a handler is full or partial");
-    if (this.status !== "none" && !this.handler && !by) throw this.fail("a call without a handler is none");
+    const served = this.status === "full" || this.status === "partial";
+    if (!served && this.handler) throw this.fail("a call with a handler is full or partial");
+    if (served && !this.handler && !by) throw this.fail("a call without a handler is none or declined");
   }
 
   /** Arguments in register order; empty where they are not described (`...`). */

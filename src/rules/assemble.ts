@@ -143,11 +143,7 @@ export class Assembler {
   private valuesOf(item: FlatItem, text: string, pc: number): number[] {
     if (item.k === "text") return [];
     if (item.k === "choice") return indexes(item.texts, text);
-    const named = item.table >= 0 ? indexes(this.book.tables[item.table], text) : [];
-    if (named.length > 0) return named;
-    // A number stands for itself only where it has no name.
-    const numbers = this.numberOf(item, text, pc);
-    return item.table < 0 ? numbers : numbers.filter((n) => this.book.tables[item.table][n] === undefined);
+    return item.table >= 0 ? indexes(this.book.tables[item.table], text) : this.numberOf(item, text, pc);
   }
 
   private numberOf(item: FlatItem & { k: "operand" }, text: string, pc: number): number[] {
@@ -268,11 +264,13 @@ function readOff(row: ExpandedRow, fact: Fact, fields: (number | undefined)[], l
     return true;
   }
   const isTop = c.op === "intslice" && c.a[0].op === "field" && c.a[1].op === "num" && c.a[2].op === "num";
-  if (!isTop || Number(c.a[1].v) !== row.fields[c.a[0].n].width - 1) return false;
+  // Bits above the field's are copies of its sign; `fits` sees to that.
+  if (!isTop || Number(c.a[1].v) < row.fields[c.a[0].n].width - 1) return false;
   const f = row.fields[c.a[0].n];
   if (Math.min(...f.pieces.map((p) => p.to)) !== Number(c.a[2].v)) return false;
   const full = value * 2 ** Number(c.a[2].v);
-  fields[c.a[0].n] ??= f.signed && full >= 2 ** (f.width - 1) ? full - 2 ** f.width : full;
+  const top = 2 ** Number(c.a[1].v);
+  fields[c.a[0].n] ??= f.signed && full >= top ? full - 2 * top : full;
   return true;
 }
 

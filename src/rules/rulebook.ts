@@ -94,6 +94,11 @@ export class Rulebook implements IsaBook {
     return { row, length: row.length, fields };
   }
 
+  endsShort(bytes: Uint8Array, offset: number): boolean {
+    const avail = bytes.length - offset;
+    return avail < 4 && this.decoder.endsShort(wordAt(bytes, offset, this.littleEndian), avail, this.littleEndian);
+  }
+
   lift(decoded: Decoded, pc: number): Inst {
     const { row, length, fields } = decoded;
     const { body, sdm } = this.expanded.rows[row.index];

@@ -52,8 +52,8 @@ function compile(nodes: readonly Node[]): (leaves: readonly bigint[]) => bigint[
     const code = new Code(Array(LEAVES).fill(I64));
     const lower = new Lower(code, env);
     // Twice, in two ways, so that keeping of values is exercised.
-    lower.use(node);
-    lower.useLow(node);
+    lower.demand.full(node);
+    lower.demand.low(node);
     const total = code.freshLocal(I32);
     lower.low(node);
     code.set(total);

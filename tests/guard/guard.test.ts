@@ -32,9 +32,9 @@ interface Trial {
 function under(policy: Partial<Policy>, cwd = root): Trial {
   const lines: string[] = [];
   const events: AuditEvent[] = [];
-  const host = guard({ ...real, cwd }, { ...denyAll, ...policy }, { record: (e) => events.push(e) }, (line) =>
-    lines.push(line),
-  );
+  const audit = { record: (e: AuditEvent) => void events.push(e) };
+  const warn = (line: string) => void lines.push(line);
+  const host = guard({ ...real, cwd }, { ...denyAll, ...policy }, { audit, warn });
   return { host, lines, events };
 }
 function outcome(call: () => unknown): string {
@@ -172,6 +172,24 @@ test("a link that leads out of the grant is judged by where it leads", () => {
   assert.equal(fs.readFileSync(at("shut/s"), "utf8"), "secret");
 });
 
+test("the working directory may be looked at, not listed", () => {
+  const { host } = under({}, at("shut"));
+  assert.equal(host.fs.stat(".", true).type, "dir");
+  assert.equal(host.fs.stat(at("shut"), true).type, "dir");
+  assert.equal(
+    outcome(() => host.fs.readdir(".")),
+    "EACCES",
+  );
+  assert.equal(
+    outcome(() => host.fs.stat("s", true)),
+    "EACCES",
+  );
+  assert.equal(
+    outcome(() => host.fs.stat(at("open"), true)),
+    "EACCES",
+  );
+});
+
 test("the way to a granted file may be looked at, not listed", () => {
   const { host } = under({ read: [at("alias/a")] });
   assert.equal(host.fs.stat(root, true).type, "dir");
@@ -219,6 +237,49 @@ test("an unlisted read grant leaves out /proc, /sys and /dev; a listed one and -
   if (!fs.existsSync("/proc/self/environ")) return;
   assert.equal(proc({ read: ["/proc"] }), "fine");
   assert.equal(proc(allowAll), "fine");
+});
+
+test("the audit log stays out of reach in a directory granted for writing, even once that is renamed", () => {
+  fs.mkdirSync(at("logs/deep"), { recursive: true });
+  fs.writeFileSync(at("logs/deep/log"), "log");
+  const keep = [real.fs.stat(at("logs/deep/log"), true)];
+  const host = guard({ ...real }, { ...denyAll, read: [root], write: [at("logs")] }, { warn: () => {}, keep });
+  const attempts = (name: string) => {
+    const file = at(name);
+    assert.equal(
+      outcome(() => host.fs.open(file, creating)),
+      "EACCES",
+    );
+    assert.equal(
+      outcome(() => host.fs.open(file, { read: false, write: false, truncate: true })),
+      "EACCES",
+    );
+    assert.equal(
+      outcome(() => host.fs.unlink(file)),
+      "EACCES",
+    );
+    assert.equal(
+      outcome(() => host.fs.rename(file, at("logs/x"))),
+      "EACCES",
+    );
+    assert.equal(
+      outcome(() => host.fs.rename(at("logs/other"), file)),
+      "EACCES",
+    );
+    assert.equal(
+      outcome(() => host.fs.link(file, at("logs/x"))),
+      "EACCES",
+    );
+    assert.equal(
+      outcome(() => host.fs.chmod(file, 0o777)),
+      "EACCES",
+    );
+  };
+  fs.writeFileSync(at("logs/other"), "");
+  attempts("logs/deep/log");
+  host.fs.rename(at("logs/deep"), at("logs/moved"));
+  attempts("logs/moved/log");
+  assert.equal(slurp(host, at("logs/moved/log")), "log");
 });
 
 test("environment: only the names granted", () => {

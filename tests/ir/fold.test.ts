@@ -42,7 +42,7 @@ test("a folded tree means what the unfolded one does", () => {
         assert.equal(evalNode(narrowed(folded), machine), evalNode(narrowed(raw), machine));
       }
     }),
-    { numRuns: 6000 },
+    { numRuns: 20_000 },
   );
 });
 
@@ -62,7 +62,7 @@ test("constants of every op and width fold to what the evaluator says", () => {
       assert.equal(folded.op, "const");
       assert.equal(constOf(folded), evalNode(raw, new TestMachine()));
     }),
-    { numRuns: 8000 },
+    { numRuns: 20_000 },
   );
 });
 

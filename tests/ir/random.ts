@@ -52,6 +52,7 @@ export const BINARY: readonly Op[] = [
   ...(["add", "sub", "mul", "and", "or", "xor", "shl", "lshr", "ashr", "rol", "ror"] as const),
   ...(["udiv", "sdiv", "urem", "srem"] as const),
 ];
+const SHIFTS: ReadonlySet<Op> = new Set<Op>(["shl", "lshr", "ashr", "rol", "ror"]);
 export const COMPARE: readonly Op[] = ["eq", "ne", "ult", "ule", "slt", "sle"];
 
 /** A random tree of `w` bits, made with `new Node`: nothing folded. `shared` holds subtrees to meet again. */
@@ -89,7 +90,7 @@ function inner(r: Random, w: number, d: number, shared: Node[]): Node {
       return new Node(r.pick(["sext", "zext"] as const), w, [t(1 + r.below(w))]);
     case 4:
     case 5: {
-      const from = w + r.below(40);
+      const from = w + r.below(r.pick([3, 40]));
       return new Node("extract", w, [t(from)], { aux: r.below(from - w + 1) });
     }
     case 6: {
@@ -97,7 +98,10 @@ function inner(r: Random, w: number, d: number, shared: Node[]): Node {
       const low = 1 + r.below(w - 1);
       return new Node("concat", w, [t(w - low), t(low)]);
     }
-    default:
-      return new Node(r.pick(BINARY), w, [t(w), t(w)]);
+    default: {
+      const op = r.pick(BINARY);
+      const amount = SHIFTS.has(op) && r.below(2) === 0;
+      return new Node(op, w, [t(w), amount ? constBig(w, BigInt(r.below(w + 2))) : t(w)]);
+    }
   }
 }

@@ -1,5 +1,6 @@
 import type { Node, Op } from "../../ir/node.ts";
 import { type Code, F32, F64, I32, I64, type ValueType } from "./code.ts";
+import { Demand, FLOAT, FULL, LOW } from "./demand.ts";
 import { mulHigh, wideFactors } from "./mulhigh.ts";
 import { W } from "./opcodes.ts";
 import { ANY, constantAmount, isSext32, isZext32, SIGN, surelyBelow, type Want, ZERO } from "./values.ts";
@@ -29,14 +30,6 @@ interface Kept {
   readonly clean: Want;
 }
 
-const FULL = 1;
-const LOW = 2;
-const FLOAT = 4;
-interface Use {
-  count: number;
-  how: number;
-}
-
 /** Ops whose result is a float by nature. */
 const FLOAT_RESULT: ReadonlySet<Op> = new Set([
   "fadd",
@@ -50,21 +43,16 @@ const FLOAT_RESULT: ReadonlySet<Op> = new Set([
   "u2f",
   "frint",
 ]);
-const FLOAT_ARGS: ReadonlySet<Op> = new Set([
-  ...["fadd", "fsub", "fmul", "fdiv", "fsqrt", "fma", "f2f", "frint"],
-  ...["f2s", "f2u", "feq", "flt", "fle"],
-] as Op[]);
-/** Low 32 bits of the result depend on the low 32 bits of the arguments alone. */
-const LOW_CLOSED: ReadonlySet<Op> = new Set(["add", "sub", "mul", "and", "or", "xor", "not", "neg"]);
-
 export const naturalType = (w: number): ValueType => (w <= 32 ? I32 : I64);
-const isFloatWidth = (w: number): boolean => w === 32 || w === 64;
 
 export class Lower {
   readonly code: Code;
   readonly env: LowerEnv;
   private readonly kept = new Map<Node, Kept>();
-  private readonly uses = new Map<Node, Use>();
+  /** Uses counted so far; what is used twice is kept. */
+  readonly demand = new Demand();
+  /** Above zero: in a part that may not run, so that nothing computed there is kept. */
+  frozen = 0;
   private readonly sextLeaf = (node: Node): boolean => {
     if (node.op === "get") return this.env.leafSext32(node);
     const kept = this.kept.get(node);
@@ -80,77 +68,7 @@ export class Lower {
   reset(): void {
     for (const kept of this.kept.values()) this.code.release(kept.local);
     this.kept.clear();
-    this.uses.clear();
-  }
-
-  /** Counts uses of a value that will be emitted with `emit` (or `low`, `float`): values used twice are kept. */
-  use(node: Node): void {
-    this.count(node, FULL);
-  }
-  useLow(node: Node): void {
-    this.count(node, node.w > 32 ? LOW : FULL);
-  }
-  useFloat(node: Node): void {
-    this.count(node, FLOAT);
-  }
-
-  private count(node: Node, how: number): void {
-    if (node.op === "const") return;
-    let use = this.uses.get(node);
-    if (use === undefined) this.uses.set(node, (use = { count: 0, how: 0 }));
-    use.count++;
-    if (use.how & how) return;
-    use.how |= how;
-    const args = node.args;
-    if (how === LOW) {
-      if (LOW_CLOSED.has(node.op)) {
-        for (const arg of args) this.count(arg, LOW);
-        return;
-      }
-      if (node.op === "select") {
-        this.count(args[0]!, FULL);
-        this.count(args[1]!, LOW);
-        this.count(args[2]!, LOW);
-        return;
-      }
-      if (node.op === "shl" && constantAmount(args[1]!) >= 0) {
-        this.count(args[0]!, LOW);
-        return;
-      }
-    }
-    if (node.op === "load" || node.op === "rmw" || node.op === "ask") return;
-    if (FLOAT_ARGS.has(node.op)) {
-      for (const arg of args) this.count(arg, isFloatWidth(arg.w) ? FLOAT : FULL);
-      return;
-    }
-    if (node.op === "extract" && args[0]!.w > 32 && args[0]!.w <= 64 && node.aux + node.w <= 32) {
-      this.count(args[0]!, LOW);
-      return;
-    }
-    if (how === FLOAT && (node.op === "fneg" || node.op === "fabs")) {
-      this.count(args[0]!, FLOAT);
-      return;
-    }
-    if (how === FLOAT && node.op === "select") {
-      this.count(args[0]!, FULL);
-      this.count(args[1]!, FLOAT);
-      this.count(args[2]!, FLOAT);
-      return;
-    }
-    for (const arg of args) this.count(arg, FULL);
-  }
-
-  /** How often a value is used, as counted. */
-  useCount(node: Node): number {
-    return this.uses.get(node)?.count ?? 0;
-  }
-  /** True where all uses of the value take it as a float. */
-  onlyFloat(node: Node): boolean {
-    return this.uses.get(node)?.how === FLOAT;
-  }
-  /** True where all uses of the value take its low 32 bits. */
-  onlyLow(node: Node): boolean {
-    return this.uses.get(node)?.how === LOW;
+    this.demand.reset();
   }
 
   /** From now on the value is in `local`. clean: how the bits above its width are. */
@@ -167,7 +85,7 @@ export class Lower {
 
   /** Makes sure that emitting the value again is cheap: computes it into a local now. */
   bind(node: Node, want: Want = ANY): void {
-    if (node.op === "const" || node.op === "get" || this.kept.has(node)) return;
+    if (node.op === "const" || node.op === "get" || this.frozen > 0 || this.kept.has(node)) return;
     const clean = this.cleanWant(node, want);
     this.compute(node, clean);
     const local = this.code.local(naturalType(node.w));
@@ -182,12 +100,11 @@ export class Lower {
       this.fromKept(node, kept, want);
       return;
     }
-    const use = this.uses.get(node);
-    if (use === undefined || use.count < 2 || node.op === "get" || node.op === "const") {
+    if (!this.keeps(node)) {
       this.compute(node, want);
       return;
     }
-    if (FLOAT_RESULT.has(node.op) || use.how === FLOAT) {
+    if (FLOAT_RESULT.has(node.op) || this.demand.how(node) === FLOAT) {
       this.float(node);
       this.code.op(node.w === 64 ? W.i64_reinterpret_f64 : W.i32_reinterpret_f32);
       return;
@@ -198,6 +115,13 @@ export class Lower {
     this.code.tee(local);
     this.keep(node, local, clean);
     if (clean !== want && want !== ANY) this.clean(node.w, want);
+  }
+
+  /** Whether a value that is computed now is to be kept. */
+  private keeps(node: Node): boolean {
+    return (
+      this.frozen === 0 && node.op !== "get" && node.op !== "const" && node.op !== "old" && this.demand.count(node) > 1
+    );
   }
 
   private cleanWant(node: Node, want: Want): Want {
@@ -216,6 +140,15 @@ export class Lower {
     if (want !== ANY && want !== kept.clean) this.clean(node.w, want);
   }
 
+  /** As bind, for a value of 32 or 64 bits that is wanted as a float. */
+  bindFloat(node: Node): void {
+    if (node.op === "const" || node.op === "get" || this.frozen > 0 || this.kept.has(node)) return;
+    this.computeFloat(node);
+    const local = this.code.local(node.w === 64 ? F64 : F32);
+    this.code.set(local);
+    this.keep(node, local, ANY);
+  }
+
   /** Pushes the low 32 bits as an i32 (all of it where the value is no wider; the bits above are any). */
   low(node: Node): void {
     const code = this.code;
@@ -230,13 +163,12 @@ export class Lower {
       if (kept.type !== I32) code.op(W.i32_wrap_i64);
       return;
     }
-    const use = this.uses.get(node);
     if (node.op === "get") {
       this.env.leafLow(this, node);
       return;
     }
-    if (use !== undefined && use.count > 1 && node.op !== "const") {
-      if (use.how !== LOW) {
+    if (this.keeps(node)) {
+      if (this.demand.how(node) !== LOW) {
         this.emit(node);
         code.op(W.i32_wrap_i64);
         return;
@@ -314,9 +246,8 @@ export class Lower {
       return;
     }
     const type = node.w === 64 ? F64 : F32;
-    const use = this.uses.get(node);
-    const keep = use !== undefined && use.count > 1 && node.op !== "get" && node.op !== "const";
-    if (keep && (use.how & FULL) !== 0 && !FLOAT_RESULT.has(node.op)) {
+    const keep = this.keeps(node);
+    if (keep && (this.demand.how(node) & FULL) !== 0 && !FLOAT_RESULT.has(node.op)) {
       this.emit(node);
       code.op(type === F64 ? W.f64_reinterpret_i64 : W.f32_reinterpret_i32);
       return;
@@ -908,7 +839,7 @@ const OPS: Readonly<Record<Op, Lowering>> = {
 /** Why these effects' values cannot be lowered; undefined: they can. Widths above 64 bits only inside high multiplies. */
 export function unlowerable(node: Node): string | undefined {
   if (node.w > 64) return `${node.op} of i${node.w}`;
-  if (node.op === "unknown" || node.op === "ask") return node.op;
+  if (node.op === "unknown" || node.op === "ask" || node.op === "fexc") return node.op;
   if (node.op === "undef" && node.args.length === 0) return undefined;
   if ((node.op === "rol" || node.op === "ror") && ![8, 16, 32, 64].includes(node.w)) return `${node.op} of i${node.w}`;
   if (node.op === "bswap" && ![8, 16, 32, 64].includes(node.w)) return `bswap of i${node.w}`;

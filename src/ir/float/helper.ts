@@ -1,3 +1,4 @@
+import type { Op } from "../node.ts";
 import {
   add32,
   add64,
@@ -34,7 +35,7 @@ export type FloatHelper = (
   rm: number,
 ) => number;
 
-/** Helper for one op (its arguments' count includes rm, as in the node); widths up to 64 bits. */
+/** Helper for one op of at most 64 bits; of shape.args only the first's width matters. */
 export function floatHelper(shape: FloatShape, out: Int32Array, at: number): FloatHelper {
   const wide = [shape.w, ...shape.args.map((a) => a.w)].find((w) => w > 64);
   if (wide !== undefined) throw new Error(`float helper: i${wide} does not cross in two halves`);
@@ -94,9 +95,12 @@ function quick32(shape: FloatShape): Common | undefined {
 
 const join = (w: number, lo: number, hi: number): bigint => BigInt.asUintN(w, (BigInt(hi) << 32n) | BigInt(lo >>> 0));
 
+const PAIRS: ReadonlySet<Op> = new Set<Op>(["fadd", "fsub", "fmul", "fdiv"]);
+const TESTS: ReadonlySet<Op> = new Set<Op>(["feq", "flt", "fle"]);
+
 function reference(shape: FloatShape, out: Int32Array, at: number): FloatHelper {
-  const test = shape.op === "feq" || shape.op === "flt" || shape.op === "fle";
-  const values = shape.args.length - (test ? 0 : 1);
+  const test = TESTS.has(shape.op);
+  const values = shape.op === "fma" ? 3 : test || PAIRS.has(shape.op) ? 2 : 1;
   const w = shape.args[0].w;
   return (aLo, aHi, bLo, bHi, cLo, cHi, rm) => {
     const v = [join(w, aLo, aHi)];

@@ -9,7 +9,21 @@ import { type MemoryDir, MemoryFs, MemoryLink } from "./memory.ts";
 const rdev = (major: number, minor: number): number => (major << 8) | minor;
 
 function deviceStat(type: FileType, ino: number, mode: number, dev: number): FileStat {
-  return { type, mode, size: 0, nlink: 1, uid: 0, gid: 0, dev: 6, rdev: dev, ino, blocks: 0, atime: 0n, mtime: 0n, ctime: 0n };
+  return {
+    type,
+    mode,
+    size: 0,
+    nlink: 1,
+    uid: 0,
+    gid: 0,
+    dev: 6,
+    rdev: dev,
+    ino,
+    blocks: 0,
+    atime: 0n,
+    mtime: 0n,
+    ctime: 0n,
+  };
 }
 
 interface Transfer {
@@ -133,7 +147,8 @@ export function deviceFolder(host: Host, now: () => bigint, terminal: () => Hand
   const full = (): number => {
     throw posix("ENOSPC");
   };
-  const add = (name: string, transfer: Transfer, number: number): void => dir.place(name, new Device(transfer, number, fs.ino()));
+  const add = (name: string, transfer: Transfer, number: number): void =>
+    dir.place(name, new Device(transfer, number, fs.ino()));
   add("null", { read: () => 0, write: sink }, rdev(1, 3));
   add("zero", { read: fill, write: sink }, rdev(1, 5));
   add("full", { read: fill, write: full }, rdev(1, 7));

@@ -54,8 +54,17 @@ export class HostInode extends Inode {
   }
   override open(how: OpenHow): Handle {
     const { create, exclusive, noFollow, directory, mode, ...rest } = how;
-    const options = { ...rest, ...(create && { create }), ...(exclusive && { exclusive }), ...(noFollow && { noFollow }) };
-    const file = this.fs.open(this.path, { ...options, ...(directory && { directory }), ...(mode !== undefined && { mode }) });
+    const options = {
+      ...rest,
+      ...(create && { create }),
+      ...(exclusive && { exclusive }),
+      ...(noFollow && { noFollow }),
+    };
+    const file = this.fs.open(this.path, {
+      ...options,
+      ...(directory && { directory }),
+      ...(mode !== undefined && { mode }),
+    });
     const stat = file.stat();
     if (stat.type !== "dir") return new HostHandle(file, stat.type);
     file.close();

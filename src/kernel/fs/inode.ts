@@ -52,6 +52,8 @@ export const WOULD_BLOCK = -1;
 export interface Terminal {
   windowSize(): { rows: number; columns: number };
   settings: TerminalSettings;
+  /** Set by TIOCSWINSZ; null: the host's. */
+  size: { rows: number; columns: number } | null;
   foreground: number;
 }
 export interface TerminalSettings {

@@ -50,7 +50,9 @@ abstract class MemoryInode extends Inode {
   /** Path in the lower folder that content still comes from. */
   lower: string | undefined;
   nlink = 1;
-  private attributes: { mode: number; uid: number; gid: number; ino: number; atime: bigint; mtime: bigint; ctime: bigint } | undefined;
+  private attributes:
+    | { mode: number; uid: number; gid: number; ino: number; atime: bigint; mtime: bigint; ctime: bigint }
+    | undefined;
   private first: HostStat | undefined;
 
   constructor(fs: MemoryFs, mode: number, lower?: string, first?: HostStat) {
@@ -68,7 +70,15 @@ abstract class MemoryInode extends Inode {
     if (!this.attributes) {
       const s = this.first ?? this.fs.lower!.stat(this.lower!, false);
       this.nlink = s.nlink;
-      this.attributes = { mode: s.mode, uid: s.uid, gid: s.gid, ino: s.ino, atime: s.atime, mtime: s.mtime, ctime: s.ctime };
+      this.attributes = {
+        mode: s.mode,
+        uid: s.uid,
+        gid: s.gid,
+        ino: s.ino,
+        atime: s.atime,
+        mtime: s.mtime,
+        ctime: s.ctime,
+      };
     }
     return this.attributes;
   }
@@ -80,7 +90,21 @@ abstract class MemoryInode extends Inode {
     const { mode, uid, gid, ino, atime, mtime, ctime } = this.info;
     const size = this.size;
     const blocks = this.type === "link" ? 0 : Math.ceil(size / 4096) * 8;
-    return { type: this.type, mode, size, nlink: this.nlink, uid, gid, dev: this.fs.dev, rdev: 0, ino, blocks, atime, mtime, ctime };
+    return {
+      type: this.type,
+      mode,
+      size,
+      nlink: this.nlink,
+      uid,
+      gid,
+      dev: this.fs.dev,
+      rdev: 0,
+      ino,
+      blocks,
+      atime,
+      mtime,
+      ctime,
+    };
   }
   override chmod(mode: number): void {
     Object.assign(this.info, { mode: mode & 0o7777, ctime: this.fs.now() });
@@ -205,7 +229,10 @@ export class MemoryFile extends MemoryInode {
   private reserve(size: number): void {
     if (size <= this.bytes.length) return;
     if (size > this.fs.limit) throw posix(size > 0x7fffffff ? "EFBIG" : "ENOSPC");
-    const room = Math.min(this.fs.limit, Math.max(size, Math.min(this.bytes.length * 2, this.bytes.length + 0x4000000), 256));
+    const room = Math.min(
+      this.fs.limit,
+      Math.max(size, Math.min(this.bytes.length * 2, this.bytes.length + 0x4000000), 256),
+    );
     this.fs.charge(room - this.bytes.length);
     const more = new Uint8Array(room);
     more.set(this.bytes.subarray(0, this.length));
@@ -251,7 +278,7 @@ export class MemoryDir extends MemoryInode {
   readonly type = "dir";
   /** null: deleted, whatever the lower folder says. */
   private readonly entries = new Map<string, Inode | null>();
-  private listed = false;
+  private lowerNames: string[] | undefined;
   private gone = false;
 
   constructor(fs: MemoryFs, mode: number, lower?: string, first?: HostStat) {
@@ -272,13 +299,16 @@ export class MemoryDir extends MemoryInode {
     return inode;
   }
   override list(): DirEntry[] {
-    if (this.lower !== undefined && !this.listed) {
-      this.listed = true;
-      for (const entry of this.fs.lower!.readdir(this.lower)) if (!this.entries.has(entry.name)) this.lookup(entry.name);
-    }
     const out: DirEntry[] = [];
-    for (const [name, inode] of this.entries) if (inode) out.push({ name, type: inode.type, ino: inode.stat().ino });
-    return out.sort((a, b) => (a.name < b.name ? -1 : 1));
+    const seen = new Set<string>();
+    // What the lower folder holds comes in its own order, then what was made here.
+    this.lowerNames ??= this.lower === undefined ? [] : this.fs.lower!.readdir(this.lower).map((entry) => entry.name);
+    for (const name of [...this.lowerNames, ...this.entries.keys()]) {
+      const inode = seen.has(name) ? null : this.lookup(name);
+      seen.add(name);
+      if (inode) out.push({ name, type: inode.type, ino: inode.stat().ino });
+    }
+    return out;
   }
   /** Puts a ready node in, for mounting and device files. */
   place(name: string, inode: Inode): void {

@@ -112,7 +112,8 @@ function descend(at: Dentry, todo: readonly string[], options: WalkOptions, slas
   const stop = options.parent ? todo.length - 1 : todo.length;
   const names = todo.slice(0, stop).filter((name) => name !== ".");
   let inode = names.length ? at.inode.descend!(names.join("/")) : at.inode;
-  if (!options.parent && (options.follow || slash) && inode instanceof HostInode && inode !== at.inode) inode = inode.followed();
+  if (!options.parent && (options.follow || slash) && inode instanceof HostInode && inode !== at.inode)
+    inode = inode.followed();
   if (!options.parent && slash && inode.type !== "dir") throw posix("ENOTDIR");
   const dentry = names.length ? { inode, parent: at, name: names.join("/") } : at;
   return { at: dentry, last: options.parent ? todo.at(-1)! : "", slash };

@@ -20,9 +20,7 @@ export function qemu(): Engine | null {
 
 /** Compiles the oracle, once a version of its source. */
 function build(): string | null {
-  const tools = ["qemu-riscv64", "riscv64-linux-gnu-gcc"].every(
-    (tool) => spawnSync(tool, ["--version"]).status === 0,
-  );
+  const tools = ["qemu-riscv64", "riscv64-linux-gnu-gcc"].every((tool) => spawnSync(tool, ["--version"]).status === 0);
   if (!tools) return null;
   const hash = createHash("sha256").update(readFileSync(SOURCE)).digest("hex").slice(0, 12);
   const folder = join(tmpdir(), `sage-oracle-${process.getuid?.() ?? 0}`);
@@ -51,13 +49,17 @@ function runJob(program: string, groups: readonly Group[]): void {
     job.set(new Uint8Array(records.buffer, records.byteOffset, records.byteLength), at + GROUP_HEAD);
     at += GROUP_HEAD + records.byteLength;
   }
-  const run = spawnSync("qemu-riscv64", [program], { input: job, maxBuffer: size + 1, timeout: 120_000 });
+  const run = spawnSync("qemu-riscv64", [program], { input: job, maxBuffer: size + 1, timeout: 60_000 });
   if (run.status !== 0 || run.stdout.length !== size)
-    throw new Error(`the oracle ended with ${run.status ?? run.signal ?? run.error}, ${run.stdout?.length} bytes of ${size}`);
+    throw new Error(
+      `the oracle ended with ${run.status ?? run.signal ?? run.error}, ${run.stdout?.length} bytes of ${size}`,
+    );
   at = HEAD;
   for (const { records } of groups) {
     at += GROUP_HEAD;
-    new Uint8Array(records.buffer, records.byteOffset, records.byteLength).set(run.stdout.subarray(at, at + records.byteLength));
+    new Uint8Array(records.buffer, records.byteOffset, records.byteLength).set(
+      run.stdout.subarray(at, at + records.byteLength),
+    );
     at += records.byteLength;
   }
 }

@@ -1,13 +1,14 @@
 import type { Effect, Inst, Node } from "../../../src/ir/node.ts";
 import type { IsaBook, Row } from "../../../src/rules/book.ts";
 import { wordOf } from "./evaluator.ts";
-import type { Random } from "./random.ts";
+import { Random } from "./random.ts";
 import * as R from "./record.ts";
-import { fillState } from "./states.ts";
+import { EDGES, fillState } from "./states.ts";
 
 /** A group of cases with what is known of it: the row it tests, and the record words that no two engines share. */
 export interface Trial extends R.Group {
   readonly row: Row;
+  readonly fields: readonly number[];
   readonly text: string;
   readonly ignore: ReadonlySet<number>;
 }
@@ -15,14 +16,36 @@ export interface Trial extends R.Group {
 /** Bytes of a row's instruction with these field values; null where they do not fit. */
 export type Encode = (row: Row, fields: readonly number[]) => Uint8Array | null;
 
-export interface Plan {
+interface Plan {
   readonly words: number;
   /** States for each word. */
   readonly states: number;
 }
 
+/** Most words of records in one batch. */
+const BATCH = 4_000_000;
+const WORDS = 10;
+
+/** Trials for every row, in batches: about `cases` a row, the same ones for equal seeds. */
+export function* campaign(book: IsaBook, encode: Encode, cases: number, seed: number): Generator<Trial[]> {
+  let batch: Trial[] = [];
+  let size = 0;
+  for (const row of book.rows) {
+    const plan = { words: WORDS, states: Math.max(1, Math.ceil(cases / WORDS)) };
+    for (const trial of trialsOf(book, row, encode, plan, new Random(seed * 65537 + row.index))) {
+      batch.push(trial);
+      size += trial.records.length;
+    }
+    if (size < BATCH) continue;
+    yield batch;
+    batch = [];
+    size = 0;
+  }
+  if (batch.length > 0) yield batch;
+}
+
 /** Trials for one row: words with chosen fields, states with addresses that mostly hit the record's memory. */
-export function trialsOf(book: IsaBook, row: Row, encode: Encode, plan: Plan, random: Random): Trial[] {
+function trialsOf(book: IsaBook, row: Row, encode: Encode, plan: Plan, random: Random): Trial[] {
   const trials: Trial[] = [];
   for (let attempt = 0; trials.length < plan.words && attempt < plan.words * 20; attempt++) {
     const code = encode(row, fieldsOf(row, random));
@@ -34,9 +57,17 @@ export function trialsOf(book: IsaBook, row: Row, encode: Encode, plan: Plan, ra
     for (let i = 0; i < records.length; i += R.RECORD) {
       const record = records.subarray(i, i + R.RECORD);
       fillState(record, random);
+      provoke(row, decoded.fields, record, random);
       steer(book, inst.effects, record, random);
     }
-    trials.push({ row, code, records, text: row.name, ignore: answersOf(book, inst) });
+    trials.push({
+      row,
+      fields: decoded.fields,
+      code,
+      records,
+      text: book.disassemble(decoded, R.CODE),
+      ignore: answersOf(book, inst),
+    });
   }
   return trials;
 }
@@ -54,6 +85,24 @@ function fieldsOf(row: Row, random: Random): number[] {
     } else if (width > 3 && random.chance(40)) v = random.pick([0, 1, bits / 2 - 1, bits / 2, bits - 1, bits - 2]);
     return field.signed && v >= bits / 2 ? v - bits : v;
   });
+}
+
+/** Sources that states alone rarely hold: an operand equal to the immediate or its neighbour, a rounding edge. */
+function provoke(row: Row, fields: readonly number[], record: BigUint64Array, random: Random): void {
+  const of = (view: string): number[] => fields.filter((_, i) => row.fields[i].view === view);
+  const immediate = row.fields.findIndex((f) => f.view === undefined && f.width > 3);
+  const [x, ...more] = of("x");
+  if (immediate >= 0 && x !== undefined && random.chance(25)) {
+    const near = BigInt.asUintN(64, BigInt(fields[immediate] + random.below(3) - 1));
+    for (const register of [x, ...more]) if (register !== 0) record[R.X + register] = near;
+  }
+  const floats = of("d");
+  if (floats.length >= 2 && random.chance(10)) {
+    const pair = random.pick(EDGES);
+    floats.forEach((register, i) => {
+      record[R.F + register] = pair[i % pair.length];
+    });
+  }
 }
 
 function* nested(effects: readonly Effect[]): Generator<Effect> {
@@ -109,7 +158,8 @@ function aim(book: IsaBook, address: Node, record: BigUint64Array, target: bigin
   if (word !== undefined) record[word] = BigInt.asUintN(64, target - offset);
 }
 
-const NOWHERE: readonly bigint[] = [0n, 8n, 0x30000000n, 0x123456789abcdef0n, 1n << 63n, (1n << 64n) - 16n];
+/** Unmapped; exact as doubles, which a program counter may be. */
+const NOWHERE: readonly bigint[] = [0n, 8n, 0x30000000n, 0x1234567800000000n, 1n << 63n, (1n << 64n) - 4096n];
 const END = BigInt(R.DATA + R.PAGE);
 
 function dataAddress(size: number, random: Random): bigint {
@@ -128,7 +178,7 @@ function codeAddress(random: Random): bigint {
 }
 
 /** A case in which two engines differ. */
-export interface Difference {
+interface Difference {
   readonly trial: Trial;
   /** State before. */
   readonly before: BigUint64Array;
@@ -156,16 +206,30 @@ export function compare(trials: readonly Trial[], left: R.Engine, right: R.Engin
 function differing(a: BigUint64Array, b: BigUint64Array, ignore: ReadonlySet<number>): Difference["words"] {
   const words = [];
   for (let index = 1; index < R.RECORD; index++) {
-    if (a[index] === b[index] || ignore.has(index)) continue;
-    // An address belongs to a fault; hosts report that of a non-canonical address as 0, or as the page that is missing.
-    if (index === R.ADDRESS) continue;
+    if (ignore.has(index) || same(index, a[index], b[index])) continue;
+    // Only a fault has an address; qemu-user says 0 for one that is not canonical.
+    if (index === R.ADDRESS && (a[R.SIGNAL] !== R.SIGSEGV || a[index] === 0n)) continue;
     words.push({ index, left: a[index], right: b[index] });
   }
   return words;
 }
 
+/** Addresses beyond 2^53, which fault wherever they are, may have passed through a double. */
+function same(index: number, a: bigint, b: bigint): boolean {
+  if (a === b) return true;
+  return (index === R.PC || index === R.ADDRESS) && BigInt.asUintN(64, BigInt(Number(a))) === b;
+}
+
+/** The first difference in each of the first rows, as text. */
+export function report(differences: readonly Difference[], left: string, right: string): string {
+  const byRow = new Map<Row, Difference>();
+  for (const d of differences) if (!byRow.has(d.trial.row)) byRow.set(d.trial.row, d);
+  const shown = [...byRow.values()].slice(0, 8).map((d) => describe(d, left, right));
+  return `${differences.length} differences in ${byRow.size} rows\n${shown.join("\n")}`;
+}
+
 /** One line a differing word, with what the instruction was and read. */
-export function describe(d: Difference, left: string, right: string): string {
+function describe(d: Difference, left: string, right: string): string {
   const hex = (v: bigint): string => `0x${v.toString(16)}`;
   const bytes = [...d.trial.code].map((b) => b.toString(16).padStart(2, "0")).join(" ");
   const registers = d.trial.row.fields

@@ -1,4 +1,4 @@
-import { AccessFault, evalInst, type Machine } from "../../../src/ir/eval.ts";
+import { AccessFault, evalInst, type Machine, type Outcome } from "../../../src/ir/eval.ts";
 import type { Inst } from "../../../src/ir/node.ts";
 import type { IsaBook } from "../../../src/rules/book.ts";
 import * as R from "./record.ts";
@@ -30,8 +30,13 @@ export function evaluator(book: IsaBook): R.Engine {
           }
           return inst;
         };
-        for (let i = 0; i < records.length; i += R.RECORD)
-          runCase(at, records.subarray(i, i + R.RECORD), places, code.length);
+        for (let i = 0; i < records.length; i += R.RECORD) {
+          const record = records.subarray(i, i + R.RECORD);
+          const end = runCase(at, record, places, code.length);
+          record[R.PC] = end.pc;
+          record[R.SIGNAL] = end.signal;
+          record[R.ADDRESS] = end.address;
+        }
       }
     },
   };
@@ -52,47 +57,45 @@ export function wordOf(slotName: string): number | undefined {
   return placeOf(slotName)?.word;
 }
 
-function runCase(
-  at: (pc: number) => Inst | null,
-  record: BigUint64Array,
-  places: readonly Place[],
-  size: number,
-): void {
+/** How a case ended: where, with which signal, at what address. */
+interface End {
+  readonly pc: bigint;
+  readonly signal: bigint;
+  readonly address: bigint;
+}
+
+function runCase(at: (pc: number) => Inst | null, record: BigUint64Array, places: readonly Place[], size: number): End {
   const machine = new RecordMachine(record, places);
   let pc = R.CODE;
-  const signal = (n: bigint, address = 0n): void => {
-    record[R.PC] = BigInt(pc);
-    record[R.SIGNAL] = n;
-    record[R.ADDRESS] = address;
-  };
+  const end = (signal: bigint, address = 0n): End => ({ pc: BigInt(pc), signal, address });
   for (let step = 0; pc >= R.CODE && pc < R.CODE + size; step++) {
     if (step === STEPS) throw new Error("the case loops");
     const inst = at(pc);
-    if (inst === null) return signal(R.SIGILL);
-    try {
-      const outcome = evalInst(inst, machine);
-      if (outcome.k === "unknown") throw new Error(`${inst.row} is not known: ${outcome.name}`);
-      if (outcome.k === "trap") return signal(SIGNALS[outcome.name]);
-      if (outcome.k === "jump") {
-        const landed = outcome.target;
-        const within = landed >= BigInt(R.CODE - R.REACH) && landed < BigInt(R.CODE + R.REACH);
-        if (!within) {
-          record[R.PC] = landed;
-          record[R.SIGNAL] = R.SIGSEGV;
-          record[R.ADDRESS] = landed;
-          return;
-        }
-        pc = Number(landed);
-        continue;
-      }
-      if (outcome.k === "stop" && outcome.name === "syscall") record[A0] = BigInt.asUintN(64, -ENOSYS);
-      pc += inst.length;
-    } catch (error) {
-      if (!(error instanceof AccessFault)) throw error;
-      return signal(R.SIGSEGV, error.address);
+    if (inst === null) return end(R.SIGILL);
+    const outcome = outcomeOf(inst, machine);
+    if (outcome instanceof AccessFault) return end(R.SIGSEGV, outcome.address);
+    if (outcome.k === "unknown") throw new Error(`${inst.row} is not known: ${outcome.name}`);
+    if (outcome.k === "trap") return end(SIGNALS[outcome.name]);
+    if (outcome.k === "jump") {
+      const { target } = outcome;
+      const within = target >= BigInt(R.CODE - R.REACH) && target < BigInt(R.CODE + R.REACH);
+      if (!within) return { pc: target, signal: R.SIGSEGV, address: target };
+      pc = Number(target);
+      continue;
     }
+    if (outcome.k === "stop" && outcome.name === "syscall") record[A0] = BigInt.asUintN(64, -ENOSYS);
+    pc += inst.length;
   }
-  signal(R.SIGTRAP);
+  return end(R.SIGTRAP);
+}
+
+function outcomeOf(inst: Inst, machine: Machine): Outcome | AccessFault {
+  try {
+    return evalInst(inst, machine);
+  } catch (error) {
+    if (error instanceof AccessFault) return error;
+    throw error;
+  }
 }
 
 /** A record as the evaluator's machine. */

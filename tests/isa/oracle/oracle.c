@@ -20,6 +20,9 @@
 #define PAGE 4096ul
 #define WINDOW 256ul        // bytes at the end of that page that are set before and read after
 #define EBREAK16 0x9002
+// The signal stack: where no state's sp points by chance, or the kernel would think that it is in use already.
+#define STACK 0x2b3c4d5e6000ul
+#define STACK_SIZE 65536ul
 #define READ 1
 #define WRITE 2
 #define EXECUTE 4
@@ -44,7 +47,6 @@ static struct group *group;
 static struct state *state;
 static uint32_t left;
 static uint64_t spare;
-static uint8_t stack[65536] __attribute__((aligned(16)));
 
 static long call(long n, long a, long b, long c, long d, long e, long f) {
   register long a7 asm("a7") = n, a0 asm("a0") = a, a1 asm("a1") = b, a2 asm("a2") = c, a3 asm("a3") = d, a4 asm("a4") = e,
@@ -142,7 +144,7 @@ void _start(void) {
   for (unsigned long i = 0; i < REACH; i++) code[i] = EBREAK16;
   map(DATA, PAGE, READ | WRITE);
 
-  struct altstack alt = {stack, 0, sizeof stack};
+  struct altstack alt = {map(STACK, STACK_SIZE, READ | WRITE), 0, STACK_SIZE};
   call(132, (long)&alt, 0, 0, 0, 0, 0);
   struct action action = {handler, SA_SIGINFO | SA_ONSTACK | SA_NODEFER, 0};
   const int signals[] = {SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV};

@@ -1,6 +1,8 @@
-import { F, FCSR, MEMORY, RECORD, X } from "./record.ts";
 import type { Random } from "./random.ts";
+import { F, FCSR, MEMORY, RECORD, X } from "./record.ts";
 
+/** What stands above a single in a 64-bit register. */
+const BOX = 0xffffffff00000000n;
 const u64 = (v: bigint): bigint => BigInt.asUintN(64, v);
 
 /** Values at which integer instructions change their mind. */
@@ -19,8 +21,15 @@ const DOUBLES: readonly bigint[] = [
   ...[0x3ff0000000000001n, 0x3fefffffffffffffn, 0x7fe0000000000000n, 0x3ca0000000000000n, 0x3cb0000000000000n],
   ...[0x41dfffffffc00000n, 0x41e0000000000000n, 0x41efffffffe00000n, 0x41f0000000000000n, 0x41dfffffffe00000n],
   ...[0x43dfffffffffffffn, 0x43e0000000000000n, 0x43efffffffffffffn, 0x43f0000000000000n, 0x41efffffffffffffn],
-  // What is subnormal, least or too large as a single, and halfway between two singles.
-  ...[0x36a0000000000000n, 0x3690000000000000n, 0x380fffffc0000000n, 0x3810000000000000n, 0x380fffffe0000000n],
+  // What is tiny as a single only before rounding, what is subnormal, least or too large as a single, and halfway between two singles.
+  ...[
+    0x380ffffff0000000n,
+    0x36a0000000000000n,
+    0x3690000000000000n,
+    0x380fffffc0000000n,
+    0x3810000000000000n,
+    0x380fffffe0000000n,
+  ],
   ...[0x47efffffe0000000n, 0x47effffff0000000n, 0x47efffffefffffffn, 0x3ff0000010000000n, 0x3ff0000030000000n],
 ].flatMap((v) => [v, v | (1n << 63n)]);
 
@@ -31,7 +40,20 @@ const SINGLES: readonly bigint[] = [
   ...[0x5effffffn, 0x5f000000n, 0x5f7fffffn, 0x5f800000n, 0x20000000n, 0x1f800000n, 0x00400000n, 0x4b000001n],
 ].flatMap((v) => [v, v | (1n << 31n)]);
 
-const BOX = 0xffffffff00000000n;
+/**
+ * Operands in any order whose product is tiny before rounding but not after, tiny after as well, overflows by rounding
+ * alone, or is half of the least subnormal; doubles, then singles.
+ */
+export const EDGES: readonly (readonly bigint[])[] = [
+  [0x3ff0000000000001n, 0x000fffffffffffffn],
+  [0x3fefffffffffffffn, 0x0010000000000000n],
+  [0x7fefffffffffffffn, 0x3ff0000000000001n],
+  [0x0000000000000001n, 0x3fe0000000000000n],
+  [BOX | 0x3f800001n, BOX | 0x007fffffn],
+  [BOX | 0x3f7fffffn, BOX | 0x00800000n],
+  [BOX | 0x7f7fffffn, BOX | 0x3f800001n],
+  [BOX | 0x00000001n, BOX | 0x3f000000n],
+];
 
 /** Fills a record with a state whose registers, flags and memory are likely to matter. */
 export function fillState(record: BigUint64Array, random: Random): void {

@@ -1,0 +1,276 @@
+import type { Node } from "../../ir/node.ts";
+import { BitRows } from "./bits.ts";
+import { Demand, FLOAT, FULL } from "./demand.ts";
+import type { Block, Func } from "./func.ts";
+import type { Step } from "./graph.ts";
+import { isSext32 } from "./values.ts";
+
+/** What callers see of the functions of a batch; rows are functions, bits slots. */
+export interface Summaries {
+  readonly slotCount: number;
+  /** Slots a call may change for the caller: written by it or its callees, and not given back. */
+  readonly changes: BitRows;
+  /** Slots it writes on the way but gives back. */
+  readonly preserved: BitRows;
+  /** Slots whose values it takes as arguments. */
+  readonly takes: BitRows;
+  /** Slots whose values it returns, beside the pc. */
+  readonly results: readonly number[][];
+  /** Slots that stay in memory. */
+  readonly resident: ReadonlySet<number>;
+  /** Function of the batch that a call block enters; -1: none. */
+  calleeOf(block: Block): number;
+}
+
+/** What is known of one function's slots at its blocks' begins; rows are blocks. */
+export class Analysis {
+  readonly func: Func;
+  readonly index: number;
+  readonly live: BitRows;
+  /** Live, and more than the low 32 bits are needed. */
+  readonly full: BitRows;
+  /** Memory does not have the value: every exit must store it. */
+  readonly dirty: BitRows;
+  /** The value is surely the sign extension of its low 32 bits. */
+  readonly sext: BitRows;
+  /** Slots that are floats in this function. */
+  readonly floats: BitRows;
+  private readonly around: Summaries;
+  private readonly scratch: BitRows;
+  private readonly demand = new Demand();
+
+  constructor(func: Func, index: number, around: Summaries) {
+    const n = func.blocks.length;
+    const slots = around.slotCount;
+    this.func = func;
+    this.index = index;
+    this.around = around;
+    this.live = new BitRows(n, slots);
+    this.full = new BitRows(n, slots);
+    this.dirty = new BitRows(n, slots);
+    this.sext = new BitRows(n, slots);
+    this.floats = new BitRows(1, slots);
+    this.scratch = new BitRows(4, slots);
+    this.findFloats();
+  }
+
+  /** Slots that float ops read or write as 64-bit floats. */
+  private findFloats(): void {
+    for (const block of this.func.blocks) {
+      const demand = this.demand;
+      demand.reset();
+      this.steps(block.values.steps, demand);
+      if (block.values.control) demand.full(block.values.control);
+      for (const [slot, value] of block.values.sets) {
+        demand.full(value);
+        if (value.w === 64 && FLOAT_OPS.has(value.op)) this.floats.add(0, slot);
+      }
+      for (const get of demand.gets)
+        if (get.w === 64 && !this.around.resident.has(get.aux) && demand.how(get) & FLOAT) this.floats.add(0, get.aux);
+    }
+  }
+
+  /** Recomputes `dirty` from what callees change; true where it changed. Grows only. */
+  flowDirty(): boolean {
+    const { blocks } = this.func;
+    let any = false;
+    const s = this.scratch;
+    // What the caller holds and this function may overwrite is this function's to store.
+    s.copy(0, this.around.takes, this.index);
+    s.copy(1, this.around.changes, this.index);
+    s.union(1, this.around.preserved, this.index);
+    s.intersect(0, s, 1);
+    any = this.dirty.union(0, s, 0) || any;
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (const block of blocks) {
+        this.dirtyOut(block, 2);
+        for (const succ of block.succs) if (succ && this.dirty.union(succ.index, s, 2)) changed = any = true;
+      }
+    }
+    return any;
+  }
+
+  /** Scratch row `row`: dirty slots after the block (after the call, if it ends in one). */
+  private dirtyOut(block: Block, row: number): void {
+    const s = this.scratch;
+    s.copy(row, this.dirty, block.index);
+    for (const slot of block.values.sets.keys()) s.add(row, slot);
+    if (block.flow.k !== "call") return;
+    const callee = this.around.calleeOf(block);
+    if (callee < 0) return;
+    s.subtract(row, this.around.changes, callee);
+    for (const slot of this.around.results[callee]!) s.add(row, slot);
+  }
+
+  /** Dirty slots just before the block's end: before the call, if it ends in one. */
+  dirtyAtEnd(block: Block): number[] {
+    const s = this.scratch;
+    s.copy(3, this.dirty, block.index);
+    for (const slot of block.values.sets.keys()) s.add(3, slot);
+    return s.list(3);
+  }
+
+  /** Recomputes liveness; true where something grew. */
+  flowLive(): boolean {
+    const { blocks } = this.func;
+    let any = false;
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (let i = blocks.length - 1; i >= 0; i--) if (this.liveThrough(blocks[i]!)) changed = any = true;
+    }
+    return any;
+  }
+
+  /** Rows of scratch: 0 live after the block, 1 of those needed in full. */
+  private liveThrough(block: Block): boolean {
+    const s = this.scratch;
+    const { around, demand } = this;
+    s.clear(0);
+    s.clear(1);
+    let exits = block.flow.k !== "branch" && block.flow.k !== "next" && block.flow.k !== "goto";
+    const callee = block.flow.k === "call" ? around.calleeOf(block) : -1;
+    for (const succ of block.succs) {
+      if (succ === undefined) exits = true;
+      else if (block.flow.k !== "call" || callee >= 0) {
+        s.union(0, this.live, succ.index);
+        s.union(1, this.full, succ.index);
+      }
+    }
+    if (block.flow.k === "call" && callee >= 0) {
+      s.subtract(0, around.changes, callee);
+      s.subtract(1, around.changes, callee);
+      s.union(0, around.takes, callee);
+      s.union(1, around.takes, callee);
+    }
+    demand.reset();
+    this.steps(block.values.steps, demand);
+    if (block.values.control) demand.full(block.values.control);
+    if (exits) {
+      // Whoever goes on may read anything; for what memory already has, nothing is to be done.
+      for (const slot of this.dirtyAtEnd(block)) {
+        s.add(0, slot);
+        s.add(1, slot);
+      }
+      if (block.flow.k === "ret") {
+        // Given back: compared with what came in.
+        s.union(0, around.preserved, this.index);
+        s.union(1, around.preserved, this.index);
+        for (const slot of around.results[this.index]!) {
+          s.add(0, slot);
+          s.add(1, slot);
+        }
+      }
+    }
+    if (block.values.leavesInside) {
+      for (const slot of this.dirty.list(block.index)) {
+        s.add(0, slot);
+        s.add(1, slot);
+      }
+    }
+    for (const slot of s.list(0)) {
+      const value = block.values.sets.get(slot);
+      if (value === undefined) continue;
+      this.demandOf(value, slot, s.has(1, slot), demand);
+      if (!(block.values.leavesInside && this.dirty.has(block.index, slot))) {
+        s.remove(0, slot);
+        s.remove(1, slot);
+      }
+    }
+    for (const get of demand.gets) {
+      if (around.resident.has(get.aux)) continue;
+      s.add(0, get.aux);
+      if (get.w <= 32 || demand.how(get) & (FULL | FLOAT)) s.add(1, get.aux);
+    }
+    const grew = this.full.union(block.index, s, 1);
+    return this.live.union(block.index, s, 0) || grew;
+  }
+
+  /** Demands a set's value the way its slot is kept. */
+  demandOf(value: Node, slot: number, full: boolean, demand: Demand): void {
+    if (this.floats.has(0, slot) && value.w === 64) demand.float(value);
+    else if (full) demand.full(value);
+    else demand.low(value);
+  }
+
+  /** Demands everything that steps compute. */
+  steps(steps: readonly Step[], demand: Demand): void {
+    for (const step of steps) {
+      switch (step.k) {
+        case "load":
+          demand.low(step.node.args[0]!);
+          break;
+        case "rmw":
+          demand.low(step.node.args[0]!);
+          demand.full(step.node.args[1]!);
+          break;
+        case "store":
+          demand.low(step.addr);
+          if (step.value.w === 64 && this.isFloatValue(step.value)) demand.float(step.value);
+          else demand.full(step.value);
+          break;
+        case "float":
+          for (const arg of step.node.args)
+            if (arg.w === 32 || arg.w === 64) demand.float(arg);
+            else demand.full(arg);
+          demand.full(step.node);
+          break;
+        case "put":
+          demand.full(step.value);
+          break;
+        case "if":
+          demand.full(step.cond);
+          this.steps(step.then, demand);
+          this.steps(step.else, demand);
+          break;
+        case "trap":
+          for (const value of step.sets.values()) demand.full(value);
+          break;
+      }
+    }
+  }
+
+  /** A value that is at hand as a float: stored as such. */
+  isFloatValue(node: Node): boolean {
+    if (node.op === "get") return this.floats.has(0, node.aux);
+    return FLOAT_OPS.has(node.op) || ((node.op === "fneg" || node.op === "fabs") && this.isFloatValue(node.args[0]!));
+  }
+
+  /** Optimistic: what every way into a block has sign-extended. */
+  flowSext(): void {
+    const { blocks } = this.func;
+    const slots = this.around.slotCount;
+    for (const block of blocks) if (block.index > 0) this.sext.fill(block.index, slots);
+    const s = this.scratch;
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (const block of blocks) {
+        s.copy(0, this.sext, block.index);
+        const leaf = (node: Node): boolean => node.op === "get" && this.sext.has(block.index, node.aux);
+        for (const [slot, value] of block.values.sets) {
+          if (value.w === 64 && isSext32(value, leaf)) s.add(0, slot);
+          else s.remove(0, slot);
+        }
+        if (block.flow.k === "call") {
+          const callee = this.around.calleeOf(block);
+          if (callee >= 0) s.subtract(0, this.around.changes, callee);
+        }
+        for (const succ of block.succs) if (succ && this.sext.intersect(succ.index, s, 0)) changed = true;
+      }
+    }
+    for (const slot of this.floats.list(0)) for (const block of blocks) this.sext.remove(block.index, slot);
+  }
+}
+
+const FLOAT_OPS: ReadonlySet<string> = new Set([
+  "fadd",
+  "fsub",
+  "fmul",
+  "fdiv",
+  "fsqrt",
+  "fma",
+  "f2f",
+  "s2f",
+  "u2f",
+  "frint",
+]);

@@ -1,0 +1,109 @@
+import type { Node, Op } from "../../ir/node.ts";
+import { constantAmount } from "./values.ts";
+
+/** How a value is used: all its bits, its low 32, as a float. */
+export const FULL = 1;
+export const LOW = 2;
+export const FLOAT = 4;
+
+interface Use {
+  count: number;
+  how: number;
+}
+
+const FLOAT_ARGS: ReadonlySet<Op> = new Set([
+  ...["fadd", "fsub", "fmul", "fdiv", "fsqrt", "fma", "f2f", "frint"],
+  ...["f2s", "f2u", "feq", "flt", "fle"],
+] as Op[]);
+/** Low 32 bits of the result depend on the low 32 bits of the arguments alone. */
+const LOW_CLOSED: ReadonlySet<Op> = new Set(["add", "sub", "mul", "and", "or", "xor", "not", "neg"]);
+const isFloatWidth = (w: number): boolean => w === 32 || w === 64;
+
+/** Counts the uses of values from roots down, and which bits they need. */
+export class Demand {
+  private readonly uses = new Map<Node, Use>();
+  private readonly signs = new Set<Node>();
+  /** The `get` nodes met. */
+  readonly gets: Node[] = [];
+
+  reset(): void {
+    this.uses.clear();
+    this.gets.length = 0;
+    this.signs.clear();
+  }
+
+  full(node: Node): void {
+    this.add(node, FULL);
+  }
+  low(node: Node): void {
+    this.add(node, node.w > 32 ? LOW : FULL);
+  }
+  float(node: Node): void {
+    this.add(node, isFloatWidth(node.w) ? FLOAT : FULL);
+  }
+
+  count(node: Node): number {
+    return this.uses.get(node)?.count ?? 0;
+  }
+  how(node: Node): number {
+    return this.uses.get(node)?.how ?? 0;
+  }
+
+  /** True where some use extends the value's sign. */
+  signed(node: Node): boolean {
+    return this.signs.has(node);
+  }
+
+  private add(node: Node, how: number): void {
+    if (node.op === "const") return;
+    let use = this.uses.get(node);
+    if (use === undefined) {
+      this.uses.set(node, (use = { count: 0, how: 0 }));
+      if (node.op === "get") this.gets.push(node);
+    }
+    use.count++;
+    if (use.how & how) return;
+    use.how |= how;
+    this.args(node, how);
+  }
+
+  private args(node: Node, how: number): void {
+    const args = node.args;
+    switch (node.op) {
+      case "load":
+      case "rmw":
+      case "ask":
+        return;
+      case "sext":
+        this.signs.add(args[0]!);
+        break;
+      case "select":
+        this.add(args[0]!, FULL);
+        this.add(args[1]!, how);
+        this.add(args[2]!, how);
+        return;
+      case "extract":
+        if (args[0]!.w > 32 && args[0]!.w <= 64 && node.aux + node.w <= 32) {
+          this.add(args[0]!, LOW);
+          return;
+        }
+        break;
+      case "fneg":
+      case "fabs":
+        this.add(args[0]!, how === FLOAT ? FLOAT : FULL);
+        return;
+      case "fexc":
+        this.args(args[0]!, FULL);
+        return;
+      case "shl":
+        if (how === LOW && constantAmount(args[1]!) >= 0) {
+          this.add(args[0]!, LOW);
+          return;
+        }
+        break;
+    }
+    if (FLOAT_ARGS.has(node.op)) for (const arg of args) this.add(arg, isFloatWidth(arg.w) ? FLOAT : FULL);
+    else if (how === LOW && LOW_CLOSED.has(node.op)) for (const arg of args) this.add(arg, LOW);
+    else for (const arg of args) this.add(arg, FULL);
+  }
+}

@@ -1,0 +1,471 @@
+import { constNum } from "../../ir/build.ts";
+import type { Node, Op } from "../../ir/node.ts";
+import { remake } from "../../ir/remake.ts";
+import { SCRATCH, SCRATCH_RESULT, SCRATCH_RM } from "./abi.ts";
+import { Code, ENGINE, F32, F64, I32, I64, type ValueType } from "./code.ts";
+import { exactWay } from "./exact.ts";
+import { floatCode } from "./floatcall.ts";
+import type { Sticky } from "./graph.ts";
+import { Lower, type LowerEnv, naturalType } from "./lower.ts";
+import type { ModuleBuilder } from "./module.ts";
+import { FC, FD, M, W } from "./opcodes.ts";
+import { SIGN, ZERO } from "./values.ts";
+
+/**
+ * Float ops. The host's instruction rounds to nearest even like the guest's; what it cannot promise is NaN bits and
+ * the exceptions. So each op runs natively and is then checked: a finite normal result under mode 0 can only have
+ * raised NX, which is sticky and as a rule set already. All else goes to a helper out of line that asks the reference.
+ *
+ * "NX is set" and "the result is finite" are one comparison: `limit` is infinity where NX is set, else NaN.
+ */
+export interface FloatHost {
+  readonly module: ModuleBuilder;
+  /** Index of the imported reference (abi.ts, IMPORT_FLOAT). */
+  readonly importFloat: number;
+  /** relaxed_madd is fused on this host. */
+  readonly fused: boolean;
+  /** Byte address of a slot in engine memory, and its width. */
+  slotOffset(slot: number): number;
+  slotWidth(slot: number): number;
+  /** Helpers made so far, by what they do. */
+  readonly helpers: Map<string, number>;
+}
+
+/** Locals that hold the limit for f64 and f32; the function keeps them current. */
+export interface Limits {
+  readonly f64: number;
+  readonly f32: number;
+}
+
+const isFloat: ReadonlySet<Op> = new Set<Op>([
+  "fadd",
+  "fsub",
+  "fmul",
+  "fdiv",
+  "fsqrt",
+  "fma",
+  "f2f",
+  "s2f",
+  "u2f",
+  "frint",
+]);
+const FROM_INTEGER: ReadonlySet<Op> = new Set<Op>(["s2f", "u2f"]);
+const MIN_F64 = 2 ** -1022;
+const MIN_F32 = 2 ** -126;
+
+/** Wasm type of a float op's result. */
+export const resultType = (node: Node): ValueType =>
+  isFloat.has(node.op) ? (node.w === 64 ? F64 : F32) : naturalType(node.w);
+
+/** True where the lowering knows the op's widths. */
+export function knownFloat(node: Node): boolean {
+  const from = node.args[0]!.w;
+  return (from === 32 || from === 64) && (node.w === 32 || node.w === 64 || node.w === 1);
+}
+
+/** Value arguments: without the rounding mode. */
+function operands(node: Node): readonly Node[] {
+  return node.op === "feq" || node.op === "flt" || node.op === "fle" ? node.args : node.args.slice(0, -1);
+}
+/** The rounding mode where it is a constant, -1: only known at run time. */
+function modeOf(node: Node): number {
+  if (node.op === "feq" || node.op === "flt" || node.op === "fle") return 0;
+  const rm = node.args[node.args.length - 1]!;
+  return rm.op === "const" ? rm.lo : -1;
+}
+
+function operandType(node: Node, arg: Node): ValueType {
+  if (FROM_INTEGER.has(node.op)) return naturalType(arg.w);
+  return arg.w === 64 ? F64 : F32;
+}
+
+function pushOperand(l: Lower, node: Node, arg: Node): void {
+  if (!FROM_INTEGER.has(node.op)) l.float(arg);
+  else l.emit(arg, node.op === "s2f" ? SIGN : ZERO);
+}
+
+/**
+ * Pushes the op's result in `resultType`. sticky: its exceptions go there; undefined: nobody asks for them.
+ */
+export function lowerFloat(
+  l: Lower,
+  node: Node,
+  host: FloatHost,
+  sticky: Sticky | undefined,
+  limits: Limits | undefined,
+): void {
+  const code = l.code;
+  const args = operands(node);
+  for (const arg of args) {
+    if (FROM_INTEGER.has(node.op)) l.bind(arg, node.op === "s2f" ? SIGN : ZERO);
+    else l.bindFloat(arg);
+  }
+  const type = resultType(node);
+  const result = code.local(type);
+  const checked = sticky !== undefined && limits !== undefined;
+  const fast = fastWay(l, node, host, checked ? limits : undefined, result);
+  if (fast === "exact") {
+    code.get(result);
+    code.release(result);
+    return;
+  }
+  if (fast === "checked") {
+    code.op(W.i32_eqz);
+    code.if();
+  }
+  for (const arg of args) pushOperand(l, node, arg);
+  const mode = modeOf(node);
+  if (mode < 0) l.emit(node.args[node.args.length - 1]!, ZERO);
+  else code.i32(mode);
+  code.call(helper(host, node, sticky));
+  code.set(result);
+  if (sticky !== undefined && limits !== undefined) updateLimits(code, host, sticky, limits);
+  if (fast === "checked") code.end();
+  code.get(result);
+  code.release(result);
+}
+
+/** Sets the limits from the sticky slot in memory. */
+export function updateLimits(code: Code, host: FloatHost, sticky: Sticky, limits: Limits): void {
+  const m = inexactBits(sticky);
+  code.i32(0);
+  code.mem(M.i32_load, ENGINE, host.slotOffset(sticky.slot));
+  code.i32(m);
+  code.op(W.i32_and);
+  code.i32(m);
+  code.op(W.i32_eq);
+  code.if(F64);
+  code.f64Const(Number.POSITIVE_INFINITY);
+  code.else();
+  code.f64Const(Number.NaN);
+  code.end();
+  code.tee(limits.f64);
+  code.op(W.f32_demote_f64);
+  code.set(limits.f32);
+}
+
+/** The bits that NX alone sets in the sticky slot. */
+function inexactBits(sticky: Sticky): number {
+  const value = withExceptions(sticky.value, constNum(6, 1));
+  return value.op === "const" ? value.lo : -1;
+}
+
+function withExceptions(node: Node, bits: Node): Node {
+  if (node.op === "fexc") return bits;
+  if (node.args.length === 0) return node;
+  return remake(
+    node,
+    node.args.map((arg) => withExceptions(arg, bits)),
+  );
+}
+
+type Fast = "exact" | "checked" | "none";
+
+/** Computes the usual case into `result`; "checked": pushes whether it holds. limits undefined: exceptions do not matter. */
+function fastWay(l: Lower, node: Node, host: FloatHost, limits: Limits | undefined, result: number): Fast {
+  const code = l.code;
+  const mode = modeOf(node);
+  const wide = node.w === 64;
+  const [a, b, c] = node.args as [Node, Node, Node];
+  if (node.fp!.nan !== "canonical" || !knownFloat(node)) return "none";
+  switch (node.op) {
+    case "fadd":
+    case "fsub":
+    case "fmul":
+    case "fdiv": {
+      if (mode !== 0) return "none";
+      l.float(a);
+      l.float(b);
+      code.op(ARITH[node.op]![wide ? 0 : 1]);
+      code.set(result);
+      return checkResult(code, wide, limits, result, node.op === "fmul" || node.op === "fdiv");
+    }
+    case "fsqrt":
+      if (mode !== 0) return "none";
+      l.float(a);
+      code.op(wide ? W.f64_sqrt : W.f32_sqrt);
+      code.set(result);
+      return checkResult(code, wide, limits, result, false);
+    case "fma":
+      if (mode !== 0 || !host.fused) return "none";
+      for (const x of [a, b, c]) {
+        l.float(x);
+        code.fd(wide ? FD.f64x2_splat : FD.f32x4_splat);
+      }
+      code.fd(wide ? FD.f64x2_relaxed_madd : FD.f32x4_relaxed_madd);
+      code.lane(wide ? FD.f64x2_extract_lane : FD.f32x4_extract_lane, 0);
+      code.set(result);
+      return checkResult(code, wide, limits, result, true);
+    case "f2f":
+      l.float(a);
+      if (wide) {
+        code.op(W.f64_promote_f32);
+        code.tee(result);
+        code.get(result);
+        code.op(W.f64_eq);
+        return "checked";
+      }
+      if (mode !== 0) {
+        code.op(W.f32_demote_f64);
+        code.set(result);
+        return "none";
+      }
+      code.op(W.f32_demote_f64);
+      code.set(result);
+      return checkResult(code, false, limits, result, true);
+    case "s2f":
+    case "u2f":
+      return fromInteger(l, node, mode, limits, result);
+    case "f2s":
+    case "f2u":
+      return toInteger(l, node, mode, limits, result);
+    case "feq":
+    case "flt":
+    case "fle": {
+      const double = a.w === 64;
+      l.float(a);
+      l.float(b);
+      if (node.op === "feq") code.op(double ? W.f64_eq : W.f32_eq);
+      else if (node.op === "flt") code.op(double ? W.f64_lt : W.f32_lt);
+      else code.op(double ? W.f64_le : W.f32_le);
+      code.set(result);
+      if (limits === undefined) return "exact";
+      for (const x of [a, b]) {
+        l.float(x);
+        l.float(x);
+        code.op(double ? W.f64_eq : W.f32_eq);
+      }
+      code.op(W.i32_and);
+      return "checked";
+    }
+    default:
+      return "none";
+  }
+}
+
+const ARITH: Partial<Record<Op, readonly [number, number]>> = {
+  fadd: [W.f64_add, W.f32_add],
+  fsub: [W.f64_sub, W.f32_sub],
+  fmul: [W.f64_mul, W.f32_mul],
+  fdiv: [W.f64_div, W.f32_div],
+};
+
+/** Finite, NX set already and, where it may underflow, at least the least normal. Without limits: not NaN. */
+function checkResult(code: Code, wide: boolean, limits: Limits | undefined, result: number, tiny: boolean): Fast {
+  if (limits === undefined) {
+    code.get(result);
+    code.get(result);
+    code.op(wide ? W.f64_eq : W.f32_eq);
+    return "checked";
+  }
+  code.get(result);
+  code.op(wide ? W.f64_abs : W.f32_abs);
+  code.get(wide ? limits.f64 : limits.f32);
+  code.op(wide ? W.f64_lt : W.f32_lt);
+  if (!tiny) return "checked";
+  code.get(result);
+  code.op(wide ? W.f64_abs : W.f32_abs);
+  // The least normal itself may have been rounded up to and be tiny before rounding: left to the helper.
+  code.f64Const(wide ? MIN_F64 : MIN_F32);
+  if (!wide) code.op(W.f32_demote_f64);
+  code.op(wide ? W.f64_gt : W.f32_gt);
+  code.op(W.i32_and);
+  return "checked";
+}
+
+function fromInteger(l: Lower, node: Node, mode: number, limits: Limits | undefined, result: number): Fast {
+  const code = l.code;
+  const from = node.args[0]!;
+  const signed = node.op === "s2f";
+  const wide = node.w === 64;
+  const exact = wide && from.w === 32;
+  if (mode !== 0 && !exact) return "none";
+  pushOperand(l, node, from);
+  if (from.w === 32) {
+    if (wide) code.op(signed ? W.f64_convert_i32_s : W.f64_convert_i32_u);
+    else code.op(signed ? W.f32_convert_i32_s : W.f32_convert_i32_u);
+  } else if (wide) code.op(signed ? W.f64_convert_i64_s : W.f64_convert_i64_u);
+  else code.op(signed ? W.f32_convert_i64_s : W.f32_convert_i64_u);
+  code.set(result);
+  if (exact || limits === undefined) return "exact";
+  // A small magnitude is exact; else NX must be set.
+  code.get(result);
+  code.op(wide ? W.f64_abs : W.f32_abs);
+  if (!wide) code.op(W.f64_promote_f32);
+  code.f64Const(wide ? 2 ** 53 : 2 ** 24);
+  code.op(W.f64_lt);
+  code.get(limits.f64);
+  code.f64Const(0);
+  code.op(W.f64_gt);
+  code.op(W.i32_or);
+  return "checked";
+}
+
+function toInteger(l: Lower, node: Node, mode: number, limits: Limits | undefined, result: number): Fast {
+  const code = l.code;
+  const from = node.args[0]!;
+  const double = from.w === 64;
+  const signed = node.op === "f2s";
+  if (mode !== 0 && mode !== 1) return "none";
+  const whole = code.local(F64);
+  l.float(from);
+  if (!double) code.op(W.f64_promote_f32);
+  code.op(mode === 1 ? W.f64_trunc : W.f64_nearest);
+  code.tee(whole);
+  if (node.w === 32) code.fc(signed ? FC.i32_trunc_sat_f64_s : FC.i32_trunc_sat_f64_u);
+  else code.fc(signed ? FC.i64_trunc_sat_f64_s : FC.i64_trunc_sat_f64_u);
+  code.set(result);
+  const bits = signed ? node.w - 1 : node.w;
+  code.get(whole);
+  if (signed) code.op(W.f64_abs);
+  code.f64Const(2 ** bits);
+  code.op(W.f64_lt);
+  if (!signed) {
+    code.get(whole);
+    code.f64Const(0);
+    code.op(W.f64_ge);
+    code.op(W.i32_and);
+  }
+  if (limits !== undefined) {
+    code.get(whole);
+    l.float(from);
+    if (!double) code.op(W.f64_promote_f32);
+    code.op(W.f64_eq);
+    code.get(limits.f64);
+    code.f64Const(0);
+    code.op(W.f64_gt);
+    code.op(W.i32_or);
+    code.op(W.i32_and);
+  }
+  code.release(whole);
+  return "checked";
+}
+
+/** Function of the module that asks the reference: (operands, mode) -> result, exceptions into the sticky slot. */
+function helper(host: FloatHost, node: Node, sticky: Sticky | undefined): number {
+  const number = floatCode(node);
+  const key = sticky === undefined ? `${number}` : `${number} ${sticky.slot} ${shapeKey(sticky.value)}`;
+  const known = host.helpers.get(key);
+  if (known !== undefined) return known;
+  const args = operands(node);
+  const params = [...args.map((arg) => operandType(node, arg)), I32 as ValueType];
+  const type = resultType(node);
+  const func = host.module.func(host.module.type(params, [type]), `float_${node.op}`);
+  host.helpers.set(key, func);
+  const code = new Code(params);
+  const base = (): void => code.i32(0);
+  exactZero(code, node, type);
+  if (sticky !== undefined) decideHere(code, node, host, sticky, args.length);
+  args.forEach((_, i) => {
+    base();
+    code.get(i);
+    toBits(code, params[i]!);
+    code.mem(M.i64_store, ENGINE, SCRATCH + 8 * i);
+  });
+  base();
+  code.get(args.length);
+  code.mem(M.i32_store, ENGINE, SCRATCH_RM);
+  code.i32(number);
+  code.call(host.importFloat);
+  if (sticky === undefined) code.op(W.drop);
+  else accumulate(code, host, sticky);
+  base();
+  if (type === F64) code.mem(M.f64_load, ENGINE, SCRATCH_RESULT);
+  else if (type === F32) code.mem(M.f32_load, ENGINE, SCRATCH_RESULT);
+  else if (type === I64) code.mem(M.i64_load, ENGINE, SCRATCH_RESULT);
+  else code.mem(M.i32_load, ENGINE, SCRATCH_RESULT);
+  host.module.body(func, code);
+  return func;
+}
+
+/** Under mode 0, finite cases: the rounding error tells whether NX is due. */
+function decideHere(code: Code, node: Node, host: FloatHost, sticky: Sticky, mode: number): void {
+  const inexact = (): void => {
+    code.i32(0);
+    code.i32(0);
+    code.mem(M.i32_load, ENGINE, host.slotOffset(sticky.slot));
+    code.i32(inexactBits(sticky));
+    code.op(W.i32_or);
+    code.mem(M.i32_store, ENGINE, host.slotOffset(sticky.slot));
+  };
+  code.get(mode);
+  code.op(W.i32_eqz);
+  code.if();
+  exactWay(code, node, host.fused, inexact);
+  code.end();
+}
+
+/** A product or quotient with a zero (of finite numbers) is exact and raises nothing: the commonest tiny result. */
+function exactZero(code: Code, node: Node, type: ValueType): void {
+  if ((node.op !== "fmul" && node.op !== "fdiv") || (type !== F64 && type !== F32)) return;
+  const wide = type === F64;
+  const finite = (i: number): void => {
+    code.get(i);
+    code.get(i);
+    code.op(wide ? W.f64_sub : W.f32_sub);
+    zero();
+    code.op(wide ? W.f64_eq : W.f32_eq);
+  };
+  const zero = (): void => {
+    code.f64Const(0);
+    if (!wide) code.op(W.f32_demote_f64);
+  };
+  const isZero = (i: number): void => {
+    code.get(i);
+    zero();
+    code.op(wide ? W.f64_eq : W.f32_eq);
+  };
+  isZero(0);
+  if (node.op === "fmul") {
+    isZero(1);
+    code.op(W.i32_or);
+    finite(0);
+    code.op(W.i32_and);
+  } else {
+    isZero(1);
+    code.op(W.i32_eqz);
+    code.op(W.i32_and);
+  }
+  finite(1);
+  code.op(W.i32_and);
+  code.if();
+  code.get(0);
+  code.get(1);
+  code.op(ARITH[node.op]![wide ? 0 : 1]);
+  code.op(W.return);
+  code.end();
+}
+
+function toBits(code: Code, type: ValueType): void {
+  if (type === F64) code.op(W.i64_reinterpret_f64);
+  else if (type === F32) {
+    code.op(W.i32_reinterpret_f32);
+    code.op(W.i64_extend_i32_u);
+  } else if (type === I32) code.op(W.i64_extend_i32_u);
+}
+
+/** Exceptions on the stack: slot |= what the sticky says of them. */
+function accumulate(code: Code, host: FloatHost, sticky: Sticky): void {
+  const flags = code.local(I32);
+  code.set(flags);
+  const env: LowerEnv = {
+    leaf: () => undefined,
+    leafLow: () => undefined,
+    leafFloat: () => undefined,
+    leafSext32: () => false,
+    floatOp: (l) => l.code.get(flags),
+  };
+  const l = new Lower(code, env);
+  code.i32(0);
+  code.i32(0);
+  code.mem(M.i32_load, ENGINE, host.slotOffset(sticky.slot));
+  l.emit(sticky.value, ZERO);
+  code.op(W.i32_or);
+  code.mem(M.i32_store, ENGINE, host.slotOffset(sticky.slot));
+}
+
+/** The shape of an expression over one fexc, as a key. */
+function shapeKey(node: Node): string {
+  if (node.op === "fexc") return "e";
+  return `${node.op}${node.w}.${node.aux}.${node.lo}(${node.args.map(shapeKey).join()})`;
+}

@@ -1,0 +1,233 @@
+import type { CodeSource, Flow, RawBlock } from "./discover.ts";
+import { discover, pcOf } from "./discover.ts";
+import { blockValues, type Surroundings, type Values } from "./graph.ts";
+import { jumpTable } from "./jumptable.ts";
+
+/** A node of a function's control flow graph. */
+export interface Block {
+  /** Position in `Func.blocks`: reverse postorder, the entry first. */
+  index: number;
+  readonly raw: RawBlock;
+  readonly values: Values;
+  readonly flow: Flow;
+  /** Where control may go: guest pcs, in the flow's order (branch: taken, not taken). */
+  readonly ways: readonly number[];
+  /** Blocks of `ways`; undefined: outside, through the dispatcher. */
+  succs: (Block | undefined)[];
+  preds: Block[];
+  idom: Block | undefined;
+  children: Block[];
+  /** Some edge leads back here from a block that this one dominates. */
+  isHeader: boolean;
+  /** Forward edges that lead here. */
+  forward: number;
+  /** Callee known at translation, -1: none. */
+  readonly callee: number;
+}
+
+/** A guest function: what is reachable from `entry` without entering calls. */
+export interface Func {
+  readonly entry: number;
+  readonly blocks: Block[];
+  /** Guest bytes it was made from, as pairs of first address and end. */
+  readonly extent: readonly (readonly [number, number])[];
+  readonly instructions: number;
+}
+
+export interface FuncOptions {
+  readonly maxBlocks: number;
+  readonly around: Surroundings;
+  readonly alone: Parameters<typeof discover>[2]["alone"];
+}
+
+export function buildFunc(source: CodeSource, entry: number, options: FuncOptions): Func | null {
+  const raws = discover(source, entry, {
+    maxBlocks: options.maxBlocks,
+    alone: options.alone,
+    jumpTargets: (run) => {
+      const values = blockValues(
+        { pc: run.pc, insts: run.insts, flow: run.flow, next: 0, targets: [] },
+        options.around,
+      );
+      const to = values.control === undefined ? -1 : pcOf(values.control);
+      if (to >= 0) return [to];
+      const last = run.insts[run.insts.length - 1]!;
+      const table = values.control === undefined ? [] : jumpTable(source, values.control, entry);
+      return [...new Set([...table, ...(source.targets?.(last.pc) ?? [])])];
+    },
+  });
+  if (!raws.has(entry)) return null;
+  const made = new Map<number, Block>();
+  let instructions = 0;
+  const extent: [number, number][] = [];
+  for (const raw of raws.values()) {
+    made.set(raw.pc, makeBlock(raw, blockValues(raw, options.around)));
+    instructions += raw.insts.length;
+    extent.push([raw.pc, raw.next]);
+  }
+  for (const block of made.values())
+    block.succs = block.ways.map((pc) => (block.values.setsAssumed ? undefined : made.get(pc)));
+  return { entry, blocks: order(made.get(entry)!), extent, instructions };
+}
+
+function makeBlock(raw: RawBlock, values: Values): Block {
+  let flow = values.flow;
+  let ways: number[] = [];
+  let callee = -1;
+  const control = values.control;
+  if (flow.k === "next") ways = [raw.next];
+  else if (flow.k === "goto") ways = [flow.to];
+  else if (flow.k === "branch") {
+    if (control!.op === "const") {
+      const taken = (control!.lo !== 0) !== flow.negated;
+      const to = taken ? flow.to : raw.next;
+      flow = { k: "goto", to };
+      ways = [to];
+    } else ways = flow.to === raw.next ? [flow.to] : [flow.to, raw.next];
+    if (ways.length === 1) flow = { k: "goto", to: ways[0]! };
+  } else if (flow.k === "call") {
+    callee = pcOf(control!);
+    ways = [raw.next];
+  } else if (flow.k === "jump") {
+    const to = pcOf(control!);
+    if (to >= 0) {
+      flow = { k: "goto", to };
+      ways = [to];
+    } else ways = [...raw.targets];
+  }
+  return blockOf(raw, values, flow, ways, callee);
+}
+
+function blockOf(raw: RawBlock, values: Values, flow: Flow, ways: readonly number[], callee: number): Block {
+  return {
+    index: -1,
+    raw,
+    values,
+    flow,
+    ways,
+    succs: [],
+    preds: [],
+    idom: undefined,
+    children: [],
+    isHeader: false,
+    forward: 0,
+    callee,
+  };
+}
+
+/** Most copies of blocks that making a function reducible may cost. */
+const MAX_COPIES = 200;
+
+/** Orders blocks, finds dominators and loops; splits blocks until the graph is reducible, or cuts what is left. */
+function order(entry: Block): Block[] {
+  for (let copies = 0; ; ) {
+    const blocks = postorder(entry).reverse();
+    blocks.forEach((block, i) => {
+      block.index = i;
+      block.preds = [];
+      block.children = [];
+      block.isHeader = false;
+      block.forward = 0;
+      block.idom = undefined;
+    });
+    for (const block of blocks)
+      for (const succ of block.succs) if (succ && !succ.preds.includes(block)) succ.preds.push(block);
+    dominators(blocks);
+    let bad: { from: Block; way: number } | undefined;
+    for (const block of blocks) {
+      for (let way = 0; way < block.succs.length && !bad; way++) {
+        const to = block.succs[way];
+        if (to && to.index <= block.index && !dominates(to, block)) bad = { from: block, way };
+      }
+      if (bad) break;
+    }
+    if (bad === undefined) {
+      finish(blocks);
+      return blocks;
+    }
+    if (copies < MAX_COPIES) {
+      copies++;
+      // The block that is jumped back into gets a copy of its own for this way in.
+      const to = bad.from.succs[bad.way]!;
+      const copy = blockOf(to.raw, to.values, to.flow, to.ways, to.callee);
+      copy.succs = to.succs.slice();
+      bad.from.succs[bad.way] = copy;
+      // Other ways from the same block to the same target share the copy.
+      for (let i = 0; i < bad.from.succs.length; i++) if (bad.from.succs[i] === to) bad.from.succs[i] = copy;
+    } else {
+      for (const block of blocks)
+        block.succs = block.succs.map((to) =>
+          to && to.index <= block.index && !dominates(to, block) ? undefined : to,
+        );
+    }
+  }
+}
+
+function postorder(entry: Block): Block[] {
+  const out: Block[] = [];
+  const seen = new Set<Block>([entry]);
+  const stack: { block: Block; next: number }[] = [{ block: entry, next: 0 }];
+  while (stack.length > 0) {
+    const top = stack[stack.length - 1]!;
+    // The last way first, so that the first way comes right after the block in reverse postorder.
+    const at = top.block.succs.length - 1 - top.next++;
+    if (at < 0) {
+      out.push(top.block);
+      stack.pop();
+      continue;
+    }
+    const succ = top.block.succs[at];
+    if (succ === undefined || seen.has(succ)) continue;
+    seen.add(succ);
+    stack.push({ block: succ, next: 0 });
+  }
+  return out;
+}
+
+/** Cooper, Harvey, Kennedy: A Simple, Fast Dominance Algorithm. */
+function dominators(blocks: readonly Block[]): void {
+  const entry = blocks[0]!;
+  entry.idom = entry;
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (let i = 1; i < blocks.length; i++) {
+      const block = blocks[i]!;
+      let idom: Block | undefined;
+      for (const pred of block.preds) {
+        if (pred.idom === undefined) continue;
+        if (idom === undefined) {
+          idom = pred;
+          continue;
+        }
+        let a: Block = idom;
+        let b: Block = pred;
+        while (a !== b) {
+          while (a.index > b.index) a = a.idom!;
+          while (b.index > a.index) b = b.idom!;
+        }
+        idom = a;
+      }
+      if (block.idom !== idom) {
+        block.idom = idom;
+        changed = true;
+      }
+    }
+  }
+}
+
+function dominates(a: Block, b: Block): boolean {
+  let at = b;
+  while (at.index > a.index) at = at.idom!;
+  return at === a;
+}
+
+function finish(blocks: readonly Block[]): void {
+  for (let i = 1; i < blocks.length; i++) blocks[i]!.idom!.children.push(blocks[i]!);
+  for (const block of blocks) {
+    for (const succ of block.succs) {
+      if (succ === undefined) continue;
+      if (succ.index <= block.index) succ.isHeader = true;
+      else succ.forward++;
+    }
+  }
+}

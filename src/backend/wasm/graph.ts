@@ -1,0 +1,316 @@
+import { binary, extract, get, select, unary, zext } from "../../ir/build.ts";
+import { isZero, zero } from "../../ir/fold.ts";
+import type { Effect, Inst, Node } from "../../ir/node.ts";
+import { remake } from "../../ir/remake.ts";
+import type { Flow, RawBlock } from "./discover.ts";
+import { unlowerable } from "./lower.ts";
+
+/** A step of a block, in the order it happens. `pc` is of the guest instruction it belongs to. */
+export type Step =
+  | { readonly k: "load"; readonly node: Node; readonly pc: number }
+  | { readonly k: "rmw"; readonly node: Node; readonly pc: number }
+  | { readonly k: "store"; readonly addr: Node; readonly value: Node; readonly pc: number }
+  /** A float op whose exceptions go into a sticky slot. */
+  | { readonly k: "float"; readonly node: Node; readonly sticky: Sticky }
+  /** A slot that lives in memory is written. */
+  | { readonly k: "put"; readonly slot: number; readonly value: Node }
+  | { readonly k: "if"; readonly cond: Node; readonly then: readonly Step[]; readonly else: readonly Step[] }
+  /** Leaves where it stands, dropping the instruction's sets; `sets` is the state before the instruction. */
+  | { readonly k: "trap"; readonly name: string; readonly pc: number; readonly sets: ReadonlyMap<number, Node> };
+
+/** slot |= value, where `value` is over fexc(float). */
+export interface Sticky {
+  readonly slot: number;
+  readonly value: Node;
+  readonly float: Node;
+}
+
+/** A block as values: get nodes are of the state at its begin. */
+export interface Values {
+  readonly steps: readonly Step[];
+  /** Slots set by the block, with their values at its end. */
+  readonly sets: ReadonlyMap<number, Node>;
+  /** Condition of a branch, target of an indirect jump, call or return. */
+  readonly control: Node | undefined;
+  /** How it ends, after folding of its condition. */
+  readonly flow: Flow;
+  /** The instruction that could not be expressed: leave before it. -1: none. */
+  readonly giveUp: number;
+  /** True where a step may leave in the middle of the block. */
+  readonly leavesInside: boolean;
+  /** True where a slot was taken to be zero. */
+  readonly usesAssumed: boolean;
+  /** True where a slot that others assume to be zero is written: nothing may follow in compiled code. */
+  readonly setsAssumed: boolean;
+}
+
+/** Properties of the whole function that substitution needs. */
+export interface Surroundings {
+  /** Slots that stay in memory: their gets are read and their sets written in order. */
+  readonly resident: ReadonlySet<number>;
+  /** Slots that the function's entry found to be zero. */
+  readonly assumedZero: ReadonlySet<number>;
+  readonly widthOf: (slot: number) => number;
+}
+
+/** Finds equal nodes made within a block, so that equal values are one node. */
+class Interner {
+  private readonly table = new Map<number, Node>();
+
+  intern(node: Node): Node {
+    if (node.op === "old" || node.big !== undefined) return node;
+    let h = (node.w * 31 + node.op.length * 7 + node.op.charCodeAt(0)) * 31 + node.op.charCodeAt(node.op.length - 1);
+    h = Math.imul(h, 0x9e3779b1) + node.lo;
+    h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) + node.hi;
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35) + node.aux;
+    for (const arg of node.args) h = Math.imul(h ^ (h >>> 14), 0x9e3779b1) + arg.id;
+    const known = this.table.get(h);
+    if (known === undefined) {
+      this.table.set(h, node);
+      return node;
+    }
+    return same(known, node) ? known : node;
+  }
+}
+
+function same(a: Node, b: Node): boolean {
+  if (a.op !== b.op || a.w !== b.w || a.lo !== b.lo || a.hi !== b.hi || a.aux !== b.aux || a.fp !== b.fp) return false;
+  if (a.args.length !== b.args.length || a.name !== b.name) return false;
+  for (let i = 0; i < a.args.length; i++) if (a.args[i] !== b.args[i]) return false;
+  return true;
+}
+
+/** Sign bit arithmetic said as such: fneg and fabs stay floats. */
+function tidy(node: Node): Node {
+  if (node.w !== 32 && node.w !== 64) return node;
+  if (node.op === "concat") {
+    const [hi, lo] = node.args as [Node, Node];
+    if (hi.w !== 1 || hi.op !== "not" || lo.op !== "extract" || lo.aux !== 0) return node;
+    const bit = hi.args[0]!;
+    const whole = lo.args[0]!;
+    if (bit.op === "extract" && bit.args[0] === whole && whole.w === node.w && bit.aux === node.w - 1)
+      return unary("fneg", whole);
+  } else if (node.op === "zext") {
+    const part = node.args[0]!;
+    if (part.op === "extract" && part.aux === 0 && part.w === node.w - 1 && part.args[0]!.w === node.w)
+      return unary("fabs", part.args[0]!);
+  }
+  return node;
+}
+
+/** The sticky slot that `set slot = value` accumulates exceptions of one float op into; undefined: it is another set. */
+export function stickyOf(slot: number, value: Node): Sticky | undefined {
+  if (value.op !== "or") return undefined;
+  const [a, b] = value.args as [Node, Node];
+  const rest = isGet(a, slot) ? b : isGet(b, slot) ? a : undefined;
+  if (rest === undefined) return undefined;
+  const floats = new Set<Node>();
+  return onlyExceptions(rest, floats) && floats.size === 1 ? { slot, value: rest, float: [...floats][0]! } : undefined;
+}
+
+const isGet = (node: Node, slot: number): boolean => node.op === "get" && node.aux === slot;
+
+function onlyExceptions(node: Node, floats: Set<Node>): boolean {
+  if (node.op === "const") return true;
+  if (node.op === "fexc") {
+    floats.add(node.args[0]!);
+    return true;
+  }
+  return node.args.length > 0 && node.args.every((arg) => onlyExceptions(arg, floats));
+}
+
+/** Turns a block's instructions into values. */
+export function blockValues(block: RawBlock, around: Surroundings): Values {
+  return new Builder(around).run(block);
+}
+
+class Builder {
+  private readonly around: Surroundings;
+  private readonly interner = new Interner();
+  private readonly memo = new Map<Node, Node>();
+  private current = new Map<number, Node>();
+  private leavesInside = false;
+  private usesAssumed = false;
+
+  constructor(around: Surroundings) {
+    this.around = around;
+  }
+
+  run(block: RawBlock): Values {
+    const steps: Step[] = [];
+    let flow = block.flow;
+    let control: Node | undefined;
+    let giveUp = -1;
+    for (let i = 0; i < block.insts.length; i++) {
+      const inst = block.insts[i]!;
+      const last = i === block.insts.length - 1;
+      const mark = steps.length;
+      this.memo.clear();
+      const sets = new Map<number, Node>();
+      let why =
+        last && block.flow.k === "evaluate" ? "evaluate" : this.effects(inst, inst.effects, steps, sets, undefined);
+      let target: Node | undefined;
+      if (why === undefined && last) {
+        if (flow.k === "branch") target = this.subst(flow.cond);
+        else if (flow.k === "call" || flow.k === "ret" || flow.k === "jump") target = this.subst(flow.target);
+        if (target !== undefined) why = unlowerable(target);
+      }
+      if (why !== undefined) {
+        steps.length = mark;
+        giveUp = inst.pc;
+
+        flow = { k: "evaluate" };
+        break;
+      }
+      control = target;
+      const next = new Map(this.current);
+      for (const [slot, value] of sets) {
+        if (this.around.resident.has(slot)) steps.push({ k: "put", slot, value });
+        else next.set(slot, value);
+      }
+      this.current = next;
+    }
+    const { leavesInside, usesAssumed } = this;
+    const setsAssumed = steps.some((step) => step.k === "put" && this.around.assumedZero.has(step.slot));
+    return { steps, sets: this.current, control, flow, giveUp, leavesInside, usesAssumed, setsAssumed };
+  }
+
+  private value(slot: number): Node {
+    const w = this.around.widthOf(slot);
+    return this.current.get(slot) ?? this.interner.intern(get(slot, w));
+  }
+
+  private subst(node: Node): Node {
+    if (node.op === "const") return this.interner.intern(node);
+    const known = this.memo.get(node);
+    if (known !== undefined) return known;
+    let made: Node;
+    if (node.op === "get") {
+      const assumed = this.around.assumedZero.has(node.aux);
+      if (assumed) this.usesAssumed = true;
+      made = assumed ? zero(node.w) : this.value(node.aux);
+      if (made.w !== node.w) made = made.w > node.w ? extract(made, 0, node.w) : zext(made, node.w);
+    } else if (node.args.length === 0) made = node;
+    else {
+      const args = node.args.map((arg) => this.subst(arg));
+      made = node.args.every((arg, i) => arg === args[i]) ? node : remake(node, args);
+      if (made.op !== "const") made = this.deep(tidy(made));
+    }
+    made = this.interner.intern(made);
+    this.memo.set(node, made);
+    return made;
+  }
+
+  /** Folding may have made new inner nodes: finds known equals of them. */
+  private deep(node: Node): Node {
+    for (const arg of node.args) this.interner.intern(arg);
+    return node;
+  }
+
+  /** Adds an instruction's effects; a string says what of it has no lowering. */
+  private effects(
+    inst: Inst,
+    effects: readonly Effect[],
+    steps: Step[],
+    sets: Map<number, Node>,
+    under: Node | undefined,
+  ): string | undefined {
+    for (const e of effects) {
+      switch (e.k) {
+        case "load":
+        case "rmw": {
+          const addr = this.subst(e.node.args[0]!);
+          const why = unlowerable(addr) ?? (e.node.w > 64 ? "wide access" : undefined);
+          if (why !== undefined) return why;
+          if (e.k === "load") {
+            const node = remake(e.node, [addr]);
+            this.memo.set(e.node, node);
+            steps.push({ k: "load", node, pc: inst.pc });
+          } else {
+            const change = this.subst(e.node.args[1]!);
+            const wrong = unlowerable(change);
+            if (wrong !== undefined) return wrong;
+            const node = remake(e.node, [addr, change]);
+            this.memo.set(e.node, node);
+            steps.push({ k: "rmw", node, pc: inst.pc });
+          }
+          break;
+        }
+        case "store": {
+          const addr = this.subst(e.addr);
+          const value = this.subst(e.value);
+          const why = unlowerable(addr) ?? unlowerable(value);
+          if (why !== undefined) return why;
+          steps.push({ k: "store", addr, value, pc: inst.pc });
+          break;
+        }
+        case "set": {
+          const sticky = this.around.resident.has(e.slot) ? stickyOf(e.slot, e.value) : undefined;
+          if (sticky !== undefined && under === undefined) {
+            const float = this.subst(sticky.float);
+            const value = this.subst(sticky.value);
+            for (const arg of float.args) {
+              const why = unlowerable(arg);
+              if (why !== undefined) return why;
+            }
+            steps.push({ k: "float", node: float, sticky: { slot: e.slot, value, float } });
+            break;
+          }
+          let value = this.subst(e.value);
+          const why = unlowerable(value);
+          if (why !== undefined) return why;
+          if (under !== undefined) {
+            const before = sets.get(e.slot) ?? this.value(e.slot);
+            value = this.interner.intern(select(under, value, before));
+          }
+          sets.set(e.slot, value);
+          break;
+        }
+        case "if": {
+          const cond = this.subst(e.cond);
+          if (cond.op === "const") {
+            const why = this.effects(inst, isZero(cond) ? e.else : e.then, steps, sets, under);
+            if (why !== undefined) return why;
+            break;
+          }
+          const why = unlowerable(cond) ?? this.arms(inst, e, cond, steps, sets, under);
+          if (why !== undefined) return why;
+          break;
+        }
+        case "trap":
+          if (under === undefined) break; // the block's flow
+          this.leavesInside = true;
+          steps.push({ k: "trap", name: e.name, pc: inst.pc, sets: this.current });
+          break;
+        case "ask":
+          return "ask";
+        case "fence":
+        case "jump":
+        case "stop":
+          break;
+      }
+    }
+    return undefined;
+  }
+
+  private arms(
+    inst: Inst,
+    e: Effect & { k: "if" },
+    cond: Node,
+    steps: Step[],
+    sets: Map<number, Node>,
+    under: Node | undefined,
+  ): string | undefined {
+    if (e.then.some((x) => x.k === "jump") || e.else.some((x) => x.k === "jump")) return undefined; // the block's flow
+    const then: Step[] = [];
+    const other: Step[] = [];
+    const no = unary("not", cond);
+    const both = (c: Node): Node => (under === undefined ? c : binary("and", under, c));
+    const why =
+      this.effects(inst, e.then, then, sets, this.interner.intern(both(cond))) ??
+      this.effects(inst, e.else, other, sets, this.interner.intern(both(no)));
+    if (why !== undefined) return why;
+    if (then.length > 0 || other.length > 0) steps.push({ k: "if", cond, then, else: other });
+    return undefined;
+  }
+}

@@ -1,0 +1,253 @@
+import type { Effect, Node } from "../../ir/node.ts";
+import { BIAS, STATE } from "../../memory/layout.ts";
+import type { IsaBook, Template } from "../../rules/book.ts";
+import type { Code } from "./code.ts";
+import type { FloatHost } from "./float.ts";
+import { stickyOf } from "./graph.ts";
+import { keepFloat } from "./interp-float.ts";
+import { NotLowered, type UopPlan, visitEffects, visitNodes } from "./interp-plan.ts";
+import { Lower, type LowerEnv, naturalType } from "./lower.ts";
+import { M, W } from "./opcodes.ts";
+import { ANY, SIGN, type Want, ZERO } from "./values.ts";
+
+const LOADS: Record<number, readonly [unsigned: number, signed: number]> = {
+  8: [M.i32_load8_u, M.i32_load8_s],
+  16: [M.i32_load16_u, M.i32_load16_s],
+  32: [M.i32_load, M.i32_load],
+  64: [M.i64_load, M.i64_load],
+};
+const STORES: Record<number, number> = { 8: M.i32_store8, 16: M.i32_store16, 32: M.i32_store, 64: M.i64_store };
+
+/**
+ * The values of one handler: where its leaves come from (slots through the micro-op's operands, parameters from the
+ * micro-op, loads from locals), and the lowering of what is made of them.
+ */
+export class InterpValues implements LowerEnv {
+  readonly code: Code;
+  readonly engine: number;
+  readonly guest: number;
+  readonly lower: Lower;
+  private readonly book: IsaBook;
+  private readonly template: Template;
+  private readonly plan: UopPlan;
+  private readonly float: FloatHost;
+  /** Slots read more than once: their locals. */
+  private readonly read = new Map<number, number>();
+  /** Loads that are only sign-extended. */
+  private readonly signedLoads = new Set<Node>();
+  private oldLocal = -1;
+
+  constructor(
+    code: Code,
+    memories: { readonly engine: number; readonly guest: number },
+    book: IsaBook,
+    template: Template,
+    plan: UopPlan,
+    float: FloatHost,
+  ) {
+    this.code = code;
+    this.engine = memories.engine;
+    this.guest = memories.guest;
+    this.book = book;
+    this.template = template;
+    this.plan = plan;
+    this.float = float;
+    this.lower = new Lower(code, this);
+    this.countUses(template.effects);
+    this.preload(template.effects);
+  }
+
+  private countUses(effects: readonly Effect[]): void {
+    const { demand } = this.lower;
+    visitEffects(effects, (e) => {
+      if (e.k === "set") demand.full(stickyOf(e.slot, e.value)?.float ?? e.value);
+      else if (e.k === "if") demand.full(e.cond);
+      else if (e.k === "load") demand.full(e.node.args[0]);
+      else if (e.k === "jump" && !this.isLinked(e.target)) demand.full(e.target);
+      else if (e.k === "store" || e.k === "rmw") {
+        demand.full(e.k === "store" ? e.addr : e.node.args[0]);
+        demand.full(e.k === "store" ? e.value : e.node.args[1]);
+      }
+    });
+    const plain = new Set<Node>();
+    visitNodes(effects, (n) => {
+      for (const arg of n.args) {
+        if (arg.op !== "load") continue;
+        if (n.op === "sext") this.signedLoads.add(arg);
+        else plain.add(arg);
+      }
+    });
+    visitEffects(effects, (e) => {
+      if (e.k === "set") plain.add(e.value);
+      if (e.k === "store") plain.add(e.value);
+    });
+    for (const node of plain) this.signedLoads.delete(node);
+  }
+
+  isLinked(target: Node): boolean {
+    return target.op === "param" && target.aux === this.plan.link;
+  }
+
+  /** Reads slots that are used more than once into locals, at the handler's start where every way passes. */
+  private preload(effects: readonly Effect[]): void {
+    const gets = new Map<number, Node[]>();
+    visitNodes(effects, (n) => {
+      if (n.op !== "get") return;
+      const list = gets.get(n.aux);
+      if (list) list.push(n);
+      else gets.set(n.aux, [n]);
+    });
+    for (const [slot, nodes] of gets) {
+      const uses = nodes.reduce((sum, n) => sum + this.lower.demand.count(n), 0);
+      if (uses < 2 || nodes[0].w > 64) continue;
+      const local = this.code.local(naturalType(nodes[0].w));
+      this.readSlot(slot, nodes[0].w);
+      this.code.set(local);
+      this.read.set(slot, local);
+    }
+  }
+
+  push(node: Node, want: Want = ZERO): void {
+    this.lower.emit(node, want);
+  }
+
+  /** Emits an arm that may not run: nothing computed in it is kept for later. */
+  inArm<T>(emit: () => T): T {
+    this.lower.frozen++;
+    const result = emit();
+    this.lower.frozen--;
+    return result;
+  }
+
+  /** Computes the float op whose exceptions the set accumulates; undefined: it is another set. */
+  accumulates(slot: number, value: Node): boolean {
+    const sticky = stickyOf(slot, value);
+    if (sticky) keepFloat(this.lower, this.float, sticky);
+    return sticky !== undefined;
+  }
+
+  /** Writes a local to a slot. */
+  store(slot: number, w: number, local: number): void {
+    this.slotAddress(slot);
+    this.code.get(local);
+    this.code.mem(w <= 32 ? M.i32_store : M.i64_store, this.engine, this.slotOffset(slot));
+  }
+
+  /** Pushes the guest's bytes at the address in a local; the value is then `define`d. */
+  load(address: number, node: Node): number {
+    const ops = LOADS[node.w];
+    if (!ops) throw new NotLowered(`load of i${node.w}`);
+    const signed = this.signedLoads.has(node);
+    const local = this.code.local(naturalType(node.w));
+    this.guestAddress(address);
+    this.code.mem(ops[signed ? 1 : 0], this.guest, 0);
+    this.code.set(local);
+    this.lower.keep(node, local, signed ? SIGN : ZERO);
+    return local;
+  }
+
+  storeGuest(address: number, value: Node): void {
+    const op = STORES[value.w];
+    if (op === undefined) throw new NotLowered(`store of i${value.w}`);
+    this.guestAddress(address);
+    this.push(value, ANY);
+    this.code.mem(op, this.guest, 0);
+  }
+
+  /** Runs `emit` with `old` standing for what is in `local`. */
+  withOld(local: number, emit: () => void): void {
+    this.oldLocal = local;
+    emit();
+    this.oldLocal = -1;
+  }
+
+  private guestAddress(address: number): void {
+    this.code.get(address);
+    this.code.op(W.i32_wrap_i64);
+    this.code.i32(BIAS);
+    this.code.op(W.i32_sub);
+  }
+
+  /** Parameters' addresses are read from the micro-op, a fixed slot's is an offset. */
+  private slotAddress(slot: number): void {
+    if (slot >= 0) {
+      this.code.i32(0);
+      return;
+    }
+    const operand = this.plan.slots.find((s) => s.param === -1 - slot)!;
+    this.code.get(0);
+    this.code.mem(M.i32_load16_u, this.engine, operand.at);
+  }
+  private slotOffset(slot: number): number {
+    return slot >= 0 ? STATE + this.book.slots[slot].offset : 0;
+  }
+
+  private readSlot(slot: number, w: number, op: number = w <= 32 ? M.i32_load : M.i64_load): void {
+    this.slotAddress(slot);
+    this.code.mem(op, this.engine, this.slotOffset(slot));
+  }
+
+  leaf(lower: Lower, node: Node, want: Want): void {
+    const { code } = this;
+    switch (node.op) {
+      case "get": {
+        const local = this.read.get(node.aux);
+        if (local !== undefined) code.get(local);
+        else this.readSlot(node.aux, node.w);
+        break;
+      }
+      case "param":
+        this.pushParam(node);
+        break;
+      case "old":
+        code.get(this.oldLocal);
+        break;
+      case "undef":
+        lower.number(node.w, 0);
+        return;
+      default:
+        throw new NotLowered(node.op);
+    }
+    if (want === SIGN) lower.clean(node.w, SIGN);
+  }
+
+  private pushParam(node: Node): void {
+    const { code, engine } = this;
+    const operand = this.plan.values.find((v) => v.param === node.aux);
+    if (!operand) throw new NotLowered("parameter without an operand");
+    code.get(0);
+    const wide = node.w > 32;
+    if (operand.bytes === 1) code.mem(wide ? M.i64_load8_u : M.i32_load8_u, engine, operand.at);
+    else if (operand.bytes === 2) code.mem(wide ? M.i64_load16_u : M.i32_load16_u, engine, operand.at);
+    else if (operand.bytes === 8 || !wide) code.mem(wide ? M.i64_load : M.i32_load, engine, operand.at);
+    else code.mem(operand.signed ? M.i64_load32_s : M.i64_load32_u, engine, operand.at);
+    const held = this.template.valueParams[node.aux].w;
+    if (held !== node.w) throw new NotLowered(`parameter of i${held} used as i${node.w}`);
+  }
+
+  leafLow(lower: Lower, node: Node): void {
+    if (node.op === "get" && !this.read.has(node.aux)) {
+      this.readSlot(node.aux, node.w, M.i32_load);
+      return;
+    }
+    this.leaf(lower, node, ANY);
+    this.code.op(W.i32_wrap_i64);
+  }
+
+  leafFloat(lower: Lower, node: Node): void {
+    if (node.op === "get" && !this.read.has(node.aux)) {
+      this.readSlot(node.aux, node.w, node.w === 64 ? M.f64_load : M.f32_load);
+      return;
+    }
+    this.leaf(lower, node, ANY);
+    this.code.op(node.w === 64 ? W.f64_reinterpret_i64 : W.f32_reinterpret_i32);
+  }
+
+  leafSext32(): boolean {
+    return false;
+  }
+
+  floatOp(_lower: Lower, node: Node): void {
+    throw new NotLowered(node.op);
+  }
+}

@@ -1,0 +1,20 @@
+import { sageError } from "../errors.ts";
+
+const factors: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+
+/** "512M", "2G", "65536": bytes. Throws USAGE. */
+export function parseSize(option: string, text: string): number {
+  const match = text.match(/^(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?$/i);
+  const size = match ? Math.floor(Number(match[1]) * factors[match[2]!.toUpperCase()]!) : 0;
+  if (size < 1 || size > Number.MAX_SAFE_INTEGER)
+    throw sageError("USAGE", `${option} ${text} is no size`, `write bytes, or as in ${option} 512M`);
+  return size;
+}
+
+/** A number above zero. Throws USAGE. */
+export function parseAmount(option: string, text: string, whole: boolean): number {
+  const value = /^\d*\.?\d+(e\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+  if (!(value > 0 && value <= Number.MAX_SAFE_INTEGER) || (whole && !Number.isInteger(value)))
+    throw sageError("USAGE", `${option} ${text} is no ${whole ? "whole " : ""}number above 0`);
+  return value;
+}

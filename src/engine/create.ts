@@ -1,0 +1,49 @@
+import { Interpreter } from "../backend/wasm/interp.ts";
+import { ENGINE_MEMORY_BYTES } from "../memory/layout.ts";
+import { GuestMemory } from "../memory/memory.ts";
+import type { IsaBook } from "../rules/book.ts";
+import type { Ask } from "./evaluate.ts";
+import { Machine } from "./machine.ts";
+import { Tiered } from "./tiered.ts";
+
+/** eval: the reference evaluator alone; interp: the first tier; wasm: regions as soon as code runs twice; auto: when hot. */
+export type EngineKind = "eval" | "interp" | "wasm" | "auto";
+
+/** What all machines of one ISA share: the book, and the interpreter compiled once. */
+export interface IsaParts {
+  readonly book: IsaBook;
+  /** Compiled from interpreterBytes(book); not needed for "eval". */
+  readonly interpreter: WebAssembly.Module | null;
+}
+
+export interface MachineOptions {
+  readonly engine: EngineKind;
+  /** Check every access in compiled code too, so that faults are exact. */
+  readonly strict: boolean;
+  /** Most bytes of guest memory. */
+  readonly memory?: number | undefined;
+  readonly ask: Ask;
+}
+
+const WASM_PAGE = 0x10000;
+/** Executions of a head before it is compiled: late pays (see docs/performance.md), early is for tests. */
+const HOT = 2000;
+const EAGER = 10;
+
+/** A fresh address space with one hardware thread on it. */
+export function createMachine(parts: IsaParts, options: MachineOptions): Machine {
+  const pages = ENGINE_MEMORY_BYTES / WASM_PAGE;
+  const engine = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const memory = new GuestMemory(engine, options.memory);
+  const { book, interpreter: module } = parts;
+  if (options.engine === "eval") return new Machine(book, engine, memory, options.ask, null);
+  if (!module) throw new Error("this engine needs the interpreter's module");
+  const regions = new WebAssembly.Table({ element: "anyfunc", initial: 1 });
+  return new Machine(book, engine, memory, options.ask, (state, code) => {
+    const interpreter = new Interpreter(book, module, { engine, guest: memory.wasm, regions });
+    if (options.engine === "interp") return interpreter;
+    const threshold = options.engine === "auto" ? HOT : EAGER;
+    interpreter.predecoder.threshold = threshold;
+    return new Tiered({ book, code, memory, engine, state, interpreter, regions, threshold });
+  });
+}

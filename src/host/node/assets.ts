@@ -1,0 +1,33 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { posix } from "./errors.ts";
+
+/** Where the build put what it made ahead of time; null when running from source. */
+const made = [import.meta.dirname, join(import.meta.dirname, "..")].find((dir) => existsSync(join(dir, "assets")));
+const rulebooks = ["rulebooks", "../rulebooks", "../../rulebooks", "../../../rulebooks"]
+  .map((up) => join(import.meta.dirname, up))
+  .find((dir) => existsSync(dir));
+
+/** A file the build made ("riscv64.wasm"), or null where there is none: then make it anew from the rulebooks. */
+export function asset(name: string): Uint8Array<ArrayBuffer> | null {
+  const file = made && join(made, "assets", name);
+  return file && existsSync(file) ? new Uint8Array(readFileSync(file)) : null;
+}
+
+/** Text of a rulebook ("isa/riscv64.rules"), or null where the package has none of that name. */
+export function rulebook(name: string): string | null {
+  const file = rulebooks && join(rulebooks, name);
+  return file && existsSync(file) ? readFileSync(file, "utf8") : null;
+}
+
+/** Names of the rulebooks of a kind: "isa" gives "riscv64", ... */
+export function rulebookNames(kind: string): string[] {
+  if (!rulebooks) return [];
+  const names = readdirSync(join(rulebooks, kind)).map((file) => /^(.*)\.(rules|abi)$/.exec(file)?.[1]);
+  return names.filter((name) => name !== undefined).sort();
+}
+
+/** A text file that the user named on the command line. */
+export function readText(file: string): string {
+  return posix(() => readFileSync(file, "utf8"));
+}

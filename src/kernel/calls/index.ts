@@ -1,0 +1,25 @@
+import type { Task } from "../process.ts";
+import type { SyscallResult } from "../result.ts";
+import * as attributes from "./attributes.ts";
+import * as descriptors from "./descriptors.ts";
+import * as futex from "./futex.ts";
+import * as memory from "./memory.ts";
+import * as paths from "./paths.ts";
+import * as poll from "./poll.ts";
+import * as process from "./process.ts";
+import * as signal from "./signal.ts";
+import * as terminal from "./terminal.ts";
+import * as time from "./time.ts";
+import * as transfer from "./transfer.ts";
+
+/** A kernel call. The arguments are those of the rulebook row that names it, decoded by their types. */
+export type Handler = (task: Task, ...args: never[]) => SyscallResult;
+
+const modules = [attributes, descriptors, futex, memory, paths, poll, process, signal, terminal, time, transfer];
+
+/** Every kernel call by the name that rulebook rows use. */
+export const handlers: ReadonlyMap<string, Handler> = new Map(
+  modules.flatMap((module) =>
+    Object.entries(module).filter((entry): entry is [string, Handler] => typeof entry[1] === "function"),
+  ),
+);

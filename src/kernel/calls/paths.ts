@@ -1,0 +1,333 @@
+import { CWD, Description } from "../files.ts";
+import { F } from "../flags.ts";
+import type { Handle, Inode } from "../fs/inode.ts";
+import { MemoryFile } from "../fs/memory.ts";
+import { type Dentry, pathOf, type Walked } from "../fs/path.ts";
+import type { Span } from "../guest.ts";
+import { posix } from "../posix.ts";
+import type { Task } from "../process.ts";
+import { fail, type SyscallResult } from "../result.ts";
+
+const encoder = new TextEncoder();
+
+/** Where a *at call starts. Throws EBADF, ENOTDIR. */
+function base(task: Task, dir: number, path: string): Dentry {
+  const { process } = task;
+  if (dir === CWD || path.startsWith("/")) return process.cwd;
+  const { dentry } = task.files.get(dir);
+  if (!dentry) throw posix("ENOTDIR");
+  return dentry;
+}
+
+/** The file that a path names. With `empty`, an empty path is `dir` itself (AT_EMPTY_PATH). */
+export function locate(task: Task, dir: number, path: string, follow: boolean, empty = false): Dentry {
+  if (path === "" && empty && dir === CWD) return task.process.cwd;
+  const start = { root: task.process.root, cwd: base(task, dir, path) };
+  if (path === "" && empty) return start.cwd;
+  return task.kernel.walk(start, path, { follow }).at;
+}
+
+/** The directory in which a path's last component is. */
+function parentOf(task: Task, dir: number, path: string): Walked {
+  return task.kernel.walk({ root: task.process.root, cwd: base(task, dir, path) }, path, {
+    follow: false,
+    parent: true,
+  });
+}
+
+/** A last component that can be made, removed or renamed. */
+function named(walked: Walked, wrong: string): string {
+  if (walked.last === "." || walked.last === "..") throw posix(wrong);
+  return walked.last;
+}
+
+/** The entry a `parentOf` points to, or null. */
+function entry(task: Task, walked: Walked): Inode | null {
+  const mount = walked.at.parent === null ? task.kernel.mounts.get(walked.last) : undefined;
+  return mount ?? walked.at.inode.lookup(walked.last);
+}
+
+export function open(task: Task, dir: number, path: string, flags: number, mode: number): SyscallResult {
+  const { process, files } = task;
+  const access = flags & (F.O_WRONLY | F.O_RDWR);
+  const write = access !== 0 && !(flags & F.O_PATH);
+  const create = (flags & F.O_CREAT) !== 0 && !(flags & F.O_PATH);
+  if (create && flags & F.O_DIRECTORY) return fail("EINVAL");
+  files.reserve();
+  const how = {
+    read: !(access & F.O_WRONLY) || access === (F.O_WRONLY | F.O_RDWR),
+    write,
+    append: (flags & F.O_APPEND) !== 0,
+    truncate: (flags & F.O_TRUNC) !== 0 && !(flags & F.O_PATH),
+    create,
+    exclusive: create && (flags & F.O_EXCL) !== 0,
+    noFollow: (flags & F.O_NOFOLLOW) !== 0,
+    directory: (flags & F.O_DIRECTORY) !== 0,
+    mode: mode & ~process.umask,
+  };
+  if (flags & F.O_TMPFILE) return temporary(task, locate(task, dir, path, true), flags, how.mode);
+  const cloexec = (flags & F.O_CLOEXEC) !== 0;
+  const direct = flags & F.O_PATH ? null : wholePath(task, dir, path);
+  if (direct) {
+    // The host resolves, creates and opens in one call.
+    const handle = direct.inode.open({ ...how, directory: how.directory || path.endsWith("/") });
+    return files.add(new Description(handle, flags & ~OPEN_ONLY, direct), cloexec);
+  }
+  const at = create
+    ? createOrFind(task, dir, path, flags, how.mode)
+    : { found: locate(task, dir, path, !how.noFollow), made: false };
+  const { inode } = at.found;
+  if (flags & F.O_PATH) {
+    if (how.directory && inode.type !== "dir") return fail("ENOTDIR");
+    return files.add(new Description(new PathOnly(inode), F.O_PATH | (flags & F.O_DIRECTORY), at.found), cloexec);
+  }
+  if (inode.type === "link") return fail("ELOOP");
+  if (how.directory && inode.type !== "dir") return fail("ENOTDIR");
+  if (inode.type === "dir" && (write || create)) return fail("EISDIR");
+  if (!at.made) permitted(task, inode, (how.read ? 4 : 0) | (write ? 2 : 0));
+  return files.add(new Description(inode.open(how), flags & ~OPEN_ONLY, at.found), cloexec);
+}
+const OPEN_ONLY = F.O_CREAT | F.O_EXCL | F.O_NOCTTY | F.O_TRUNC | F.O_CLOEXEC;
+
+/** A path in a file system that resolves paths itself; null where the kernel's walk is due. */
+function wholePath(task: Task, dir: number, path: string): Dentry | null {
+  if (path.includes("..") || /^\/?\.?\/?$/.test(path)) return null;
+  const walked = parentOf(task, dir, path);
+  if (!walked.at.inode.descend || walked.last === ".") return null;
+  if (walked.at.parent === null && task.kernel.mounts.has(walked.last)) return null;
+  return { inode: walked.at.inode.descend(walked.last), parent: walked.at, name: walked.last };
+}
+
+function createOrFind(
+  task: Task,
+  dir: number,
+  path: string,
+  flags: number,
+  mode: number,
+): { found: Dentry; made: boolean } {
+  let walked = parentOf(task, dir, path);
+  for (let links = 0; ; links++) {
+    if (walked.last === "." || walked.last === ".." || walked.slash) throw posix("EISDIR");
+    const inode = entry(task, walked);
+    if (!inode) {
+      writableDir(task, walked.at.inode);
+      return {
+        found: { inode: walked.at.inode.create(walked.last, mode), parent: walked.at, name: walked.last },
+        made: true,
+      };
+    }
+    if (flags & F.O_EXCL) throw posix("EEXIST");
+    if (inode.type !== "link" || flags & F.O_NOFOLLOW)
+      return { found: { inode, parent: walked.at, name: walked.last }, made: false };
+    if (links >= 40) throw posix("ELOOP");
+    const magic = inode.target();
+    if (magic) return { found: { inode: magic, parent: walked.at, name: walked.last }, made: false };
+    walked = task.kernel.walk({ root: task.process.root, cwd: walked.at }, inode.readlink(), {
+      follow: false,
+      parent: true,
+    });
+  }
+}
+
+function temporary(task: Task, at: Dentry, flags: number, mode: number): SyscallResult {
+  if (at.inode.type !== "dir") return fail("ENOTDIR");
+  if (!(flags & (F.O_WRONLY | F.O_RDWR))) return fail("EINVAL");
+  if (at.inode.fsKind === "host") return fail("EOPNOTSUPP");
+  const file = new MemoryFile(task.kernel.nameless, mode);
+  file.nlink = 0;
+  const handle = file.open({ read: true, write: true, append: false, truncate: false });
+  const dentry = { inode: file, parent: at, name: `#${file.info.ino} (deleted)` };
+  return task.files.add(new Description(handle, flags & ~OPEN_ONLY, dentry), (flags & F.O_CLOEXEC) !== 0);
+}
+
+/** An O_PATH description: a name, not a file. */
+class PathOnly implements Handle {
+  readonly seekable = false;
+  readonly inode: Inode;
+  constructor(inode: Inode) {
+    this.inode = inode;
+  }
+  read(): number {
+    throw posix("EBADF");
+  }
+  write(): number {
+    throw posix("EBADF");
+  }
+  stat() {
+    return this.inode.stat();
+  }
+  truncate(): void {
+    throw posix("EBADF");
+  }
+  sync(): void {
+    throw posix("EBADF");
+  }
+  close(): void {}
+  poll(): number {
+    return F.POLLNVAL;
+  }
+}
+
+/** Checks permission bits (1 execute, 2 write, 4 read) for the process's ids; root may all but execute what nobody may. */
+export function permitted(task: Task, inode: Inode, want: number): void {
+  const { mode, uid, gid, type } = inode.stat();
+  if (want & 2 && type === "file" && inode.fsKind === "proc" && !(mode & 0o222)) throw posix("EACCES");
+  if (!want || inode.fsKind === "host") return;
+  const { ids } = task.process;
+  if (ids.uid === 0) {
+    if (want & 1 && type === "file" && !(mode & 0o111)) throw posix("EACCES");
+    return;
+  }
+  const bits = ids.uid === uid ? mode >> 6 : ids.gid === gid ? mode >> 3 : mode;
+  if ((bits & want) !== want) throw posix("EACCES");
+}
+
+function writableDir(task: Task, inode: Inode): void {
+  permitted(task, inode, 2);
+}
+
+export function mkdir(task: Task, dir: number, path: string, mode: number): SyscallResult {
+  const walked = parentOf(task, dir, path);
+  const name = named(walked, "EEXIST");
+  if (!walked.at.inode.descend && entry(task, walked)) return fail("EEXIST");
+  writableDir(task, walked.at.inode);
+  walked.at.inode.mkdir(name, mode & ~task.process.umask);
+  return 0;
+}
+
+/** Regular files only; S_IFMT bits are the same in every Unix. */
+export function mknod(task: Task, dir: number, path: string, mode: number): SyscallResult {
+  const type = mode & 0o170000;
+  if (type !== 0 && type !== 0o100000) return fail(type === 0o40000 ? "EPERM" : "EOPNOTSUPP");
+  const walked = parentOf(task, dir, path);
+  const name = named(walked, "EEXIST");
+  if (entry(task, walked)) return fail("EEXIST");
+  writableDir(task, walked.at.inode);
+  walked.at.inode.create(name, mode & 0o7777 & ~task.process.umask);
+  return 0;
+}
+
+export function symlink(task: Task, target: string, dir: number, path: string): SyscallResult {
+  if (target === "") return fail("ENOENT");
+  const walked = parentOf(task, dir, path);
+  const name = named(walked, "EEXIST");
+  if (walked.slash) return fail("ENOENT");
+  if (!walked.at.inode.descend && entry(task, walked)) return fail("EEXIST");
+  writableDir(task, walked.at.inode);
+  walked.at.inode.symlink(name, target);
+  return 0;
+}
+
+export function link(
+  task: Task,
+  oldDir: number,
+  old: string,
+  newDir: number,
+  fresh: string,
+  flags: number,
+): SyscallResult {
+  const source = locate(task, oldDir, old, (flags & F.AT_SYMLINK_FOLLOW) !== 0, (flags & F.AT_EMPTY_PATH) !== 0);
+  const walked = parentOf(task, newDir, fresh);
+  const name = named(walked, "EEXIST");
+  if (!walked.at.inode.descend && entry(task, walked)) return fail("EEXIST");
+  writableDir(task, walked.at.inode);
+  walked.at.inode.link(name, source.inode);
+  return 0;
+}
+
+export function unlink(task: Task, dir: number, path: string, flags: number): SyscallResult {
+  const walked = parentOf(task, dir, path);
+  const remove = (flags & F.AT_REMOVEDIR) !== 0;
+  const name = named(walked, remove ? (walked.last === "." ? "EINVAL" : "ENOTEMPTY") : "EISDIR");
+  const { inode } = walked.at;
+  if (walked.at.parent === null && task.kernel.mounts.has(name)) return fail(remove ? "EBUSY" : "EISDIR");
+  if (!inode.descend) {
+    const target = inode.lookup(name);
+    if (!target) return fail("ENOENT");
+    if (walked.slash && target.type !== "dir") return fail("ENOTDIR");
+    writableDir(task, inode);
+  }
+  if (remove) inode.rmdir(name);
+  else inode.unlink(name);
+  return 0;
+}
+
+export function rename(
+  task: Task,
+  oldDir: number,
+  old: string,
+  newDir: number,
+  fresh: string,
+  flags: number,
+): SyscallResult {
+  if (flags & F.RENAME_WHITEOUT || (flags & F.RENAME_NOREPLACE && flags & F.RENAME_EXCHANGE)) return fail("EINVAL");
+  const from = parentOf(task, oldDir, old);
+  const to = parentOf(task, newDir, fresh);
+  const name = named(from, "EBUSY");
+  const toName = named(to, "EBUSY");
+  for (const end of [from, to]) if (end.at.parent === null && task.kernel.mounts.has(end.last)) return fail("EBUSY");
+  if (!from.at.inode.descend) {
+    const inode = from.at.inode.lookup(name);
+    if (!inode) return fail("ENOENT");
+    if ((from.slash || to.slash) && inode.type !== "dir") return fail("ENOTDIR");
+  }
+  if (flags & F.RENAME_NOREPLACE && entry(task, to)) return fail("EEXIST");
+  writableDir(task, from.at.inode);
+  writableDir(task, to.at.inode);
+  if (flags & F.RENAME_EXCHANGE) from.at.inode.exchange(name, to.at.inode, toName);
+  else from.at.inode.rename(name, to.at.inode, toName);
+  return 0;
+}
+
+export function readlink(task: Task, dir: number, path: string, buf: Span, size: number): SyscallResult {
+  if (size <= 0) return fail("EINVAL");
+  const { inode } = locate(task, dir, path, false, true);
+  const text = encoder.encode(inode.readlink());
+  const n = Math.min(size, text.length);
+  buf.slice(0, n).target.set(text.subarray(0, n));
+  return n;
+}
+
+export function access(task: Task, dir: number, path: string, mode: number, flags = 0): SyscallResult {
+  const at = locate(task, dir, path, !(flags & F.AT_SYMLINK_NOFOLLOW), (flags & F.AT_EMPTY_PATH) !== 0);
+  const want = (mode & F.R_OK ? 4 : 0) | (mode & F.W_OK ? 2 : 0) | (mode & F.X_OK ? 1 : 0);
+  if (at.inode.fsKind === "host") hostAccess(task, at.inode, want);
+  else permitted(task, at.inode, want);
+  return 0;
+}
+
+/** A host file's bits, for the ids the guest is told it has. */
+function hostAccess(task: Task, inode: Inode, want: number): void {
+  const { mode, uid, gid, type } = inode.stat();
+  const { ids } = task.process;
+  if (ids.uid === 0 && !(want & 1 && type === "file" && !(mode & 0o111))) return;
+  const bits = ids.uid === uid ? mode >> 6 : ids.gid === gid ? mode >> 3 : mode;
+  if ((bits & want) !== want) throw posix("EACCES");
+}
+
+export function chdir(task: Task, path: string): SyscallResult {
+  return enter(task, locate(task, CWD, path, true));
+}
+export function fchdir(task: Task, fd: number): SyscallResult {
+  const { dentry } = task.files.get(fd);
+  return dentry ? enter(task, dentry) : fail("ENOTDIR");
+}
+function enter(task: Task, at: Dentry): SyscallResult {
+  if (at.inode.type !== "dir") return fail("ENOTDIR");
+  permitted(task, at.inode, 1);
+  task.process.cwd = at;
+  return 0;
+}
+
+export function getcwd(task: Task, buf: Span, size: number): SyscallResult {
+  const text = encoder.encode(`${pathOf(task.process.cwd, task.process.root)}\0`);
+  if (size < text.length) return fail("ERANGE");
+  buf.slice(0, text.length).target.set(text);
+  return text.length;
+}
+
+export function umask(task: Task, mask: number): SyscallResult {
+  const old = task.process.umask;
+  task.process.umask = mask & 0o777;
+  return old;
+}

@@ -1,0 +1,168 @@
+import type { Host } from "../host/host.ts";
+import type { AddressSpace } from "./address-space.ts";
+import { Description, FdTable } from "./files.ts";
+import { F } from "./flags.ts";
+import { deviceFolder, StreamHandle } from "./fs/dev.ts";
+import { HostInode } from "./fs/host.ts";
+import type { DirEntry, Handle, Inode } from "./fs/inode.ts";
+import { MemoryFs } from "./fs/memory.ts";
+import { type Dentry, type Start, type Walked, type WalkOptions, walk } from "./fs/path.ts";
+import { procFolder } from "./fs/proc.ts";
+import { Pipe } from "./pipe.ts";
+import type { Process, Task } from "./process.ts";
+import type { SyscallResult } from "./result.ts";
+import type { Action, DefaultAction } from "./signals.ts";
+
+/** What uname and /proc tell, and what a signal does by default: facts of the guest's OS. */
+export interface Personality {
+  readonly sysname: string;
+  readonly release: string;
+  readonly version: string;
+  readonly machine: string;
+  readonly page: number;
+  /** Clock ticks a second. */
+  readonly tick: number;
+  defaultAction(signal: number): DefaultAction;
+  /** tv_nsec values of utimensat with a meaning. */
+  readonly utime: { readonly now: number; readonly omit: number };
+  /** A getdents record: entry, type as S_IFMT >> 12, offset of the next entry. */
+  pack(entry: DirEntry, type: number, next: number): Uint8Array;
+  /** Takes a task back to what a signal handler interrupted. */
+  sigreturn(task: Task): SyscallResult;
+  stackPointer(task: Task): number;
+  /** Throws where the name is none: a programming error. */
+  signal(name: string): number;
+}
+
+export interface KernelOptions {
+  readonly host: Host;
+  readonly personality: Personality;
+  /** Host folder that is the guest's /; undefined: the host's own tree. */
+  readonly root?: string | undefined;
+  /** Where lower files of `root` are read, already allowed by the user's --root; `host.fs` if left out. */
+  readonly rootFs?: Host["fs"] | undefined;
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Bytes of guest memory, for sysinfo and /proc/meminfo. */
+  readonly memory?: number;
+  /** Working directory inside the guest; the host's own, or / with a root. */
+  readonly cwd?: string | undefined;
+}
+
+export interface FutexWaiter {
+  readonly space: AddressSpace;
+  address: number;
+  readonly bits: number;
+  woken: boolean;
+}
+
+/** Descriptors a process may have at first (RLIMIT_NOFILE). */
+const OPEN_FILES = 1024;
+
+/** What all processes share: the host door, file systems, clocks, the process table. */
+export class Kernel {
+  readonly host: Host;
+  readonly personality: Personality;
+  readonly memory: number;
+  readonly ids: { uid: number; gid: number };
+  readonly root: Dentry;
+  readonly mounts = new Map<string, Inode>();
+  readonly processes = new Map<number, Process>();
+  readonly booted: bigint;
+  private readonly options: KernelOptions;
+  /** Tasks that wait on a word of memory. */
+  readonly futexes = new Set<FutexWaiter>();
+  /** Told when a handler is installed: from then on faults must be precise. */
+  onHandler: (task: Task, signal: number, action: Action) => void = () => {};
+  /** The process whose call is being served: what /proc/self is. */
+  current: Process | undefined;
+  private nextPid = 2;
+  private nextIno = 1000;
+  private readonly scratch: MemoryFs;
+
+  constructor(options: KernelOptions) {
+    const { host } = options;
+    this.options = options;
+    this.host = host;
+    this.personality = options.personality;
+    this.memory = options.memory ?? 0xf0000000;
+    this.ids = { uid: options.uid ?? 0, gid: options.gid ?? 0 };
+    this.booted = host.monotonic();
+    const now = (): bigint => host.realtime();
+    this.scratch = new MemoryFs("memory", 0x20, now);
+    this.root = { inode: this.rootInode(now), parent: null, name: "" };
+    this.mounts.set(
+      "dev",
+      deviceFolder(host, now, () => this.terminal()),
+    );
+    this.mounts.set("proc", procFolder(this, now));
+  }
+
+  get openFiles(): number {
+    return OPEN_FILES;
+  }
+  defaultAction(signal: number): DefaultAction {
+    return this.personality.defaultAction(signal);
+  }
+  stackPointer(task: Task): number {
+    return this.personality.stackPointer(task);
+  }
+  pid(): number {
+    return this.nextPid++;
+  }
+  ino(): number {
+    return this.nextIno++;
+  }
+  /** A file system for files that no directory names (memfd, O_TMPFILE). */
+  get nameless(): MemoryFs {
+    return this.scratch;
+  }
+  pipe(): Pipe {
+    return new Pipe(this.ino(), this.host.realtime());
+  }
+
+  walk(start: Start, path: string, options: WalkOptions): Walked {
+    return walk(start, path, options, this.mounts);
+  }
+
+  /** Where a first process starts. */
+  start(): Start {
+    const root = this.root;
+    const path = this.options.cwd ?? (this.options.root === undefined ? this.host.cwd : "/");
+    if (path === "/") return { root, cwd: root };
+    return { root, cwd: this.walk({ root, cwd: root }, path, { follow: true }).at };
+  }
+
+  /** Descriptors 0, 1, 2: the host's streams. */
+  standardFiles(leader: number): FdTable {
+    const files = new FdTable(OPEN_FILES);
+    const now = this.host.realtime();
+    for (const stream of [this.host.stdin, this.host.stdout, this.host.stderr]) {
+      const handle = new StreamHandle(stream, this.ino(), now, leader);
+      const access = stream === this.host.stdin && !stream.isTerminal ? 0 : stream.isTerminal ? F.O_RDWR : F.O_WRONLY;
+      files.add(
+        new Description(
+          handle,
+          access,
+          null,
+          stream.isTerminal ? "/dev/pts/0" : `${stream.type}:[${handle.stat().ino}]`,
+        ),
+      );
+    }
+    return files;
+  }
+
+  private terminal(): Handle | null {
+    const stream = [this.host.stdin, this.host.stdout, this.host.stderr].find((s) => s.isTerminal);
+    return stream ? new StreamHandle(stream, this.ino(), this.host.realtime(), 1) : null;
+  }
+
+  private rootInode(now: () => bigint): Inode {
+    const { root, host, rootFs } = this.options;
+    if (root === undefined) return new HostInode(host.fs, "/");
+    const fs = new MemoryFs("overlay", 0x1f, now, rootFs ?? host.fs);
+    fs.uid = this.ids.uid;
+    fs.gid = this.ids.gid;
+    return fs.root(root);
+  }
+}

@@ -1,0 +1,157 @@
+import { hotRows, interpreterBytes } from "./backend/wasm/interp-module.ts";
+import { createMachine, type IsaParts } from "./engine/create.ts";
+import { sageError } from "./errors.ts";
+import { detect, parseImage } from "./format/detect.ts";
+import type { Image } from "./format/image.ts";
+import { checkRunnable } from "./format/runnable.ts";
+import { HostError } from "./host/host.ts";
+import { asset, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
+import { Kernel } from "./kernel/kernel.ts";
+import type { Process } from "./kernel/process.ts";
+import { ADDRESS_LIMIT } from "./memory/layout.ts";
+import { OutOfGuestMemory } from "./memory/memory.ts";
+import { readWhole, startProcess } from "./os/linux/exec.ts";
+import { Linux } from "./os/linux/personality.ts";
+import { parseAbi } from "./os/parse.ts";
+import { epitaph, Runner, type RunResult, shellStatus } from "./os/run.ts";
+import type { IsaBook } from "./rules/book.ts";
+import { loadIsaBook, openIsaBook } from "./rules/index.ts";
+import type { RunOptions } from "./run-options.ts";
+
+export type { RunOptions } from "./run-options.ts";
+
+/** Most interpreters a script may go through, as Linux has it (fs/exec.c). */
+const SCRIPT_DEPTH = 4;
+
+/** The shipped rulebook of an ISA: precompiled where the build did it, else from its text. */
+function isaBook(isa: string): IsaBook {
+  const made = asset(`${isa}.book`);
+  if (made) return openIsaBook(made);
+  const file = `${isa}.rules`;
+  const text = rulebook(`isa/${file}`);
+  if (text === null) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook for ${isa}`);
+  return loadIsaBook(text, { file });
+}
+
+/** Runs a program on Node; gives the exit status as a shell would see it (128 + n for a signal). */
+export function runProgram(options: RunOptions): number {
+  if (options.engine === "llvm") throw sageError("NOT_YET", "--engine llvm", "choose interp, wasm or auto");
+  if (options.rules === "learned") throw sageError("NOT_YET", "--rules learned", "give a rulebook file");
+  const { image, args, path } = loadProgram(options);
+  const parts = isaParts(image.isa, options.rules);
+  const book = parts.book;
+  const linux = new Linux(parseAbi(rulebook("os/linux.abi")!, "linux.abi"), book.name);
+  const kernel = new Kernel({
+    host: options.host,
+    personality: linux,
+    root: options.root,
+    cwd: options.root === undefined ? options.host.cwd : "/",
+    ...(options.memory === undefined ? {} : { memory: options.memory }),
+  });
+  const machine = createMachine(parts, {
+    engine: options.engine,
+    strict: options.strict,
+    memory: options.memory,
+    // Counters a program may read (RISC-V Zicntr) all tell monotonic time: honest, and enough to see it pass.
+    ask: () => [options.host.monotonic()],
+  });
+  const env = Object.entries(options.host.env).map(([name, value]) => `${name}=${value}`);
+  const process = fitting(path, () =>
+    startProcess(kernel, linux, machine, { image, path, args, env, read: parseImage }),
+  );
+  const runner = new Runner(
+    linux,
+    process,
+    { fuel: options.fuel, timeoutMs: options.timeoutMs },
+    {
+      trace: options.trace,
+      audit: options.audit,
+    },
+  );
+  const result = runner.run();
+  for (const [name, times] of runner.unknown)
+    options.tell(
+      `note: the program called ${name} ${times === 1 ? "once" : `${times} times`}, which SAGE does not have`,
+    );
+  if (options.stats) tellStats(options, { ...machine.stats(), calls: runner.calls, memory: machine.memory.used });
+  return statusOf(linux, result, options);
+}
+
+/** A program that its memory limit leaves no room for is refused, not crashed on. */
+function fitting<T>(path: string, start: () => T): T {
+  try {
+    return start();
+  } catch (error) {
+    const full = error instanceof OutOfGuestMemory || (error instanceof HostError && error.code === "ENOMEM");
+    throw full ? sageError("OUT_OF_MEMORY", `${path} asks for more memory than it may have`) : error;
+  }
+}
+
+/** The image to run: the program's own, or that of the interpreter its #! line names. */
+function loadProgram(options: RunOptions): { image: Image; args: string[]; path: string } {
+  let { bytes } = options;
+  let path = options.program;
+  let args = [path, ...options.args];
+  for (let depth = 0; ; depth++) {
+    const found = detect(bytes);
+    if (found.format !== "script" || !found.interpreter) break;
+    if (depth === SCRIPT_DEPTH) throw sageError("FORMAT_UNSUPPORTED", `${path}: scripts interpret scripts without end`);
+    const [interpreter, ...rest] = found.interpreter;
+    args = [interpreter!, ...rest, path, ...args.slice(1)];
+    path = interpreter!;
+    bytes = readGuestFile(options, path, args.at(-1)!);
+  }
+  const image = parseImage(bytes);
+  checkRunnable(image, { isas: rulebookNames("isa"), oses: rulebookNames("os"), addressLimit: ADDRESS_LIMIT });
+  return { image, args, path };
+}
+
+/** A file by its guest path, before there is a process. */
+function readGuestFile(options: RunOptions, path: string, script: string): Uint8Array {
+  const linux = new Linux(parseAbi(rulebook("os/linux.abi")!, "linux.abi"), rulebookNames("isa")[0]!);
+  const kernel = new Kernel({ host: options.host, personality: linux, root: options.root });
+  const at = kernel.start();
+  try {
+    return readWhole(kernel, at as unknown as Process, path);
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    throw sageError("INTERPRETER_MISSING", `${script} needs ${path}: ${error.code}`);
+  }
+}
+
+/** Parts by ISA: runs in one process share them. */
+const partsOf = new Map<string, IsaParts>();
+
+function isaParts(isa: string, rules: string | undefined): IsaParts {
+  if (rules !== undefined) return givenParts(isa, rules);
+  let parts = partsOf.get(isa);
+  if (!parts) {
+    const book = isaBook(isa);
+    const bytes = asset(`${isa}.wasm`) ?? interpreterBytes(book, { hot: hotRows(rulebook(`isa/${isa}.hot`)) });
+    parts = { book, interpreter: new WebAssembly.Module(bytes) };
+    partsOf.set(isa, parts);
+  }
+  return parts;
+}
+
+/** From a rulebook that the user names. */
+function givenParts(isa: string, file: string): IsaParts {
+  const book = loadIsaBook(readText(file), { file });
+  if (book.name !== isa) throw sageError("ISA_UNSUPPORTED", `the program is for ${isa}, ${file} is about ${book.name}`);
+  return { book, interpreter: new WebAssembly.Module(interpreterBytes(book)) };
+}
+
+function statusOf(linux: Linux, result: RunResult, options: RunOptions): number {
+  if (result.k === "timeout")
+    throw sageError("TIMEOUT", `the program was stopped after ${(options.timeoutMs ?? 0) / 1000} seconds`);
+  if (result.k === "fuel")
+    throw sageError("OUT_OF_FUEL", `the program was stopped after ${options.fuel} loops and calls`);
+  const line = epitaph(linux, result);
+  if (line !== null) options.tell(line);
+  return shellStatus(result) ?? 1;
+}
+
+function tellStats(options: RunOptions, figures: Record<string, number>): void {
+  if (options.stats === "json") options.tell(JSON.stringify(figures));
+  else for (const [name, value] of Object.entries(figures)) options.tell(`${name.padEnd(12)} ${value}`);
+}

@@ -1,0 +1,62 @@
+import type { DirEntry } from "../../kernel/fs/inode.ts";
+import type { Personality } from "../../kernel/kernel.ts";
+import type { Task } from "../../kernel/process.ts";
+import type { SyscallResult } from "../../kernel/result.ts";
+import type { DefaultAction } from "../../kernel/signals.ts";
+import type { AbiBook, Machine } from "../abi.ts";
+import { AbiError } from "../error.ts";
+import { encodeText } from "../text.ts";
+import { leaveHandler } from "./signal-frame.ts";
+
+/** Linux for one ISA, as the kernel asks for it. */
+export class Linux implements Personality {
+  readonly sysname = "Linux";
+  readonly release: string;
+  readonly version: string;
+  readonly machine: string;
+  readonly page: number;
+  readonly tick: number;
+  readonly utime: { readonly now: number; readonly omit: number };
+  readonly book: AbiBook;
+  readonly abi: Machine;
+
+  /** Throws AbiError where the rulebook has no abi for `isa`. */
+  constructor(book: AbiBook, isa: string) {
+    const abi = book.machines.get(isa);
+    if (!abi) throw new AbiError(`${book.file}: there is no abi ${isa}`);
+    this.book = book;
+    this.abi = abi;
+    this.release = book.release;
+    this.version = book.version;
+    this.machine = abi.machine;
+    this.page = abi.page;
+    this.tick = abi.tick;
+    this.utime = { now: book.constant("UTIME_NOW"), omit: book.constant("UTIME_OMIT") };
+  }
+  defaultAction(signal: number): DefaultAction {
+    return this.book.signals.get(signal)?.action ?? "terminate";
+  }
+  signal(name: string): number {
+    const number = this.book.signalNumbers.get(name);
+    if (number === undefined) throw new AbiError(`${this.book.file}: there is no signal ${name}`);
+    return number;
+  }
+  stackPointer(task: Task): number {
+    const slot = task.cpu.slot(this.abi.stack);
+    return (task.cpu.hi(slot) >>> 0) * 0x100000000 + (task.cpu.lo(slot) >>> 0);
+  }
+  sigreturn(task: Task): SyscallResult {
+    return leaveHandler(this, task);
+  }
+  /** linux_dirent64: the name follows the structure, padded to 8 bytes. */
+  pack(entry: DirEntry, type: number, next: number): Uint8Array {
+    const layout = this.book.struct("dirent64");
+    const name = encodeText(entry.name);
+    const at = layout.fields.at(-1)!.offset + 1;
+    const reclen = Math.ceil((at + name.length + 1) / 8) * 8;
+    const out = new Uint8Array(Math.max(reclen, layout.size));
+    layout.encode(new DataView(out.buffer), 0, { ino: entry.ino, off: next, reclen, type });
+    out.set(name, at);
+    return out.subarray(0, reclen);
+  }
+}

@@ -1,0 +1,62 @@
+// The C programs beside this file: what Linux answers natively is what SAGE must answer, on every engine, in a folder of
+// the host's under policy and in the overlay of --root. Linux is the reference, not qemu-user, which answers some calls
+// differently (version 7.2: unknown ioctls and madvise advice, MAP_FIXED_NOREPLACE, flags of pipe2).
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, globSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import test, { type TestContext } from "node:test";
+import { ENGINES, type Outcome, run, sage } from "../programs/command.ts";
+import { REPOSITORY } from "../programs/root.ts";
+
+const CROSS = "riscv64-linux-gnu-gcc";
+const OUT = join(REPOSITORY, ".cache", "abi");
+const ENV = { ABI: "set" };
+
+const missing = [CROSS, "gcc"].find((compiler) => spawnSync(compiler, ["--version"]).status !== 0);
+if (missing && process.env.CI === "true") throw new Error(`no ${missing}`);
+
+function build(compiler: string, topic: string, to: string): string {
+  const sources = [`${topic}.c`, "abi.h"].map((name) => join(import.meta.dirname, name));
+  const built = existsSync(to) ? statSync(to).mtimeMs : 0;
+  if (sources.every((source) => statSync(source).mtimeMs < built)) return to;
+  mkdirSync(OUT, { recursive: true });
+  // They pass wrong pointers and lengths on purpose: -w.
+  execFileSync(compiler, ["-O1", "-static", "-w", "-o", to, sources[0]]);
+  return to;
+}
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), "sage-abi-"));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+function same(got: Outcome, expected: Outcome): void {
+  const told = got.stderr.toString().slice(0, 2000);
+  assert.deepEqual(got.stdout.toString().split("\n"), expected.stdout.toString().split("\n"), told);
+  assert.equal(got.code, expected.code, told);
+}
+
+for (const source of globSync(join(import.meta.dirname, "*.c")).sort()) {
+  const topic = basename(source, ".c");
+  test(`system calls: ${topic}`, { skip: missing ? `no ${missing}` : false }, async (t) => {
+    const expected = await run([build("gcc", topic, join(OUT, `${topic}-native`)), folder(t)], { env: ENV });
+    assert.notEqual(expected.stdout.length, 0);
+    const program = build(CROSS, topic, join(OUT, `${topic}-riscv64`));
+    for (const engine of ENGINES) {
+      await t.test(`${engine}, a folder of the host`, async (t) => {
+        const at = folder(t);
+        const grants = ["--engine", engine, "--allow-env=ABI", `--allow-read=${at}`, `--allow-write=${at}`];
+        same(await sage(grants, [program, at], { env: ENV }), expected);
+      });
+    }
+    await t.test("an overlay over --root", async (t) => {
+      const root = folder(t);
+      mkdirSync(join(root, "work"));
+      copyFileSync(program, join(root, topic));
+      same(await sage(["--allow-env=ABI", "--root", root], [`/${topic}`, "/work"], { env: ENV }), expected);
+    });
+  });
+}
