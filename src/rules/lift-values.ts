@@ -48,7 +48,7 @@ export class ValueLifter {
   protected guard: Node | undefined;
   protected readonly policies: readonly Policy[];
   /** Memory operands read so far. */
-  protected readonly operands = new Map<number, Node>();
+  protected operands = new Map<number, Node>();
   protected locked = false;
   protected lockAddress: Node | undefined;
   protected lockOld: Node | undefined;

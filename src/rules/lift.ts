@@ -28,7 +28,7 @@ export class Lifter extends ValueLifter {
     this.locked = locked;
     this.lockAddress = undefined;
     this.lockOld = undefined;
-    this.operands.clear();
+    this.operands = new Map();
     const path = this.run({ list: [body], i: 0, next: undefined }, new Map());
     return this.finish(locked ? this.lockTogether(path) : path);
   }
@@ -83,7 +83,10 @@ export class Lifter extends ValueLifter {
       }
       return rest;
     }
+    const read = new Map(this.operands);
     const then = this.run({ list: [s.a[1]], i: 0, next: rest }, new Map(path.pending));
+    // What the first arm loads, the second must load for itself.
+    this.operands = read;
     const other = this.run({ list: [s.a[2]], i: 0, next: rest }, new Map(path.pending));
     path.pending.clear();
     if (!faults(then.effects) && !faults(other.effects) && then.end?.k !== "trap" && other.end?.k !== "trap") {
