@@ -110,11 +110,10 @@ export class Interpreter implements Tier {
     const failure = this.predecoder.failure;
     words[CTL_AUX >> 2] = PROT_EXEC;
     words[CTL_EXIT >> 2] = failure.k === "fault" ? Exit.Fault : Exit.Illegal;
-    if (failure.k === "fault") this.setLong(CTL_ADDR, failure.address);
-  }
-
-  private setLong(at: number, value: number): void {
-    this.words[at >> 2] = value | 0;
-    this.words[(at >> 2) + 1] = Math.floor(value / 0x100000000);
+    if (failure.k !== "fault") return;
+    // A wild pc is the address itself, all of its bits.
+    const wild = failure.address >= ADDRESS_LIMIT;
+    words[CTL_ADDR >> 2] = wild ? words[CTL_PC >> 2]! : failure.address | 0;
+    words[(CTL_ADDR >> 2) + 1] = wild ? words[(CTL_PC >> 2) + 1]! : 0;
   }
 }
