@@ -25,12 +25,15 @@ function make(engine: "interp" | "eval"): Machine {
   return machine;
 }
 
-/** How it ended. Addresses by their page; what lies above 2^53 was rounded on its way, to 0 at the very top. */
+/**
+ * How it ended. Addresses by the page of the last byte, as they differ in whether they name the access or its first
+ * forbidden byte; what lies above 2^53 was rounded on its way, to 0 at the very top.
+ */
 function ending(machine: Machine, stop: Stop): string {
   const wild = (address: number): boolean => address === 0 || address > 2 ** 52;
   const pc = wild(machine.pc) ? "wild" : machine.pc.toString(16);
   if (stop.k !== "fault") return `${stop.k} at ${pc}`;
-  const page = wild(Number(stop.address)) ? "wild" : (stop.address >> 12n).toString(16);
+  const page = wild(Number(stop.address)) ? "wild" : ((stop.address + 7n) >> 12n).toString(16);
   return `fault ${page} ${stop.access & 2 ? 2 : stop.access} at ${pc}`;
 }
 
