@@ -1,11 +1,13 @@
 import { AccessFault, evalInst, type Machine, type Outcome } from "../ir/eval.ts";
 import type { Inst } from "../ir/node.ts";
-import { ADDRESS_LIMIT, PROT_READ, PROT_WRITE } from "../memory/layout.ts";
+import { ADDRESS_LIMIT, PAGE_SIZE, PROT_READ, PROT_WRITE } from "../memory/layout.ts";
 import type { GuestMemory } from "../memory/memory.ts";
 import type { State } from "./state.ts";
 
 /** Answers a rulebook's questions to the machine ("time", "cpuid"): all results of one. */
 export type Ask = (name: string, args: readonly bigint[]) => readonly bigint[];
+
+const LIMIT = BigInt(ADDRESS_LIMIT);
 
 /** Runs single instructions by the reference evaluator on a process's real state and memory. */
 export class Evaluator implements Machine {
@@ -57,8 +59,10 @@ export class Evaluator implements Machine {
 
   private check(addr: bigint, w: number, access: number): number {
     const address = Number(addr);
-    if (addr >= BigInt(ADDRESS_LIMIT) || !this.memory.allows(address, w / 8, access))
-      throw new AccessFault(addr, access);
-    return address;
+    if (addr < LIMIT && this.memory.allows(address, w / 8, access)) return address;
+    // The first byte that may not be accessed; what reads and writes at once faults as a write.
+    const here = addr >= LIMIT || !this.memory.allows(address, 1, access);
+    const first = here ? addr : BigInt(address - (address % PAGE_SIZE) + PAGE_SIZE);
+    throw new AccessFault(first, access & PROT_WRITE ? PROT_WRITE : access);
   }
 }

@@ -49,6 +49,8 @@ export class Predecoder {
   /** Instructions decoded, blocks begun; for --stats. */
   instructions = 0;
   blocks = 0;
+  /** Executions after which a head is hot; for code decoded from now on. */
+  threshold = HOT_THRESHOLD;
   private readonly book: IsaBook;
   private readonly rows: RowsReader;
   private readonly guest: WebAssembly.Memory;
@@ -150,6 +152,13 @@ export class Predecoder {
     if (this.regions.delete(pc)) this.drop(pc);
   }
 
+  /** How often a head ran since it was decoded, as far as the count goes; Infinity where a region stands for it. */
+  executions(pc: number): number {
+    const at = this.at(pc);
+    if (!at || this.halves[at >> 1] === Handler.Miss) return 0;
+    return this.regions.has(pc) ? Number.POSITIVE_INFINITY : this.threshold - this.words[(at + SIDE_COUNT) >> 2]!;
+  }
+
   /** Heads that ran HOT_THRESHOLD times since they were decoded, once each; empties the list. */
   takeHot(): number[] {
     const count = Math.min(this.words[HOT_COUNT >> 2]!, HOT_MAX);
@@ -243,7 +252,7 @@ export class Predecoder {
 
   private side(uop: number, pc: number): void {
     this.words[(uop + SIDE_PC) >> 2] = pc;
-    this.words[(uop + SIDE_COUNT) >> 2] = HOT_THRESHOLD;
+    this.words[(uop + SIDE_COUNT) >> 2] = this.threshold;
     this.words[(uop + SIDE_LINKED) >> 2] = 0;
     this.words[(uop + SIDE_NEXT) >> 2] = 0;
   }
@@ -297,7 +306,7 @@ export class Predecoder {
     this.word = bounded ? this.partialWord(pc - BIAS, room) : this.view.getInt32(pc - BIAS, this.book.littleEndian);
     const row = this.book.decodeRow(this.word, there);
     if (row < 0) {
-      if (bounded) this.fault(pc + room);
+      if (bounded && this.book.endsShort(this.bytes.subarray(0, pc - BIAS + room), pc - BIAS)) this.fault(pc + room);
       else this.failure = { k: "illegal" };
     }
     return row;

@@ -220,6 +220,7 @@ export const toyBook: IsaBook = {
     if (!row || offset + row.length > bytes.length) return null;
     return { row, length: row.length, fields: [...bytes.subarray(offset + 1, offset + row.length)] };
   },
+  endsShort: (bytes, offset) => (rows[bytes[offset] - 1]?.length ?? 0) > bytes.length - offset,
   lift(): Inst {
     throw new Error("the toy does not lift");
   },

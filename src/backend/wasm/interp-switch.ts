@@ -116,6 +116,8 @@ export function fault(engine: number): Code {
   code.mem(M.i32_load8_u, engine, PERMS);
   code.get(2);
   code.op(W.i32_and);
+  code.i32(0);
+  code.op(W.i32_ne);
   code.get(1);
   code.i64s(32);
   code.op(W.i64_shr_u);

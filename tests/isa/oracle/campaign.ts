@@ -60,7 +60,14 @@ function trialsOf(book: IsaBook, row: Row, encode: Encode, plan: Plan, random: R
       provoke(row, decoded.fields, record, random);
       steer(book, inst.effects, record, random);
     }
-    trials.push({ row, fields: decoded.fields, code, records, text: row.name, ignore: answersOf(book, inst) });
+    trials.push({
+      row,
+      fields: decoded.fields,
+      code,
+      records,
+      text: book.disassemble(decoded, R.CODE),
+      ignore: answersOf(book, inst),
+    });
   }
   return trials;
 }
@@ -171,7 +178,7 @@ function codeAddress(random: Random): bigint {
 }
 
 /** A case in which two engines differ. */
-export interface Difference {
+interface Difference {
   readonly trial: Trial;
   /** State before. */
   readonly before: BigUint64Array;
@@ -199,7 +206,7 @@ export function compare(trials: readonly Trial[], left: R.Engine, right: R.Engin
 function differing(a: BigUint64Array, b: BigUint64Array, ignore: ReadonlySet<number>): Difference["words"] {
   const words = [];
   for (let index = 1; index < R.RECORD; index++) {
-    if (a[index] === b[index] || ignore.has(index)) continue;
+    if (ignore.has(index) || same(index, a[index], b[index])) continue;
     // Only a fault has an address; qemu-user says 0 for one that is not canonical.
     if (index === R.ADDRESS && (a[R.SIGNAL] !== R.SIGSEGV || a[index] === 0n)) continue;
     words.push({ index, left: a[index], right: b[index] });
@@ -207,8 +214,22 @@ function differing(a: BigUint64Array, b: BigUint64Array, ignore: ReadonlySet<num
   return words;
 }
 
+/** Addresses beyond 2^53, which fault wherever they are, may have passed through a double. */
+function same(index: number, a: bigint, b: bigint): boolean {
+  if (a === b) return true;
+  return (index === R.PC || index === R.ADDRESS) && BigInt.asUintN(64, BigInt(Number(a))) === b;
+}
+
+/** The first difference in each of the first rows, as text. */
+export function report(differences: readonly Difference[], left: string, right: string): string {
+  const byRow = new Map<Row, Difference>();
+  for (const d of differences) if (!byRow.has(d.trial.row)) byRow.set(d.trial.row, d);
+  const shown = [...byRow.values()].slice(0, 8).map((d) => describe(d, left, right));
+  return `${differences.length} differences in ${byRow.size} rows\n${shown.join("\n")}`;
+}
+
 /** One line a differing word, with what the instruction was and read. */
-export function describe(d: Difference, left: string, right: string): string {
+function describe(d: Difference, left: string, right: string): string {
   const hex = (v: bigint): string => `0x${v.toString(16)}`;
   const bytes = [...d.trial.code].map((b) => b.toString(16).padStart(2, "0")).join(" ");
   const registers = d.trial.row.fields
