@@ -3,7 +3,7 @@ import test from "node:test";
 import { interpreterBytes } from "../../src/backend/wasm/interp-module.ts";
 import { createMachine, type EngineKind } from "../../src/engine/create.ts";
 import { encode, riscv64 } from "./books.ts";
-import { campaign, compare, report } from "./oracle/campaign.ts";
+import { campaign, compare, report, sequences } from "./oracle/campaign.ts";
 import { cpuEngine } from "./oracle/cpu.ts";
 import { evaluator } from "./oracle/evaluator.ts";
 
@@ -23,5 +23,7 @@ for (const engine of ENGINES) {
       const differences = compare(trials, reference, tier);
       assert.equal(differences.length, 0, report(differences, "evaluator", engine));
     }
+    const differences = compare(sequences(book, encode, CASES, SEED), reference, tier);
+    assert.equal(differences.length, 0, report(differences, "evaluator", engine));
   });
 }

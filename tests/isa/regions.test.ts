@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { encode, riscv64 } from "./books.ts";
-import { campaign, compare, report, type Trial } from "./oracle/campaign.ts";
+import { campaign, compare, report, sequences, type Trial } from "./oracle/campaign.ts";
 import { cpuEngine } from "./oracle/cpu.ts";
 import { evaluator } from "./oracle/evaluator.ts";
 import * as R from "./oracle/record.ts";
@@ -28,10 +28,12 @@ function withoutFaults(trials: readonly Trial[]): Trial[] {
   });
 }
 
-test("every row does in a compiled region what the evaluator says", () => {
+test("every row, and sequences of rows, do in a compiled region what the evaluator says", () => {
   const tier = cpuEngine("region", regionMachine(book, false));
   for (const trials of campaign(book, encode, CASES, SEED)) {
     const differences = compare(withoutFaults(trials), reference, tier);
     assert.equal(differences.length, 0, report(differences, "evaluator", "region"));
   }
+  const differences = compare(sequences(book, encode, 4 * CASES, SEED), reference, tier);
+  assert.equal(differences.length, 0, report(differences, "evaluator", "region"));
 });

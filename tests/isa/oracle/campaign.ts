@@ -72,6 +72,75 @@ function trialsOf(book: IsaBook, row: Row, encode: Encode, plan: Plan, random: R
   return trials;
 }
 
+/** Bytes of code that a group can hold. */
+const ROOM = 32;
+/** The register that holds an address throughout a sequence; code in it does not write it. */
+const BASE = 8;
+/** Few registers, so that one instruction's result is another's operand. */
+const POOL: readonly number[] = [0, 8, 9, 10, 11, 12];
+
+/** Trials for sequences of random straight-line instructions that read each other's results. */
+export function sequences(book: IsaBook, encode: Encode, count: number, seed: number): Trial[] {
+  const random = new Random(seed);
+  return Array.from({ length: count }, () => {
+    const bytes: number[] = [];
+    const lines: string[] = [];
+    let row = book.rows[0];
+    while (bytes.length + 4 <= ROOM) {
+      row = random.pick(book.rows);
+      const fields = row.fields.map((f, i) => {
+        const value = fieldsOf(row, random)[i];
+        return f.view === undefined ? value : (random.pick(POOL) - (f.width < 5 ? 8 : 0)) & (2 ** f.width - 1);
+      });
+      const code = encode(row, fields);
+      const decoded = code && book.decode(code, 0);
+      if (!code || decoded?.row !== row) continue;
+      if (!straight(book, book.lift(decoded, R.CODE + bytes.length))) continue;
+      bytes.push(...code);
+      lines.push(book.disassemble(decoded, R.CODE));
+    }
+    const records = new BigUint64Array(SEQUENCE_STATES * R.RECORD);
+    for (let i = 0; i < records.length; i += R.RECORD) {
+      const record = records.subarray(i, i + R.RECORD);
+      fillState(record, random);
+      record[R.X + BASE] = BigInt(R.WINDOW_AT + 8 * random.below(8));
+    }
+    return {
+      row,
+      fields: [],
+      code: Uint8Array.from(bytes),
+      records,
+      text: lines.join("; "),
+      ignore: new Set<number>(),
+    };
+  });
+}
+const SEQUENCE_STATES = 6;
+/** Highest address of the base and the most bytes above it that an access may touch. */
+const ABOVE = 128n;
+
+/** Stays in line, asks nothing, and accesses memory through BASE within the record alone. */
+function straight(book: IsaBook, inst: Inst): boolean {
+  const base = book.slots.findIndex((slot) => slot.name === `X[${BASE}]`);
+  for (const e of nested(inst.effects)) {
+    if (e.k === "jump" || e.k === "stop" || e.k === "ask") return false;
+    if (e.k === "trap" && e.name !== "illegal") return false;
+    if (e.k === "trap" && inst.effects.includes(e)) return false;
+    if (e.k === "set" && e.slot === base) return false;
+    if (e.k === "store" && !near(e.addr, base)) return false;
+    if ((e.k === "load" || e.k === "rmw") && !near(e.node.args[0], base)) return false;
+  }
+  return true;
+}
+
+/** BASE, or BASE plus less than ABOVE. */
+function near(address: Node, base: number): boolean {
+  if (address.op === "get") return address.aux === base;
+  if (address.op !== "add") return false;
+  const [a, b] = address.args;
+  return a.op === "get" && a.aux === base && b.op === "const" && b.hi === 0 && b.lo >= 0 && BigInt(b.lo) < ABOVE;
+}
+
 /** Field values: registers often equal, immediates often at their ends. */
 function fieldsOf(row: Row, random: Random): number[] {
   const equal = random.chance(20) ? random.u32() : undefined;
