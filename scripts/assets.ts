@@ -1,6 +1,6 @@
 // Makes what `sage run` would otherwise make at each start, from the rulebooks: dist/assets.
 import { mkdirSync, writeFileSync } from "node:fs";
-import { interpreterBytes } from "../src/backend/wasm/interp-module.ts";
+import { hotRows, interpreterBytes } from "../src/backend/wasm/interp-module.ts";
 import { rulebook, rulebookNames } from "../src/host/node/assets.ts";
 import { openIsaBook, precompile } from "../src/rules/index.ts";
 
@@ -8,5 +8,8 @@ mkdirSync("dist/assets", { recursive: true });
 for (const isa of rulebookNames("isa")) {
   const book = precompile(rulebook(`isa/${isa}.rules`)!, { file: `${isa}.rules` });
   writeFileSync(`dist/assets/${isa}.book`, book);
-  writeFileSync(`dist/assets/${isa}.wasm`, interpreterBytes(openIsaBook(book)));
+  writeFileSync(
+    `dist/assets/${isa}.wasm`,
+    interpreterBytes(openIsaBook(book), { hot: hotRows(rulebook(`isa/${isa}.hot`)) }),
+  );
 }

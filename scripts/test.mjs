@@ -17,5 +17,7 @@ events.on("test:summary", (summary) => {
 });
 for await (const text of events.compose(spec)) process.stdout.write(text);
 const { tests, passed, failed, cancelled, skipped, todo } = counts;
-console.log(`tests ${tests}: ${passed} passed, ${failed} failed, ${cancelled} cancelled, ${skipped} skipped, ${todo} todo`);
+console.log(
+  `tests ${tests}: ${passed} passed, ${failed} failed, ${cancelled} cancelled, ${skipped} skipped, ${todo} todo`,
+);
 process.exit(tests > 0 && failed === 0 && cancelled === 0 ? 0 : 1);

@@ -41,6 +41,7 @@ const CODES = {
   ROW_UNKNOWN: [2, "`sage rules ISA` lists its rows"],
   // a run that was stopped
   TIMEOUT: [124, "give more with --timeout SECONDS"],
+  OUT_OF_MEMORY: [126, "give more with --memory SIZE"],
   OUT_OF_FUEL: [125, "give more with --fuel N"],
 } as const satisfies Record<string, readonly [exit: number, hint: string]>;
 

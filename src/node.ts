@@ -1,14 +1,15 @@
-import { interpreterBytes } from "./backend/wasm/interp-module.ts";
+import { hotRows, interpreterBytes } from "./backend/wasm/interp-module.ts";
 import { createMachine, type IsaParts } from "./engine/create.ts";
 import { sageError } from "./errors.ts";
 import { detect, parseImage } from "./format/detect.ts";
 import type { Image } from "./format/image.ts";
 import { checkRunnable } from "./format/runnable.ts";
 import { HostError } from "./host/host.ts";
-import { asset, rulebook, rulebookNames } from "./host/node/assets.ts";
+import { asset, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
 import { Kernel } from "./kernel/kernel.ts";
 import type { Process } from "./kernel/process.ts";
 import { ADDRESS_LIMIT } from "./memory/layout.ts";
+import { OutOfGuestMemory } from "./memory/memory.ts";
 import { readWhole, startProcess } from "./os/linux/exec.ts";
 import { Linux } from "./os/linux/personality.ts";
 import { parseAbi } from "./os/parse.ts";
@@ -55,7 +56,9 @@ export function runProgram(options: RunOptions): number {
     ask: () => [options.host.monotonic()],
   });
   const env = Object.entries(options.host.env).map(([name, value]) => `${name}=${value}`);
-  const process = startProcess(kernel, linux, machine, { image, path, args, env, read: parseImage });
+  const process = fitting(path, () =>
+    startProcess(kernel, linux, machine, { image, path, args, env, read: parseImage }),
+  );
   const runner = new Runner(
     linux,
     process,
@@ -72,6 +75,16 @@ export function runProgram(options: RunOptions): number {
     );
   if (options.stats) tellStats(options, { ...machine.stats(), calls: runner.calls, memory: machine.memory.used });
   return statusOf(linux, result, options);
+}
+
+/** A program that its memory limit leaves no room for is refused, not crashed on. */
+function fitting<T>(path: string, start: () => T): T {
+  try {
+    return start();
+  } catch (error) {
+    const full = error instanceof OutOfGuestMemory || (error instanceof HostError && error.code === "ENOMEM");
+    throw full ? sageError("OUT_OF_MEMORY", `${path} asks for more memory than it may have`) : error;
+  }
 }
 
 /** The image to run: the program's own, or that of the interpreter its #! line names. */
@@ -106,11 +119,26 @@ function readGuestFile(options: RunOptions, path: string, script: string): Uint8
   }
 }
 
+/** Parts by ISA: runs in one process share them. */
+const partsOf = new Map<string, IsaParts>();
+
 function isaParts(isa: string, rules: string | undefined): IsaParts {
-  const book = isaBook(isa);
-  if (rules !== undefined) throw sageError("NOT_YET", "--rules FILE");
-  const bytes = asset(`${isa}.wasm`) ?? (interpreterBytes(book) as Uint8Array<ArrayBuffer>);
-  return { book, interpreter: new WebAssembly.Module(bytes) };
+  if (rules !== undefined) return givenParts(isa, rules);
+  let parts = partsOf.get(isa);
+  if (!parts) {
+    const book = isaBook(isa);
+    const bytes = asset(`${isa}.wasm`) ?? interpreterBytes(book, { hot: hotRows(rulebook(`isa/${isa}.hot`)) });
+    parts = { book, interpreter: new WebAssembly.Module(bytes) };
+    partsOf.set(isa, parts);
+  }
+  return parts;
+}
+
+/** From a rulebook that the user names. */
+function givenParts(isa: string, file: string): IsaParts {
+  const book = loadIsaBook(readText(file), { file });
+  if (book.name !== isa) throw sageError("ISA_UNSUPPORTED", `the program is for ${isa}, ${file} is about ${book.name}`);
+  return { book, interpreter: new WebAssembly.Module(interpreterBytes(book)) };
 }
 
 function statusOf(linux: Linux, result: RunResult, options: RunOptions): number {

@@ -1,8 +1,8 @@
 import { parseImage } from "../format/detect.ts";
 import type { Image } from "../format/image.ts";
-import { findBook, loadBook } from "../host/node/books.ts";
 import type { IsaBook } from "../rules/book.ts";
 import type { Arguments, OptionSpec } from "./args.ts";
+import { findBook, loadBook } from "./books.ts";
 import type { Io } from "./command.ts";
 import { readFile } from "./file.ts";
 import { limitOf, type Stretch, stretches } from "./listing.ts";
@@ -30,7 +30,7 @@ export function select(args: Arguments, io: Io): Selection {
   const at = args.text("at");
   return {
     image,
-    book: loadBook(findBook(image.isa, args.text("rules"))),
+    book: loadBook(findBook(image.isa, args.text("rules"), io)),
     stretches: stretches(image, at, most),
     limit: limitOf(image, at, most),
   };

@@ -1,8 +1,7 @@
-import path from "node:path";
 import { sageError } from "../errors.ts";
-import { type BookFile, findBook, listBooks, loadBook, readBook } from "../host/node/books.ts";
 import type { Row } from "../rules/book.ts";
 import { columns } from "./args.ts";
+import { type BookText, findBook, listBooks, loadBook } from "./books.ts";
 import type { Command, Io } from "./command.ts";
 
 export const command: Command = {
@@ -23,7 +22,7 @@ export const command: Command = {
     const json = args.has("json");
     if (isa === undefined)
       return show(io, json, listBooks().map(summary), ({ isa, rows, origin }) => [isa, `${rows} rows, ${origin}`]);
-    const file = findBook(isa);
+    const file = findBook(isa, undefined, io);
     const rows = loadBook(file).rows;
     if (name === undefined)
       return show(io, json, rows.map(brief), (r) => [r.name, `${r.bytes} bytes  ${r.section}  ${r.hash}`]);
@@ -38,8 +37,8 @@ export const command: Command = {
   },
 };
 
-function summary(book: BookFile) {
-  return { isa: book.isa, rows: loadBook(book).rows.length, origin: book.origin, file: book.file };
+function summary(book: BookText) {
+  return { isa: book.isa, rows: loadBook(book).rows.length, origin: book.origin, file: book.name };
 }
 
 function brief(row: Row) {
@@ -53,17 +52,19 @@ function brief(row: Row) {
 }
 
 /** Where a row is from. Written by hand, it has no evidence of its own: the test suite runs it against QEMU. */
-function origin(book: BookFile, row: Row) {
-  const where = `${path.basename(row.source.file)}:${row.source.line}`;
-  const evidence =
-    book.origin === "learned" ? "see the evidence beside the file" : "written by hand, tested against an oracle";
-  return { origin: book.origin, source: where, evidence, text: sourceText(book, row) };
+function origin(book: BookText, row: Row) {
+  const where = `${row.source.file}:${row.source.line}`;
+  return {
+    origin: book.origin,
+    source: where,
+    evidence: "written by hand, tested against an oracle",
+    text: sourceText(book, row),
+  };
 }
 
 /** The row's line with the deeper-indented ones that belong to it. */
-function sourceText(book: BookFile, row: Row): string {
-  const { text, files } = readBook(book);
-  const lines = (files[path.basename(row.source.file)] ?? text).split("\n").slice(row.source.line - 1);
+function sourceText(book: BookText, row: Row): string {
+  const lines = book.text.split("\n").slice(row.source.line - 1);
   const indent = (line: string) => line.length - line.trimStart().length;
   const first = indent(lines[0] ?? "");
   const end = lines.findIndex((line, i) => i > 0 && indent(line) <= first);

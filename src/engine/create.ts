@@ -4,6 +4,7 @@ import { GuestMemory } from "../memory/memory.ts";
 import type { IsaBook } from "../rules/book.ts";
 import type { Ask } from "./evaluate.ts";
 import { Machine } from "./machine.ts";
+import { Tiered } from "./tiered.ts";
 
 /** eval: the reference evaluator alone; interp: the first tier; wasm: regions as soon as code runs twice; auto: when hot. */
 export type EngineKind = "eval" | "interp" | "wasm" | "auto";
@@ -25,17 +26,24 @@ export interface MachineOptions {
 }
 
 const WASM_PAGE = 0x10000;
+/** Executions of a head before it is compiled: late pays (see docs/performance.md), early is for tests. */
+const HOT = 2000;
+const EAGER = 10;
 
 /** A fresh address space with one hardware thread on it. */
 export function createMachine(parts: IsaParts, options: MachineOptions): Machine {
   const pages = ENGINE_MEMORY_BYTES / WASM_PAGE;
   const engine = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const memory = new GuestMemory(engine, options.memory);
-  const { book, interpreter } = parts;
+  const { book, interpreter: module } = parts;
   if (options.engine === "eval") return new Machine(book, engine, memory, options.ask, null);
-  if (!interpreter) throw new Error("this engine needs the interpreter's module");
+  if (!module) throw new Error("this engine needs the interpreter's module");
   const regions = new WebAssembly.Table({ element: "anyfunc", initial: 1 });
-  return new Machine(book, engine, memory, options.ask, () => {
-    return new Interpreter(book, interpreter, { engine, guest: memory.wasm, regions });
+  return new Machine(book, engine, memory, options.ask, (state, code) => {
+    const interpreter = new Interpreter(book, module, { engine, guest: memory.wasm, regions });
+    if (options.engine === "interp") return interpreter;
+    const threshold = options.engine === "auto" ? HOT : EAGER;
+    interpreter.predecoder.threshold = threshold;
+    return new Tiered({ book, code, memory, engine, state, interpreter, regions, threshold });
   });
 }

@@ -7,6 +7,8 @@ import type { State } from "./state.ts";
 /** Answers a rulebook's questions to the machine ("time", "cpuid"): all results of one. */
 export type Ask = (name: string, args: readonly bigint[]) => readonly bigint[];
 
+const LIMIT = BigInt(ADDRESS_LIMIT);
+
 /** Runs single instructions by the reference evaluator on a process's real state and memory. */
 export class Evaluator implements Machine {
   private readonly state: State;
@@ -57,10 +59,10 @@ export class Evaluator implements Machine {
 
   private check(addr: bigint, w: number, access: number): number {
     const address = Number(addr);
-    const size = w / 8;
-    if (addr < BigInt(ADDRESS_LIMIT) && this.memory.allows(address, size, access)) return address;
-    // Where the first byte is fine, the fault is at the start of the page behind.
-    const first = addr < BigInt(ADDRESS_LIMIT) && this.memory.allows(address, 1, access);
-    throw new AccessFault(first ? (addr | BigInt(PAGE_SIZE - 1)) + 1n : addr, access);
+    if (addr < LIMIT && this.memory.allows(address, w / 8, access)) return address;
+    // The first byte that may not be accessed; what reads and writes at once faults as a write.
+    const here = addr >= LIMIT || !this.memory.allows(address, 1, access);
+    const first = here ? addr : BigInt(address - (address % PAGE_SIZE) + PAGE_SIZE);
+    throw new AccessFault(first, access & PROT_WRITE ? PROT_WRITE : access);
   }
 }

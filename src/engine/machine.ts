@@ -58,7 +58,7 @@ export class Machine implements Cpu {
     engineMemory: WebAssembly.Memory,
     memory: GuestMemory,
     ask: Ask,
-    makeTier: ((state: State) => Tier) | null,
+    makeTier: ((state: State, code: Code) => Tier) | null,
   ) {
     this.book = book;
     this.isa = book.name;
@@ -67,7 +67,7 @@ export class Machine implements Cpu {
     this.state = new State(engineMemory, book.slots);
     this.code = new Code(book, memory);
     this.evaluator = new Evaluator(this.state, memory, ask);
-    this.tier = makeTier?.(this.state) ?? null;
+    this.tier = makeTier?.(this.state, this.code) ?? null;
     memory.onCodeChange = (address, size) => this.invalidate(address, size);
   }
 
@@ -140,7 +140,7 @@ export class Machine implements Cpu {
           stop = this.trap(this.book.traps[this.state.ctl(CTL_AUX)]!);
           break;
         case Exit.Fault:
-          stop = this.fault(BigInt(this.state.ctl64(CTL_ADDR)), this.state.ctl(CTL_AUX), true);
+          stop = this.fault(this.state.ctlBig(CTL_ADDR), this.state.ctl(CTL_AUX), true);
           break;
         case Exit.Illegal:
           stop = this.illegal();
@@ -200,9 +200,13 @@ export class Machine implements Cpu {
   private evaluate(): Stop | null {
     const pc = this.pc;
     if (!(pc >= BIAS && this.memory.allows(pc, this.book.lengths[0]!, PROT_EXEC)))
-      return this.fault(BigInt(pc), PROT_EXEC, true);
+      return this.fault(this.state.ctlBig(CTL_PC), PROT_EXEC, true);
     const inst = this.inst(pc);
-    if (!inst) return this.illegal();
+    if (!inst) {
+      const bytes = this.code.fetch(pc);
+      const cut = bytes.length < this.book.lengths.at(-1)! && this.book.endsShort(bytes, 0);
+      return cut ? this.fault(BigInt(pc + bytes.length), PROT_EXEC, true) : this.illegal();
+    }
     this.evaluated++;
     try {
       const outcome = this.evaluator.run(inst);
@@ -211,7 +215,7 @@ export class Machine implements Cpu {
           this.pc = pc + inst.length;
           return null;
         case "jump":
-          this.pc = Number(outcome.target);
+          this.state.setCtlBig(CTL_PC, outcome.target);
           return null;
         case "stop":
           this.pc = pc + inst.length;

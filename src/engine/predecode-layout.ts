@@ -35,8 +35,10 @@ export const SIDE_NEXT = SIDE + 12;
 /** i32 number of hot heads noted, then their pcs (u32), at most HOT_MAX. */
 export const HOT_COUNT = CODE + 2 * CODE_SIZE;
 export const HOT_LIST = HOT_COUNT + 4;
-export const HOT_MAX = 1023;
+export const HOT_MAX = 1000;
 
+/** i32: not 0 where the host's relaxed_madd is known to be fused. */
+export const FUSED = HOT_COUNT + 0xffc;
 /** With the profile option: executions by handler, i64 each. */
 export const PROFILE = HOT_COUNT + 0x1000;
 

@@ -42,20 +42,85 @@ export interface RowEncoder {
   readonly slotTable: readonly Uint16Array[];
   readonly slotAt: readonly number[];
   readonly values: readonly ValueEncoder[];
-  readonly link: Node | null;
+  readonly link: DecodeTimeValue | null;
   readonly ends: boolean;
 }
 export interface ValueEncoder {
-  readonly node: Node;
+  readonly value: DecodeTimeValue;
   readonly at: number;
   readonly bytes: number;
   readonly signed: boolean;
 }
 
-/** Value of an encoder's node as halves: out[0], out[1]. */
-export function decodeTimeValue(node: Node, fields: readonly number[], pc: number, out: Int32Array): void {
-  compute(node, fields, pc, out, 0);
+/** A value known once decoded; `of` leaves its high half in `hi` and gives the low one. Allocates nothing. */
+export class DecodeTimeValue {
+  hi = 0;
+  private readonly kind: number;
+  private readonly field: number = 0;
+  /** Bits to shift out at the top of a field. */
+  private readonly shift: number = 0;
+  private readonly lo: number = 0;
+  private readonly high: number = 0;
+  private readonly node: Node;
+  private readonly out = new Int32Array(2);
+
+  constructor(node: Node) {
+    this.node = node;
+    this.kind = GENERAL;
+    const added = node.op === "add" && isPc(node.args[0]) ? node.args[1] : isPc(node) ? NOTHING : undefined;
+    const part = added ?? node;
+    if (part.op === "const") {
+      this.kind = added ? PC_CONST : CONST;
+      this.lo = part.lo;
+      this.high = part.hi;
+    } else if (isField(part) && !added) this.kind = FIELD;
+    else if (part.op === "zext" && isField(part.args[0]) && !added) this.kind = FIELD;
+    else if (part.op === "sext" && part.w === 64 && isField(part.args[0])) this.kind = added ? PC_FIELD : SIGNED_FIELD;
+    if (this.kind === GENERAL || part.op === "const") return;
+    const leaf = isField(part) ? part : part.args[0];
+    this.field = leaf.aux;
+    this.shift = 32 - leaf.w;
+  }
+
+  of(fields: Int32Array, pc: number): number {
+    switch (this.kind) {
+      case CONST:
+        this.hi = this.high;
+        return this.lo;
+      case FIELD:
+        this.hi = 0;
+        return ((fields[this.field]! << this.shift) >>> this.shift) | 0;
+      case SIGNED_FIELD: {
+        const value = (fields[this.field]! << this.shift) >> this.shift;
+        this.hi = value >> 31;
+        return value;
+      }
+      case PC_CONST:
+        if (this.high !== this.lo >> 31) break;
+        return this.sum(pc + this.lo);
+      case PC_FIELD:
+        return this.sum(pc + ((fields[this.field]! << this.shift) >> this.shift));
+    }
+    compute(this.node, fields, pc, this.out, 0);
+    this.hi = this.out[1]!;
+    return this.out[0]!;
+  }
+
+  /** Halves of a sum of a pc and an int32. */
+  private sum(value: number): number {
+    this.hi = value < 0 ? -1 : value < 0x100000000 ? 0 : 1;
+    return value | 0;
+  }
 }
+const GENERAL = 0;
+const CONST = 1;
+const FIELD = 2;
+const SIGNED_FIELD = 3;
+const PC_CONST = 4;
+const PC_FIELD = 5;
+const NOTHING = new Node("const", 64, []);
+const isPc = (n: Node): boolean => n.op === "param" && n.aux < 0 && n.w === 64;
+const isField = (n: Node): boolean => n.op === "param" && n.aux >= 0 && n.w <= 32;
 
 /** Collects rows into their text. */
 export class RowsWriter {
@@ -129,8 +194,13 @@ export class RowsReader {
       slotField: text.slots.map((s) => s[0]),
       slotTable: text.slots.map((s) => (this.tables[s[1]] ??= Uint16Array.from(this.source.tables[s[1]]))),
       slotAt: text.slots.map((s) => s[2]),
-      values: text.values.map(([value, at, bytes, signed]) => ({ node: node(value), at, bytes, signed: signed !== 0 })),
-      link: text.link ? node(text.link) : null,
+      values: text.values.map(([value, at, bytes, signed]) => ({
+        value: new DecodeTimeValue(node(value)),
+        at,
+        bytes,
+        signed: signed !== 0,
+      })),
+      link: text.link ? new DecodeTimeValue(node(text.link)) : null,
       ends: text.ends !== 0,
     };
   }

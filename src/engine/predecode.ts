@@ -8,7 +8,7 @@ import {
   PERMS_SIZE,
   PROT_EXEC,
 } from "../memory/layout.ts";
-import type { Decoded, IsaBook } from "../rules/book.ts";
+import type { IsaBook } from "../rules/book.ts";
 import {
   CODE,
   CODE_SIZE,
@@ -23,13 +23,12 @@ import {
   MICRO_OP,
   mapShift,
   PAGE_MAP,
-  PAGE_MAP_SIZE,
   SIDE_COUNT,
   SIDE_LINKED,
   SIDE_NEXT,
   SIDE_PC,
 } from "./predecode-layout.ts";
-import { decodeTimeValue, type RowsReader } from "./predecode-rows.ts";
+import type { RowsReader } from "./predecode-rows.ts";
 
 /** Most instructions decoded in one go. */
 const BLOCK_LIMIT = 64;
@@ -50,6 +49,8 @@ export class Predecoder {
   /** Instructions decoded, blocks begun; for --stats. */
   instructions = 0;
   blocks = 0;
+  /** Executions after which a head is hot; for code decoded from now on. */
+  threshold = HOT_THRESHOLD;
   private readonly book: IsaBook;
   private readonly rows: RowsReader;
   private readonly guest: WebAssembly.Memory;
@@ -58,18 +59,26 @@ export class Predecoder {
   private readonly octets: Uint8Array;
   private readonly perms: Uint8Array;
   private readonly regions = new Map<number, number>();
-  private readonly value = new Int32Array(2);
+  /** The instruction at hand: its word and its fields. */
+  private word = 0;
+  private readonly fields = new Int32Array(32);
+  /** Length in bytes by row. */
+  private readonly lengths: Uint8Array;
   private readonly longest: number;
   /** From offset in a page to offset in its map: shift left by this after clearing the bits below `align`. */
   private readonly scale: number;
   private readonly mapBytes: number;
   private bytes: Uint8Array;
+  private view: DataView;
+  /** Pages that have a map. */
+  private readonly pages: number[] = [];
   private nextMap = 0;
   /** Micro-ops grow upwards, stubs (what stands for code not decoded yet) downwards and are used again. */
   private next = 0;
   private lowestStub = 0;
   private free = 0;
 
+  /** The predecoder's part of `engine` must be zero. */
   constructor(book: IsaBook, rows: RowsReader, engine: WebAssembly.Memory, guest: WebAssembly.Memory) {
     this.book = book;
     this.rows = rows;
@@ -79,10 +88,12 @@ export class Predecoder {
     this.octets = new Uint8Array(engine.buffer);
     this.perms = new Uint8Array(engine.buffer, PERMS, PERMS_SIZE);
     this.bytes = new Uint8Array(guest.buffer);
+    this.view = new DataView(guest.buffer);
+    this.lengths = Uint8Array.from(book.rows, (row) => row.length);
     this.longest = book.lengths[book.lengths.length - 1]!;
     this.scale = mapShift(book.align);
     this.mapBytes = PAGE_SIZE << this.scale;
-    this.reset();
+    this.empty();
   }
 
   /** Forgets all code and its regions. */
@@ -91,11 +102,13 @@ export class Predecoder {
     this.empty();
   }
 
-  /** Makes the tables empty; regions stay known. */
+  /** Makes the tables empty; regions stay known. Fresh memory is zero already, and touching it would cost. */
   private empty(): void {
-    this.words.fill(0, MAPS >> 2, (MAPS + this.nextMap) >> 2);
-    this.words.fill(0, PAGE_MAP >> 2, (PAGE_MAP + PAGE_MAP_SIZE) >> 2);
-    this.words[HOT_COUNT >> 2] = 0;
+    const { words } = this;
+    for (const page of this.pages) words[(PAGE_MAP >> 2) + page] = 0;
+    this.pages.length = 0;
+    words.fill(0, MAPS >> 2, (MAPS + this.nextMap) >> 2);
+    words[HOT_COUNT >> 2] = 0;
     this.nextMap = this.mapBytes;
     this.next = CODE;
     this.lowestStub = CODE + CODE_SIZE;
@@ -139,6 +152,13 @@ export class Predecoder {
     if (this.regions.delete(pc)) this.drop(pc);
   }
 
+  /** How often a head ran since it was decoded, as far as the count goes; Infinity where a region stands for it. */
+  executions(pc: number): number {
+    const at = this.at(pc);
+    if (!at || this.halves[at >> 1] === Handler.Miss) return 0;
+    return this.regions.has(pc) ? Number.POSITIVE_INFINITY : this.threshold - this.words[(at + SIDE_COUNT) >> 2]!;
+  }
+
   /** Heads that ran HOT_THRESHOLD times since they were decoded, once each; empties the list. */
   takeHot(): number[] {
     const count = Math.min(this.words[HOT_COUNT >> 2]!, HOT_MAX);
@@ -157,6 +177,7 @@ export class Predecoder {
     const page = (PAGE_MAP >> 2) + (pc >>> PAGE_SHIFT);
     let map = this.words[page]!;
     if (!map) {
+      this.pages.push(pc >>> PAGE_SHIFT);
       map = this.words[page] = this.nextMap;
       this.nextMap += this.mapBytes;
     }
@@ -165,7 +186,10 @@ export class Predecoder {
 
   /** Decodes from pc on, to the first instruction that surely jumps. */
   private block(pc: number): number {
-    if (this.bytes.buffer !== this.guest.buffer) this.bytes = new Uint8Array(this.guest.buffer);
+    if (this.bytes.buffer !== this.guest.buffer) {
+      this.bytes = new Uint8Array(this.guest.buffer);
+      this.view = new DataView(this.guest.buffer);
+    }
     this.blocks++;
     const start = this.next;
     let at = pc;
@@ -175,18 +199,19 @@ export class Predecoder {
         this.glue(at, known);
         return start;
       }
-      const decoded = this.decode(at);
-      if (decoded === null) break;
+      const row = this.decode(at);
+      if (row < 0) break;
+      const length = this.lengths[row]!;
       const uop = this.next;
       this.side(uop, at);
       this.next += MICRO_OP;
       this.enter(at, uop);
       if (known) this.resolve(known, uop);
-      const ends = this.encode(uop, decoded, at);
+      const ends = this.encode(uop, row, at);
       this.perms[at >>> PAGE_SHIFT]! |= PAGE_CODE;
-      this.perms[(at + decoded.length - 1) >>> PAGE_SHIFT]! |= PAGE_CODE;
+      this.perms[(at + length - 1) >>> PAGE_SHIFT]! |= PAGE_CODE;
       this.instructions++;
-      at += decoded.length;
+      at += length;
       if (ends) {
         // What an exit behind the instruction reads as the next pc.
         this.miss(this.next, at);
@@ -227,7 +252,7 @@ export class Predecoder {
 
   private side(uop: number, pc: number): void {
     this.words[(uop + SIDE_PC) >> 2] = pc;
-    this.words[(uop + SIDE_COUNT) >> 2] = HOT_THRESHOLD;
+    this.words[(uop + SIDE_COUNT) >> 2] = this.threshold;
     this.words[(uop + SIDE_LINKED) >> 2] = 0;
     this.words[(uop + SIDE_NEXT) >> 2] = 0;
   }
@@ -269,21 +294,29 @@ export class Predecoder {
     this.words[(uop + SIDE_LINKED) >> 2] = 0;
   }
 
-  /** The instruction at pc, with permission checked. null: see `failure`. */
-  private decode(pc: number): Decoded | null {
+  /** Row of the instruction at pc, with permission checked; its word is in `word`. -1: see `failure`. */
+  private decode(pc: number): number {
     if (!(this.perms[pc >>> PAGE_SHIFT]! & PROT_EXEC)) {
       this.fault(pc);
-      return null;
+      return -1;
     }
     const room = PAGE_SIZE - (pc & (PAGE_SIZE - 1));
     const bounded = room < this.longest && !(this.perms[(pc + room) >>> PAGE_SHIFT]! & PROT_EXEC);
-    const bytes = bounded ? this.bytes.subarray(0, pc - BIAS + room) : this.bytes;
-    const decoded = this.book.decode(bytes, pc - BIAS);
-    if (decoded === null) {
-      if (bounded) this.fault(pc + room);
+    const there = bounded ? room : this.longest;
+    this.word = bounded ? this.partialWord(pc - BIAS, room) : this.view.getInt32(pc - BIAS, this.book.littleEndian);
+    const row = this.book.decodeRow(this.word, there);
+    if (row < 0) {
+      if (bounded && this.book.endsShort(this.bytes.subarray(0, pc - BIAS + room), pc - BIAS)) this.fault(pc + room);
       else this.failure = { k: "illegal" };
     }
-    return decoded;
+    return row;
+  }
+
+  /** The word of which `size` bytes are there, zeros behind them. */
+  private partialWord(at: number, size: number): number {
+    const bytes = new Uint8Array(4);
+    bytes.set(this.bytes.subarray(at, at + size));
+    return new DataView(bytes.buffer).getInt32(0, this.book.littleEndian);
   }
 
   private fault(address: number): 0 {
@@ -292,28 +325,27 @@ export class Predecoder {
   }
 
   /** Writes the micro-op; true where the straight line ends with it. */
-  private encode(uop: number, decoded: Decoded, pc: number): boolean {
+  private encode(uop: number, number: number, pc: number): boolean {
     const halves = this.halves;
     const region = this.regions.size ? this.regions.get(pc) : undefined;
     if (region !== undefined) {
       this.patch(uop, Handler.Region, region);
       return true;
     }
-    const row = this.rows.row(decoded.row.index);
+    const row = this.rows.row(number);
     if (row === null) {
       halves[uop >> 1] = Handler.Evaluate;
       return false;
     }
-    const fields = decoded.fields;
+    const { fields } = this;
+    this.book.fieldsOf(number, this.word, fields);
     halves[uop >> 1] = row.handler;
     for (let i = 0; i < row.slotAt.length; i++)
       halves[(uop + row.slotAt[i]!) >> 1] = row.slotTable[i]![fields[row.slotField[i]!]!]!;
-    const value = this.value;
     for (let i = 0; i < row.values.length; i++) {
       const operand = row.values[i]!;
-      decodeTimeValue(operand.node, fields, pc, value);
-      const lo = value[0]!;
-      const hi = value[1]!;
+      const lo = operand.value.of(fields, pc);
+      const { hi } = operand.value;
       const at = uop + operand.at;
       if (operand.bytes === 1) {
         this.octets[at] = lo;
@@ -328,9 +360,8 @@ export class Predecoder {
       } else if (hi !== (operand.signed ? lo >> 31 : 0)) halves[uop >> 1] = Handler.Evaluate;
     }
     if (row.link !== null) {
-      decodeTimeValue(row.link, fields, pc, value);
-      const target = value[0]! >>> 0;
-      if (value[1] !== 0 || target < BIAS || target >= ADDRESS_LIMIT || target % this.book.align !== 0)
+      const target = row.link.of(fields, pc) >>> 0;
+      if (row.link.hi !== 0 || target < BIAS || target >= ADDRESS_LIMIT || target % this.book.align !== 0)
         halves[uop >> 1] = Handler.Evaluate;
       else this.link(uop, this.stub(target));
     }

@@ -58,6 +58,16 @@ export class State {
     return (this.i32[(address >> 2) + 1]! >>> 0) * 0x100000000 + (this.i32[address >> 2]! >>> 0);
   }
 
+  /** The same, exact and slow. */
+  ctlBig(address: number): bigint {
+    return (BigInt(this.i32[(address >> 2) + 1]! >>> 0) << 32n) | BigInt(this.i32[address >> 2]! >>> 0);
+  }
+
+  setCtlBig(address: number, value: bigint): void {
+    this.i32[address >> 2] = Number(BigInt.asIntN(32, value));
+    this.i32[(address >> 2) + 1] = Number(BigInt.asIntN(32, value >> 32n));
+  }
+
   setCtl64(address: number, value: number): void {
     this.i32[address >> 2] = value | 0;
     this.i32[(address >> 2) + 1] = Math.floor(value / 0x100000000) | 0;

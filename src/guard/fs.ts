@@ -37,6 +37,8 @@ export class GuardedFs implements HostFs {
   private readonly readable: PathGrant;
   private readonly writable: PathGrant;
   private readonly keep: readonly HostStat[];
+  /** The working directory, whose path a guest is told: it may be looked at, not listed. */
+  private readonly here: PathGrant;
   private readonly opened = new Set<GuardedFile>();
   private nextFile = 1;
 
@@ -48,6 +50,7 @@ export class GuardedFs implements HostFs {
     this.keep = keep;
     this.readable = new PathGrant(policy.read, policy.everything, fs, cwd);
     this.writable = new PathGrant(policy.write, policy.everything, fs, cwd);
+    this.here = new PathGrant([cwd], false, fs, cwd);
   }
 
   open(path: string, options: OpenOptions): HostFile {
@@ -146,7 +149,7 @@ export class GuardedFs implements HostFs {
 
   private mayLook(path: string, real: string): boolean {
     if (this.readable.covers(real) || this.writable.covers(real)) return true;
-    return [path, real].some((p) => this.readable.leadsTo(p) || this.writable.leadsTo(p));
+    return [path, real].some((p) => this.readable.leadsTo(p) || this.writable.leadsTo(p) || this.here.leadsTo(p));
   }
 
   private perform<T>(kind: string, detail: Detail, effect: () => T): T {

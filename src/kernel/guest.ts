@@ -1,3 +1,4 @@
+import { PAGE_SIZE } from "../memory/layout.ts";
 import type { GuestMemory } from "../memory/memory.ts";
 
 /**
@@ -20,6 +21,18 @@ export class Span {
   /** Bytes to fill. Throws GuestFault. */
   get target(): Uint8Array {
     return this.memory.view(this.address, this.size, 2);
+  }
+  /** The part from the start that the guest may use so (prot: 1 read, 2 write); all of it nearly always. */
+  usable(prot: number): Span {
+    if (this.size === 0 || this.memory.allows(this.address, this.size, prot)) return this;
+    let good = 0;
+    let at = this.address;
+    while (good < this.size && this.memory.allows(at, 1, prot)) {
+      const next = Math.min((Math.floor(at / PAGE_SIZE) + 1) * PAGE_SIZE, this.address + this.size);
+      good += next - at;
+      at = next;
+    }
+    return this.slice(0, good);
   }
   slice(from: number, size: number): Span {
     return new Span(this.memory, this.address + from, size);

@@ -3,11 +3,17 @@ import { type Core, evalInt } from "./core.ts";
 import { insertField, mask32 } from "./encoding.ts";
 import { RuleError } from "./error.ts";
 import type { AsmItem, ExpandedBook, ExpandedRow } from "./expanded.ts";
+import { SdmDecoder, type SdmForm } from "./sdm.ts";
+import { encodeSdm } from "./sdm-encode.ts";
+
+type FlatItem = Exclude<AsmItem, { readonly k: "arms" }>;
 
 /** A spelling of a row: its own or an alias's. */
 interface Spelling {
   readonly row: number;
-  readonly items: readonly AsmItem[];
+  readonly items: readonly FlatItem[];
+  /** Encodings of operands that this spelling is for. */
+  readonly forms: readonly { readonly c: Core; readonly value: number }[];
   readonly when: Core | undefined;
   readonly pattern: RegExp;
 }
@@ -29,16 +35,18 @@ export class Assembler {
     for (const a of book.aliases) this.add(a.row, a.assembly, a.when);
   }
 
-  private add(row: number, items: readonly AsmItem[], when: Core | undefined): void {
-    const spelling: Spelling = { row, items, when, pattern: this.patternOf(items) };
-    for (const key of mnemonics(items)) {
-      const list = this.byMnemonic.get(key);
-      if (list) list.push(spelling);
-      else this.byMnemonic.set(key, [spelling]);
+  private add(row: number, all: readonly AsmItem[], when: Core | undefined): void {
+    for (const { items, forms } of flattened(all)) {
+      const spelling: Spelling = { row, items, forms, when, pattern: this.patternOf(items) };
+      for (const key of mnemonics(items, this.book.tables)) {
+        const list = this.byMnemonic.get(key);
+        if (list) list.push(spelling);
+        else this.byMnemonic.set(key, [spelling]);
+      }
     }
   }
 
-  private patternOf(items: readonly AsmItem[]): RegExp {
+  private patternOf(items: readonly FlatItem[]): RegExp {
     const source = items.map((item) => {
       if (item.k === "text") return literal(item.s);
       if (item.k === "choice") return `(${longestFirst(item.texts).map(literal).join("|")})`;
@@ -47,8 +55,8 @@ export class Assembler {
     return new RegExp(`^${source.join("")}$`);
   }
 
-  /** Words (int32) and length in bytes of one instruction. Throws RuleError. */
-  assemble(text: string, pc: number): { word: number; bytes: number } {
+  /** Bytes of one instruction. Throws RuleError. */
+  assemble(text: string, pc: number): Uint8Array {
     const flat = text.trim().replace(/\s+/g, " ");
     const key = flat.split(" ", 1)[0];
     const spellings = this.byMnemonic.get(key);
@@ -58,8 +66,8 @@ export class Assembler {
       const m = s.pattern.exec(flat);
       if (!m) continue;
       matched = true;
-      const word = this.encode(s, m.slice(1), pc);
-      if (word !== undefined) return { word, bytes: this.book.rows[s.row].bits / 8 };
+      const bytes = this.encode(s, m.slice(1), pc);
+      if (bytes) return bytes;
     }
     throw new RuleError(
       "RULE_ASM",
@@ -67,9 +75,9 @@ export class Assembler {
     );
   }
 
-  private encode(s: Spelling, texts: readonly string[], pc: number): number | undefined {
+  private encode(s: Spelling, texts: readonly string[], pc: number): Uint8Array | undefined {
     const row = this.book.rows[s.row];
-    const facts: { c: Core; value: number }[] = [];
+    const facts: { c: Core; value: number }[] = [...s.forms];
     let k = 0;
     for (const item of s.items) {
       if (item.k === "text") continue;
@@ -81,14 +89,29 @@ export class Assembler {
     if (row.where) for (const term of conjuncts(row.where)) facts.push({ c: term, value: 1 });
     const fields = solve(row, facts);
     if (!fields) return undefined;
+    if (row.sdm) return this.encodeSdm(s.row, row.sdm, fields);
     let word = row.match;
     row.fields.forEach((f, i) => {
       word = insertField(f, word, fields[i]);
     });
-    return word;
+    const out = new Uint8Array(4);
+    new DataView(out.buffer).setInt32(0, word, true);
+    const short = out.subarray(0, row.bits / 8);
+    return this.book.littleEndian ? short : short.reverse();
   }
 
-  private valueOf(item: AsmItem, text: string, pc: number): number | undefined {
+  /** The bytes, if they decode to the very row and fields: immediates and displacements may not fit. */
+  private encodeSdm(row: number, form: SdmForm, fields: readonly number[]): Uint8Array | undefined {
+    const addresses = this.book.addresses ?? [];
+    const bytes = encodeSdm(form, addresses, fields);
+    const back = new SdmDecoder([form], addresses).decode(bytes, 0);
+    if (!back || back.length !== bytes.length) return undefined;
+    const used = this.book.rows[row].fields.map((f) => f.name);
+    const same = back.fields.every((v, i) => v === fields[i] || UNCHECKED.has(used[i]) || fields[i] === 0);
+    return same ? bytes : undefined;
+  }
+
+  private valueOf(item: FlatItem, text: string, pc: number): number | undefined {
     if (item.k === "text") return undefined;
     if (item.k === "choice") return found(item.texts.indexOf(text));
     if (item.table >= 0) return found(this.book.tables[item.table].indexOf(text));
@@ -100,16 +123,39 @@ export class Assembler {
   }
 }
 
+/** Whether a REX prefix is there follows from other fields; vvvv of a legacy row repeats reg. */
+const UNCHECKED = new Set(["rex", "vvvv", "o", "rm", "base"]);
+
+/** Every choice of encodings for operands that have several. */
+function flattened(items: readonly AsmItem[]): { items: FlatItem[]; forms: { c: Core; value: number }[] }[] {
+  let out: { items: FlatItem[]; forms: { c: Core; value: number }[] }[] = [{ items: [], forms: [] }];
+  for (const item of items) {
+    if (item.k !== "arms") {
+      for (const o of out) o.items.push(item);
+      continue;
+    }
+    out = out.flatMap((o) =>
+      item.arms.flatMap((arm, k) =>
+        flattened(arm).map((inner) => ({
+          items: [...o.items, ...inner.items],
+          forms: [...o.forms, ...inner.forms, { c: item.c, value: item.forms[k] }],
+        })),
+      ),
+    );
+  }
+  return out;
+}
+
 const found = (i: number): number | undefined => (i < 0 ? undefined : i);
 const longestFirst = (texts: readonly string[]): string[] => [...texts].sort((a, b) => b.length - a.length);
 
 /** First words that a spelling can have. */
-function mnemonics(items: readonly AsmItem[]): string[] {
+function mnemonics(items: readonly FlatItem[], tables: ExpandedBook["tables"]): string[] {
   let keys = [""];
   for (const item of items) {
-    if (item.k === "operand") return keys;
-    if (item.k === "choice") {
-      keys = keys.flatMap((key) => item.texts.map((t) => key + t));
+    if (item.k !== "text") {
+      const texts = item.k === "choice" ? item.texts : (tables[item.table] ?? []);
+      keys = keys.flatMap((key) => texts.map((t) => key + t));
       continue;
     }
     const end = item.s.search(/\s/);
@@ -154,7 +200,7 @@ function solve(row: ExpandedRow, facts: readonly { c: Core; value: number }[]): 
 function fits(row: ExpandedRow, values: readonly number[]): boolean {
   return row.fields.every((f, i) => {
     const v = values[i];
-    const low = Math.min(...f.pieces.map((p) => p.to));
+    const low = Math.min(31, ...f.pieces.map((p) => p.to)) % 31;
     const min = f.signed ? -(2 ** (f.width - 1)) : 0;
     const max = f.signed ? 2 ** (f.width - 1) - 1 : 2 ** f.width - 1;
     return v >= min && v <= max && v % 2 ** low === 0;

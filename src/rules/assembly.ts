@@ -11,27 +11,36 @@ export type AsmPart =
   /** {E|a|b|c}: the text that E picks. */
   | { readonly k: "choice"; readonly expr: Expr; readonly texts: readonly string[] };
 
-/** Reads an assembly column. */
+/** Reads an assembly column; `{{` and `}}` are braces of the text. */
 export function parseAssembly(text: string): AsmPart[] {
   const parts: AsmPart[] = [];
   let i = 0;
+  let plain = "";
   while (i < text.length) {
-    const open = text.indexOf("{", i);
-    if (open < 0) {
-      parts.push({ k: "text", s: text.slice(i) });
-      break;
+    const c = text[i];
+    if ((c === "{" || c === "}") && text[i + 1] === c) {
+      plain += c;
+      i += 2;
+      continue;
     }
-    if (open > i) parts.push({ k: "text", s: text.slice(i, open) });
-    const close = text.indexOf("}", open);
+    if (c !== "{") {
+      plain += c;
+      i++;
+      continue;
+    }
+    if (plain !== "") parts.push({ k: "text", s: plain });
+    plain = "";
+    const close = text.indexOf("}", i);
     if (close < 0) throw new RuleError("RULE_SYNTAX", `assembly: "{" without "}" in "${text}"`);
-    parts.push(operand(text.slice(open + 1, close)));
+    parts.push(operand(text.slice(i + 1, close)));
     i = close + 1;
   }
+  if (plain !== "") parts.push({ k: "text", s: plain });
   return parts;
 }
 
 function operand(text: string): AsmPart {
-  const texts = splitBars(text, 64);
+  const texts = splitBars(text, 64, true);
   if (texts.length > 1) return { k: "choice", expr: parseExpr(texts[0]), texts: texts.slice(1) };
   const colon = /^(.*):([A-Za-z_][A-Za-z0-9_]*(?:<[^>]*>)?)$/.exec(text);
   if (!colon) return { k: "operand", expr: parseExpr(text), text, kind: undefined };

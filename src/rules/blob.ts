@@ -5,6 +5,7 @@ import type { EncField } from "./encoding.ts";
 import { RuleError } from "./error.ts";
 import type { AsmItem, ExpandedAlias, ExpandedBook, ExpandedRow, Stands, Style } from "./expanded.ts";
 import type { Policy } from "./policy.ts";
+import type { AddressForm, SdmForm } from "./sdm.ts";
 
 /**
  * A book as bytes: a line of magic, then JSON of short arrays. Integer cores and semantics stay text in the inlined
@@ -12,7 +13,11 @@ import type { Policy } from "./policy.ts";
  */
 const MAGIC = "sage-book 1\n";
 
-type PackedItem = string | readonly [string, Style, number] | readonly [string, readonly string[]];
+type PackedItem =
+  | string
+  | readonly [string, Style, number]
+  | readonly [string, readonly string[]]
+  | readonly [string, readonly number[], readonly (readonly PackedItem[])[]];
 type PackedField = readonly [string, number, number, string, readonly number[]];
 type PackedRow = readonly [
   name: string,
@@ -28,6 +33,7 @@ type PackedRow = readonly [
   stands: 0 | readonly [number, readonly (readonly [string, readonly number[] | 0])[]],
   hash: string,
   body: string,
+  sdm: SdmForm | 0,
 ];
 interface PackedBook {
   readonly name: string;
@@ -42,6 +48,7 @@ interface PackedBook {
   readonly aliases: readonly (readonly [number, readonly PackedItem[], string])[];
   readonly tables: readonly (readonly string[])[];
   readonly tree: readonly number[];
+  readonly addresses: readonly AddressForm[] | 0;
   readonly traps: readonly string[];
   readonly stops: readonly string[];
 }
@@ -66,6 +73,7 @@ export function toBlob(book: ExpandedBook): Uint8Array {
       stands ?? 0,
       r.hash,
       printCore(r.body),
+      r.sdm ?? 0,
     ];
   });
   const packed: PackedBook = {
@@ -87,6 +95,7 @@ export function toBlob(book: ExpandedBook): Uint8Array {
     aliases: book.aliases.map((a) => [a.row, a.assembly.map(packItem), a.when ? printCore(a.when) : ""]),
     tables: book.tables,
     tree: [...book.tree],
+    addresses: book.addresses ?? 0,
     traps: book.traps,
     stops: book.stops,
   };
@@ -110,6 +119,7 @@ export function fromBlob(bytes: Uint8Array): ExpandedBook {
     aliases: p.aliases.map((a) => new BlobAlias(a)),
     tables: p.tables,
     tree: Int32Array.from(p.tree),
+    addresses: p.addresses === 0 ? undefined : p.addresses,
     traps: p.traps,
     stops: p.stops,
   };
@@ -134,6 +144,7 @@ class BlobRow implements ExpandedRow {
   readonly fields: readonly EncField[];
   readonly conditional: boolean;
   readonly hash: string;
+  readonly sdm: SdmForm | undefined;
   private readonly packed: PackedRow;
   private readBody: Core | undefined;
   private readWhere: Core | undefined;
@@ -151,6 +162,7 @@ class BlobRow implements ExpandedRow {
     this.fields = packed[7].map((n) => fields[n]);
     this.conditional = packed[8] !== "";
     this.hash = packed[11];
+    this.sdm = packed[13] === 0 ? undefined : packed[13];
   }
 
   get where(): Core | undefined {
@@ -200,13 +212,20 @@ const packStands = (f: Stands["fields"][number]) => [printCore(f.c), f.map ?? (0
 
 function packItem(item: AsmItem): PackedItem {
   if (item.k === "text") return item.s;
+  if (item.k === "arms") return [printCore(item.c), item.forms, item.arms.map((arm) => arm.map(packItem))];
   return item.k === "choice" ? [printCore(item.c), item.texts] : [printCore(item.c), item.style, item.table];
 }
 
 function unpackItem(p: PackedItem): AsmItem {
   if (typeof p === "string") return { k: "text", s: p };
   if (p.length === 2) return { k: "choice", c: parseCore(p[0]), texts: p[1] };
-  return { k: "operand", c: parseCore(p[0]), style: p[1], table: p[2] };
+  if (typeof p[2] === "number") return { k: "operand", c: parseCore(p[0]), style: p[1] as Style, table: p[2] };
+  return {
+    k: "arms",
+    c: parseCore(p[0]),
+    forms: p[1] as readonly number[],
+    arms: p[2].map((arm) => arm.map(unpackItem)),
+  };
 }
 
 function unpackField(p: PackedField): EncField {

@@ -26,6 +26,8 @@ export interface IsaBook {
   fieldsOf(row: number, word: number, out: Int32Array): void;
   /** Decodes the instruction at `offset`. null: no row matches, or the bytes end too soon. */
   decode(bytes: Uint8Array, offset: number): Decoded | null;
+  /** True where the bytes from `offset` to the end may begin an instruction that is longer than they are. */
+  endsShort(bytes: Uint8Array, offset: number): boolean;
   /** What the instruction does, with its fields as constants. pc is the guest address. */
   lift(decoded: Decoded, pc: number): Inst;
   /** Text as objdump prints it (no symbol, targets as 0x...), aliases preferred unless told otherwise. */
@@ -98,5 +100,5 @@ export interface ValueParam {
   /** What it is, over `param`-free leaves: const, field (by name) and pc; for printing. */
   readonly node: Node;
   /** Value for the given fields and pc as low half and high half. Allocation-free: writes out[at] and out[at + 1]. */
-  compute(fields: readonly number[], pc: number, length: number, out: Int32Array, at: number): void;
+  compute(fields: ArrayLike<number>, pc: number, length: number, out: Int32Array, at: number): void;
 }

@@ -4,7 +4,7 @@ import type { Node } from "../ir/node.ts";
 let high = 0;
 
 /** Value of a node over constants, fields and pc, at most 64 bits: two int32 halves into `out`. Allocates nothing. */
-export function compute(n: Node, fields: readonly number[], pc: number, out: Int32Array, at: number): void {
+export function compute(n: Node, fields: ArrayLike<number>, pc: number, out: Int32Array, at: number): void {
   out[at] = low(n, fields, pc);
   out[at + 1] = high;
 }
@@ -16,7 +16,7 @@ function put(lo: number, hi: number, w: number): number {
   return w >= 32 ? lo | 0 : lo & ((1 << w) - 1);
 }
 
-function low(n: Node, fields: readonly number[], pc: number): number {
+function low(n: Node, fields: ArrayLike<number>, pc: number): number {
   switch (n.op) {
     case "const":
       high = n.hi;

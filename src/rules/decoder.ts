@@ -151,6 +151,12 @@ export class Decoder {
     return -1;
   }
 
+  /** True where a row of more than `bytes` bytes agrees with those of the word. Slow. */
+  endsShort(word: number, bytes: number, little: boolean): boolean {
+    const there = little ? mask32(8 * bytes) : ~mask32(32 - 8 * bytes);
+    return this.sizes.some((size, r) => size > bytes && ((word ^ this.matches[r]) & this.masks[r] & there) === 0);
+  }
+
   /** Values of the row's fields, signed ones extended. */
   fields(row: number, word: number, out: Int32Array): void {
     const { pieces, signs } = this;

@@ -50,7 +50,8 @@ function render(
       continue;
     }
     const v = evalInt(item.c, fields, [], row.bits / 8);
-    if (item.k === "choice") out += item.texts[v] ?? "";
+    if (item.k === "arms") out += render(book, row, item.arms[item.forms.indexOf(v)] ?? [], fields, pc);
+    else if (item.k === "choice") out += item.texts[v] ?? "";
     else out += (item.table >= 0 ? book.tables[item.table][v] : undefined) ?? number(v, item.style, pc, book.pcWidth);
   }
   return out;

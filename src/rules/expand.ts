@@ -12,16 +12,19 @@ import {
   viewNames,
   viewUse,
 } from "./compile.ts";
-import type { Core } from "./core.ts";
+import { type Core, core } from "./core.ts";
 import { printCore } from "./core-text.ts";
 import { buildTree, checkOverlaps, type Pattern, patternOf } from "./decoder.ts";
+import type { EncField } from "./encoding.ts";
 import { at, RuleError } from "./error.ts";
+import { AddressForms, type SdmRow, sdmFields, sdmRows } from "./expand-sdm.ts";
 import type { AsmItem, ExpandedAlias, ExpandedBook, ExpandedRow, Stands, Style } from "./expanded.ts";
 import { parseExpr } from "./parse.ts";
 import { policyOf } from "./policy.ts";
 import { Scope, type Symbols } from "./scope.ts";
+import { SDM_FIELDS } from "./sdm.ts";
 import { sha256 } from "./sha256.ts";
-import { type BookSource, type ReadOptions, readSource } from "./source.ts";
+import { type BookSource, type ReadOptions, type RowSource, readSource } from "./source.ts";
 import { Typer } from "./typing.ts";
 
 /** Reads, crosses, checks and types a rulebook's text. Throws RuleError. */
@@ -42,6 +45,10 @@ class Expander {
   }
 
   book(): ExpandedBook {
+    return this.source.notation === "sdm" ? this.sdmBook() : this.bitsBook();
+  }
+
+  private bitsBook(): ExpandedBook {
     const { source, symbols } = this;
     const forms = source.rows.map((row) => formOf(source, row));
     const aliases = aliasForms(forms, source.aliases);
@@ -50,6 +57,28 @@ class Expander {
     const rows = forms.map((form) => at(form.source.place, () => this.row(form, find, numbers)));
     const patterns: Pattern[] = rows.map(patternOf);
     checkOverlaps(patterns);
+    const spellings = aliases.map((a) =>
+      at(a.source.place, () => this.alias(a.row, numbers.get(a.row) ?? 0, a.assembly, a.source.when, a.source.lets)),
+    );
+    return this.whole(rows, spellings, buildTree(patterns), undefined);
+  }
+
+  private sdmBook(): ExpandedBook {
+    const { source, symbols } = this;
+    const addresses = new AddressForms(source.operands.values());
+    const rows = source.rows.flatMap((row) =>
+      at(row.place, () => sdmRows(symbols, row, addresses).map((r) => this.sdmRow(row, r))),
+    );
+    return this.whole(rows, [], new Int32Array(0), addresses.list);
+  }
+
+  private whole(
+    rows: readonly ExpandedRow[],
+    aliases: readonly ExpandedAlias[],
+    tree: Int32Array,
+    addresses: ExpandedBook["addresses"],
+  ): ExpandedBook {
+    const { source, symbols, tables } = this;
     const traps = new Set<string>();
     const stops = new Set<string>();
     for (const row of rows) collect(row.body, traps, stops);
@@ -61,13 +90,40 @@ class Expander {
       slotNames: this.slotNames(),
       policies: source.policies.map((p) => policyOf(p, symbols.state)),
       rows,
-      aliases: aliases.map((a) =>
-        at(a.source.place, () => this.alias(a.row, numbers.get(a.row) ?? 0, a.assembly, a.source.when, a.source.lets)),
-      ),
-      tables: this.tables,
-      tree: buildTree(patterns),
+      aliases,
+      tables,
+      tree,
+      addresses,
       traps: [...traps],
       stops: [...stops],
+    };
+  }
+
+  private sdmRow(source: RowSource, row: SdmRow): ExpandedRow {
+    const form = core("field", 0, [], SDM_FIELDS.indexOf("form"));
+    const assembly = row.assembly.map((part): AsmItem[] => {
+      if ("k" in part) return this.items(sdmFields, [part], row.scope);
+      const arms = part.texts.map((text) => this.items(sdmFields, text, row.scope));
+      return arms.length === 1 ? arms[0] : [{ k: "arms", c: form, forms: part.forms, arms }];
+    });
+    const { vex, size } = row.form;
+    const hash = sha256(`${source.encoding.replace(/\s+/g, " ")} ${size} ${vex}\n${printCore(row.body)}`);
+    return {
+      name: source.name.replace("{V}", vex > 0 ? "v" : ""),
+      section: source.section,
+      file: source.place.file,
+      line: source.place.line,
+      bits: 0,
+      mask: 0,
+      match: 0,
+      fields: sdmFields,
+      where: undefined,
+      conditional: false,
+      assembly: assembly.flat(),
+      stands: undefined,
+      hash: hash.slice(0, 12),
+      sdm: row.form,
+      body: row.body,
     };
   }
 
@@ -94,9 +150,10 @@ class Expander {
       fields: encoding.fields,
       where,
       conditional: where !== undefined,
-      assembly: this.items(form, form.assembly, scope),
+      assembly: this.items(form.encoding.fields, form.assembly, scope),
       stands: this.stands(form, find, numbers),
       hash: sha256(`${source.encoding.replace(/\s+/g, " ")}\n${printCore(body)}`).slice(0, 12),
+      sdm: undefined,
       body,
     };
   }
@@ -139,10 +196,10 @@ class Expander {
     for (const { name, value } of lets) scope.bind(name, { k: "expr", e: parseExpr(value), scope: base });
     const condition =
       when === undefined ? undefined : new Typer(this.symbols, scope).int(parseExpr(when), scope, "when");
-    return { row, assembly: this.items(form, assembly, scope), when: condition };
+    return { row, assembly: this.items(form.encoding.fields, assembly, scope), when: condition };
   }
 
-  private items(form: RowForm, parts: readonly AsmPart[], scope: Scope): AsmItem[] {
+  private items(fields: readonly EncField[], parts: readonly AsmPart[], scope: Scope): AsmItem[] {
     return parts.map((part): AsmItem => {
       if (part.k === "text") return part;
       const c = new Typer(this.symbols, scope).int(
@@ -151,13 +208,13 @@ class Expander {
         `operand ${part.k === "operand" ? part.text : ""}`,
       );
       if (part.k === "choice") return { k: "choice", c, texts: part.texts };
-      return { k: "operand", c, style: styleOf(part.kind), table: this.table(form, part, scope) };
+      return { k: "operand", c, style: styleOf(part.kind), table: this.table(fields, part, scope) };
     });
   }
 
-  private table(form: RowForm, part: AsmPart & { k: "operand" }, scope: Scope): number {
+  private table(fields: readonly EncField[], part: AsmPart & { k: "operand" }, scope: Scope): number {
     const field = part.expr.k === "name" ? part.expr.id : "";
-    const declared = form.encoding.fields.find((f) => f.name === field);
+    const declared = fields.find((f) => f.name === field);
     const own = this.source.names.get(field);
     const kind = part.kind ?? declared?.view;
     if (kind !== undefined && !STYLES.has(kind)) {

@@ -2,6 +2,7 @@ import type { Slot } from "../ir/node.ts";
 import type { Core } from "./core.ts";
 import type { EncField } from "./encoding.ts";
 import type { Policy } from "./policy.ts";
+import type { AddressForm, SdmForm } from "./sdm.ts";
 
 /** A rulebook after expansion and typing: plain data, what a blob holds and the book's readers work on. */
 export interface ExpandedBook {
@@ -18,6 +19,8 @@ export interface ExpandedBook {
   readonly tables: readonly (readonly string[])[];
   /** Decision tree of decoder.ts. */
   readonly tree: Int32Array;
+  /** Addressing forms of an SDM-notation book, by number; undefined in a book of fixed width. */
+  readonly addresses: readonly AddressForm[] | undefined;
   readonly traps: readonly string[];
   readonly stops: readonly string[];
 }
@@ -38,6 +41,8 @@ export interface ExpandedRow {
   /** The row that a `=>` row stands for, with its fields over this row's. */
   readonly stands: Stands | undefined;
   readonly hash: string;
+  /** The encoding of a row in the SDM's notation; mask, match and fields then say nothing. */
+  readonly sdm: SdmForm | undefined;
   /** Typed semantics; in a blob it is read at first use. */
   readonly body: Core;
 }
@@ -68,6 +73,13 @@ export type AsmItem =
       readonly style: Style;
       /** Names by value in `tables`; -1: a number. */
       readonly table: number;
+    }
+  /** An operand with a text for each encoding of it. */
+  | {
+      readonly k: "arms";
+      readonly c: Core;
+      readonly forms: readonly number[];
+      readonly arms: readonly (readonly AsmItem[])[];
     }
   | { readonly k: "choice"; readonly c: Core; readonly texts: readonly string[] };
 

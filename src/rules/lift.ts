@@ -24,6 +24,7 @@ import {
   zext,
 } from "../ir/build.ts";
 import type { Effect, MemAttrs, Node, Op } from "../ir/node.ts";
+import { remake } from "../ir/remake.ts";
 import { type Core, core, evalInt, num } from "./core.ts";
 import { arrange, type Policy } from "./policy.ts";
 
@@ -42,6 +43,8 @@ interface Path {
 }
 
 const consts = new WeakMap<Core, Node>();
+/** Pending key of the locked operand. */
+const LOCKED = 1 << 20;
 const FAULTING = new Set(["load", "rmw", "store", "trap", "ask"]);
 
 /** Turns a row's core into effects, its fields being constants. One object may lift many instructions in turn. */
@@ -56,19 +59,30 @@ export class Lifter {
   /** Condition under which the expression at hand counts (for exception flags). */
   private guard: Node | undefined;
   private readonly policies: readonly Policy[];
+  /** Memory operands read so far. */
+  private readonly operands = new Map<number, Node>();
+  private locked = false;
+  private lockAddress: Node | undefined;
+  private lockOld: Node | undefined;
 
   constructor(policies: readonly Policy[]) {
     this.policies = policies;
   }
 
-  lift(body: Core, fields: readonly number[], pc: number, length: number): Effect[] {
+  /** `locked`: the instruction's memory operand is read and written in one step. */
+  lift(body: Core, fields: readonly number[], pc: number, length: number, locked = false): Effect[] {
     this.locals = [];
     this.fields = fields;
     this.length = length;
     this.pc = pc;
     this.latest = false;
     this.guard = undefined;
-    return this.finish(this.run({ list: [body], i: 0, next: undefined }, new Map()));
+    this.locked = locked;
+    this.lockAddress = undefined;
+    this.lockOld = undefined;
+    this.operands.clear();
+    const path = this.run({ list: [body], i: 0, next: undefined }, new Map());
+    return this.finish(locked ? this.lockTogether(path) : path);
   }
 
   private finish(path: Path): Effect[] {
@@ -92,6 +106,7 @@ export class Lifter {
       const s: Core = t.list[t.i];
       const rest: Todo = { list: t.list, i: t.i + 1, next: t.next };
       if (s.op === "block") t = { list: s.a, i: 0, next: rest };
+      else if (s.op === "opset") t = this.operandWrite(s, rest);
       else if (s.op === "if") t = this.branch(s, rest);
       else if (s.op === "for") t = { list: this.unrolled(s), i: 0, next: rest };
       else {
@@ -108,7 +123,7 @@ export class Lifter {
     const c = this.condition(s.a[0]);
     if (typeof c === "number") return { list: [s.a[c !== 0 ? 1 : 2]], i: 0, next: rest };
     const { path } = this;
-    if (isPure(s.a[1]) && isPure(s.a[2])) {
+    if (this.pure(s.a[1]) && this.pure(s.a[2])) {
       const then = this.run({ list: [s.a[1]], i: 0, next: undefined }, new Map(path.pending)).pending;
       const other = this.run({ list: [s.a[2]], i: 0, next: undefined }, new Map(path.pending)).pending;
       for (const slot of new Set([...then.keys(), ...other.keys()])) {
@@ -132,6 +147,57 @@ export class Lifter {
     }
     path.effects.push({ k: "if", cond: c, then: this.finish(then), else: this.finish(other) });
     return undefined;
+  }
+
+  /** Whether statements have no effect but writes, with this instruction's form of its operands. */
+  private pure(c: Core): boolean {
+    if (isPure(c)) return true;
+    if (c.op === "opset") return this.pure(c.a[1]) && (this.locked || this.pure(this.armOf(c, 2)));
+    if (c.op === "opread") return this.operands.has(c.n) || this.pure(this.armOf(c, 1));
+    return !IMPURE.has(c.op) && c.a.every((a) => this.pure(a));
+  }
+
+  /** The operand's encoding at hand; arms stand from argument `from` on. */
+  private armOf(c: Core, from: number): Core {
+    return c.a[from + c.s.split(" ").indexOf(String(this.int(c.a[0])))];
+  }
+
+  /** Reads an operand: memory once, at its first mention; under LOCK as the old value of an rmw to come. */
+  private operandRead(c: Core): Node {
+    const known = this.operands.get(c.n);
+    if (known) return known;
+    const arm = this.armOf(c, 1);
+    if (arm.op !== "load") return this.bits(arm);
+    let node: Node;
+    if (this.locked) {
+      this.lockAddress = this.bits(arm.a[0]);
+      node = old(arm.w);
+      this.lockOld = node;
+    } else node = this.bits(arm);
+    this.operands.set(c.n, node);
+    return node;
+  }
+
+  private operandWrite(s: Core, rest: Todo): Todo {
+    const value = this.bits(s.a[1]);
+    const arm = this.armOf(s, 2);
+    this.locals[s.n] = value;
+    if (!this.locked || arm.op !== "store") return { list: [arm], i: 0, next: rest };
+    this.lockAddress ??= this.bits(arm.a[0]);
+    this.path.pending.set(LOCKED, value);
+    return rest;
+  }
+
+  /** Joins the read and the write of the locked operand; what used the value read uses the rmw's. */
+  private lockTogether(path: Path): Path {
+    const before = this.lockOld;
+    const value = path.pending.get(LOCKED) ?? before;
+    if (!this.lockAddress || !value) return path;
+    path.pending.delete(LOCKED);
+    const node = rmw(this.lockAddress, value, { acq: true, rel: true });
+    path.effects.unshift({ k: "rmw", node });
+    for (const [slot, v] of path.pending) path.pending.set(slot, before ? replace(v, before, node) : v);
+    return path;
   }
 
   protected statement(s: Core): void {
@@ -308,6 +374,8 @@ export class Lifter {
         return insert(this.bits(c.a[0]), this.int(c.a[1]), this.bits(c.a[2]));
       case "undef":
         return undef(c.w, c.a.length > 0 ? this.bits(c.a[0]) : undefined);
+      case "opread":
+        return c.n < 0 ? this.bits(this.armOf(c, 1)) : this.operandRead(c);
       case "unknown":
         return unknown(
           c.w,
@@ -487,6 +555,13 @@ export class Lifter {
     }
     return acq || rel || aligned ? { acq, rel, aligned } : undefined;
   }
+}
+
+/** `n` with `from` replaced by `to`. */
+function replace(n: Node, from: Node, to: Node): Node {
+  if (n === from) return to;
+  const args = n.args.map((a) => replace(a, from, to));
+  return args.every((a, i) => a === n.args[i]) ? n : remake(n, args);
 }
 
 /** `value` in place of the bits of `x` from `lo` on. */

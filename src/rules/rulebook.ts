@@ -6,7 +6,12 @@ import { disassemble } from "./disassemble.ts";
 import { RuleError } from "./error.ts";
 import type { ExpandedBook } from "./expanded.ts";
 import { Lifter } from "./lift.ts";
+import { SDM_FIELDS, SdmDecoder } from "./sdm.ts";
 import { templateOf } from "./template.ts";
+
+/** An SDM instruction has 1 to 15 bytes. */
+const SDM_LENGTHS = Array.from({ length: 15 }, (_, i) => i + 1);
+const LOCKED = SDM_FIELDS.indexOf("locked");
 
 /** The readers of an expanded book behind one door. */
 export class Rulebook implements IsaBook {
@@ -21,6 +26,7 @@ export class Rulebook implements IsaBook {
   readonly expanded: ExpandedBook;
   private readonly bySlotName = new Map<string, number>();
   private readonly decoder: Decoder;
+  private readonly sdm: SdmDecoder | undefined;
   private readonly scratch = new Int32Array(32);
   private readonly lifter: Lifter;
   private readonly templates: (Template | string)[] = [];
@@ -45,9 +51,16 @@ export class Rulebook implements IsaBook {
       section: r.section,
     }));
     this.decoder = new Decoder(book.tree, book.rows.map(patternOf));
+    this.sdm =
+      book.addresses &&
+      new SdmDecoder(
+        book.rows.flatMap((r) => r.sdm ?? []),
+        book.addresses,
+      );
     this.traps = book.traps;
     this.stops = book.stops;
-    this.lengths = [...new Set(this.rows.map((r) => r.length))].sort((a, b) => a - b);
+    const lengths = book.addresses ? SDM_LENGTHS : [...new Set(this.rows.map((r) => r.length))];
+    this.lengths = lengths.sort((a, b) => a - b);
     this.align = this.lengths[0] ?? 1;
     this.lifter = new Lifter(book.policies);
   }
@@ -65,6 +78,10 @@ export class Rulebook implements IsaBook {
   }
 
   decode(bytes: Uint8Array, offset: number): Decoded | null {
+    if (this.sdm) {
+      const found = this.sdm.decode(bytes, offset);
+      return found && { row: this.rows[found.row], length: found.length, fields: found.fields };
+    }
     const avail = bytes.length - offset;
     if (avail < this.align) return null;
     const word = wordAt(bytes, offset, this.littleEndian);
@@ -77,9 +94,15 @@ export class Rulebook implements IsaBook {
     return { row, length: row.length, fields };
   }
 
+  endsShort(bytes: Uint8Array, offset: number): boolean {
+    const avail = bytes.length - offset;
+    return avail < 4 && this.decoder.endsShort(wordAt(bytes, offset, this.littleEndian), avail, this.littleEndian);
+  }
+
   lift(decoded: Decoded, pc: number): Inst {
     const { row, length, fields } = decoded;
-    const effects = this.lifter.lift(this.expanded.rows[row.index].body, fields, pc, length);
+    const { body, sdm } = this.expanded.rows[row.index];
+    const effects = this.lifter.lift(body, fields, pc, length, sdm !== undefined && fields[LOCKED] === 1);
     return { pc, length, row: row.name, effects };
   }
 
@@ -89,11 +112,7 @@ export class Rulebook implements IsaBook {
 
   assemble(text: string, pc: number): Uint8Array {
     this.assembler ??= new Assembler(this.expanded);
-    const { word, bytes } = this.assembler.assemble(text, pc);
-    const out = new Uint8Array(4);
-    new DataView(out.buffer).setInt32(0, word, true);
-    const short = out.subarray(0, bytes);
-    return this.littleEndian ? short : short.reverse();
+    return this.assembler.assemble(text, pc);
   }
 
   template(row: Row): Template | null {
@@ -107,6 +126,7 @@ export class Rulebook implements IsaBook {
   }
 
   private makeTemplate(index: number): Template | string {
+    if (this.sdm) return (this.templates[index] = "rows of variable length have no template yet");
     const row = this.expanded.rows[index];
     if (!row) throw new RuleError("RULE_NAME", `no row ${index}`);
     const { policies, pcWidth } = this.expanded;

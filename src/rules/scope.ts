@@ -10,6 +10,15 @@ export type Binding =
   | { readonly k: "core"; readonly c: Core }
   /** Another expression, read where it stands: a place, a literal, anything of open width. */
   | { readonly k: "expr"; readonly e: Expr; readonly scope: Scope }
+  /** An operand with a place for each encoding of it; `form` says which. */
+  | {
+      readonly k: "operand";
+      readonly n: number;
+      readonly form: Core;
+      readonly forms: readonly number[];
+      readonly arms: readonly Expr[];
+      readonly scope: Scope;
+    }
   /** A column's cell. */
   | { readonly k: "cell"; readonly text: string }
   /** A field of the encoding or a register named in its place: an integer, seen through a view where it has one. */

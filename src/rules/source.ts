@@ -21,6 +21,9 @@ export interface BookSource {
   readonly acts: Map<string, ActDecl>;
   readonly consts: Map<string, ConstDecl>;
   readonly questions: Map<string, QuestionDecl>;
+  readonly operands: Map<string, OperandDecl>;
+  /** How encodings are written: bits of fixed width, or the Intel SDM's notation. */
+  notation: "bits" | "sdm";
   readonly policies: PolicyDecl[];
   readonly rows: RowSource[];
   readonly aliases: AliasSource[];
@@ -64,6 +67,12 @@ export interface ConstDecl {
 export interface QuestionDecl {
   readonly args: readonly number[];
   readonly results: readonly number[];
+}
+/** An operand class: a place for each way to encode it. */
+export interface OperandDecl {
+  readonly gen: readonly string[];
+  readonly lines: readonly { readonly pattern: string; readonly assembly: string; readonly place: string }[];
+  readonly at: Place;
 }
 export interface PolicyDecl {
   readonly name: string;
@@ -111,6 +120,8 @@ export function readSource(text: string, options: ReadOptions = {}): BookSource 
     acts: new Map(),
     consts: new Map(),
     questions: new Map(),
+    operands: new Map(),
+    notation: "bits",
     policies: [],
     rows: [],
     aliases: [],
@@ -178,6 +189,7 @@ class Reader {
       for (const flag of flags) {
         if (flag === "little") this.book.littleEndian = true;
         else if (flag === "big") this.book.littleEndian = false;
+        else if (flag === "sdm") this.book.notation = "sdm";
         else if (/^pc[0-9]+$/.test(flag)) this.book.pcWidth = Number(flag.slice(2));
         else throw new RuleError("RULE_SYNTAX", `isa: unknown word "${flag}"`);
       }
@@ -255,8 +267,28 @@ class Reader {
       }
       this.book.policies.push({ name: name.trim(), options, place: this.place(line) });
     },
+    operand: (rest, line) => this.operandLine(rest, line),
     alias: (rest, line) => this.aliasLine(this.whole(rest, line).replaceAll("\n", " "), this.place(line)),
   };
+
+  /** NAME<w> with a line PATTERN | ASSEMBLY | PLACE for each encoding, or `use OTHER<w>` for another class's lines. */
+  private operandLine(rest: string, line: Line): void {
+    const head = new RegExp(`^(${WORD})(?:<([^>]*)>)?$`).exec(rest);
+    if (!head) throw new RuleError("RULE_SYNTAX", "operand NAME<WIDTH> expected");
+    this.unique(this.book.operands, head[1], "operand");
+    const lines = line.children.flatMap((child) => {
+      const use = new RegExp(`^use (${WORD})`).exec(child.text);
+      if (use) {
+        const other = this.book.operands.get(use[1]);
+        if (!other) throw new RuleError("RULE_NAME", `no operand ${use[1]} above this one`);
+        return [...other.lines];
+      }
+      const parts = splitBars(child.text, 3);
+      if (parts.length < 3) throw new RuleError("RULE_SYNTAX", "an operand's line is PATTERN | ASSEMBLY | PLACE");
+      return [{ pattern: parts[0], assembly: parts[1], place: parts[2] }];
+    });
+    this.book.operands.set(head[1], { gen: words(head[2] ?? ""), lines, at: this.place(line) });
+  }
 
   private whole(rest: string, line: Line): string {
     if (line.children.length === 0) return rest;

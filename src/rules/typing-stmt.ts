@@ -183,12 +183,28 @@ export class StmtTyper extends Typer {
         return this.nested(id, () => this.target(b.e, b.scope));
       case "cell":
         return this.nested(id, () => this.target(parseExpr(b.text), scope));
+      case "operand":
+        return this.operandTarget(b);
       case "field":
         if (b.view !== undefined) return this.viewTarget(b.view, b.gen ?? [], [b.c]);
         throw new RuleError("RULE_PLACE", `${id} is a number and cannot be written`);
       default:
         throw new RuleError("RULE_PLACE", `${id} is a value and cannot be written`);
     }
+  }
+
+  private operandTarget(b: Binding & { k: "operand" }): Target {
+    const targets = b.arms.map((e) => this.target(e, b.scope));
+    if (targets.length === 1) return targets[0];
+    const { w } = targets[0];
+    const n = this.newLocal();
+    const held = core("local", w, [], n);
+    const writes = targets.map((t) => t.write(held));
+    return {
+      w,
+      write: (value) => core("opset", -1, [b.form, value, ...writes], n, b.forms.join(" ")),
+      writePart: () => widthError("part of an operand cannot be written"),
+    };
   }
 
   private partTarget(e: Expr & { k: "slice" | "part" | "index" }, scope: Scope): Target {

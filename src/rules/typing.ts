@@ -150,6 +150,7 @@ export class Typer {
       if (state.count > 0) throw new RuleError("RULE_NAME", `${id} is a file: ${id}[n] expected`);
       return core("slot", state.w, [], state.slot);
     }
+    if (id === "ea") return this.effectiveAddress(scope);
     const macro = this.symbols.source.macros.get(id);
     if (macro) return this.nested(id, () => this.expr(macro, scope, want));
     return unknownName(id);
@@ -165,9 +166,23 @@ export class Typer {
         return this.nested(id, () => this.expr(b.e, b.scope, want));
       case "cell":
         return this.nested(id, () => this.expr(parseExpr(b.text), scope, want));
+      case "operand": {
+        const arms = b.arms.map((e) => this.expr(e, b.scope, undefined) ?? widthError(`${id}: a width is missing`));
+        if (arms.length === 1) return arms[0];
+        return core("opread", arms[0].w, [b.form, ...arms], b.n, b.forms.join(" "));
+      }
       case "field":
         return b.view === undefined ? b.c : this.view(b.view, b.gen ?? [], [b.c]);
     }
+  }
+
+  /** Address of the row's memory operand. */
+  private effectiveAddress(scope: Scope): Core {
+    const b = scope.find("%memory");
+    if (b?.k !== "operand") return unknownName("ea");
+    const arms = b.arms.map((e) => (e.k === "mem" ? this.bits(e.addr, b.scope, this.symbols.source.pcWidth) : num(0)));
+    const w = this.symbols.source.pcWidth;
+    return core("opread", w, [b.form, ...arms.map((a) => (a.w === 0 ? bitsOf(a, w) : a))], -1, b.forms.join(" "));
   }
 
   /** Guards against names that stand for themselves. */

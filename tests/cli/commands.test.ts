@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { hash } from "node:crypto";
 import fs from "node:fs";
 import os from "node:os";
@@ -183,4 +184,20 @@ test("a reader that went away ends a command quietly", async () => {
   assert.equal(await sage(["--help"], { ...nodeHost(), stdout: closed, stderr }), 141);
   assert.equal(await sage(["frob"], { ...nodeHost(), stdout: closed, stderr: closed }), 141);
   assert.deepEqual(errors, []);
+});
+
+const llvmAs = ["/usr/bin/llvm-as-19", "/usr/bin/llvm-as"].find((file) => fs.existsSync(file));
+const noLlvm = !llvmAs && process.env.CI !== "true" && "no llvm-19";
+test("ir --emit llvm gives modules that LLVM accepts, with loops inside functions", {
+  skip: noLlvm,
+}, async () => {
+  for (const name of ["echo-riscv64", "fenv-riscv64", "recursion-riscv64"]) {
+    const sample = path.resolve(import.meta.dirname, "../../samples", name);
+    const { stdout, status } = await run("ir", "--emit", "llvm", sample);
+    assert.equal(status, 0);
+    assert.ok(/^define \{ ptr, i64 \} @pc_/m.test(stdout), "functions");
+    assert.ok(/switch i64 .*label %at/.test(stdout), "branches inside them");
+    const file = put("main.ll", stdout);
+    assert.equal(spawnSync(llvmAs!, ["-o", "/dev/null", file], { encoding: "utf8" }).stderr, "");
+  }
 });

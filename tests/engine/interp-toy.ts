@@ -207,12 +207,20 @@ export const toyBook: IsaBook = {
   stops: ["fence", "syscall"],
   lengths: [2, 4],
   align: 2,
+  decodeRow(word: number, bytes: number): number {
+    const row = rows[(word & 255) - 1];
+    return row && row.length <= bytes ? row.index : -1;
+  },
+  fieldsOf(row: number, word: number, out: Int32Array): void {
+    for (let i = 0; i < rows[row].length - 1; i++) out[i] = (word >>> (8 * i + 8)) & 255;
+  },
   decode(bytes: Uint8Array, offset: number): Decoded | null {
     if (offset >= bytes.length) return null;
     const row = rows[bytes[offset] - 1];
     if (!row || offset + row.length > bytes.length) return null;
     return { row, length: row.length, fields: [...bytes.subarray(offset + 1, offset + row.length)] };
   },
+  endsShort: (bytes, offset) => (rows[bytes[offset] - 1]?.length ?? 0) > bytes.length - offset,
   lift(): Inst {
     throw new Error("the toy does not lift");
   },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { Interpreter } from "../../src/backend/wasm/interp.ts";
-import { interpreterBytes } from "../../src/backend/wasm/interp-module.ts";
+import { hotRows, interpreterBytes } from "../../src/backend/wasm/interp-module.ts";
 import * as L from "../../src/memory/layout.ts";
 import { GuestMemory } from "../../src/memory/memory.ts";
 import { toy, toyBook } from "./interp-toy.ts";
@@ -288,10 +288,14 @@ test("the profile counts executions by row", () => {
   m.set(1, 7);
   m.run();
   assert.deepEqual(m.interp.profile(), [
-    ["addi", 7],
-    ["bne", 7],
-    ["syscall", 1],
+    { rows: ["addi"], times: 7 },
+    { rows: ["bne"], times: 7 },
+    { rows: ["syscall"], times: 1 },
   ]);
+});
+
+test("a text of hot rows", () => {
+  assert.deepEqual(hotRows("# made so\naddi c.addi # 7 %\n\nbne\n"), ["addi", "c.addi", "bne"]);
 });
 
 test("generation is deterministic, equal rows share a handler", () => {

@@ -106,7 +106,7 @@ export function campaign(
   first: number,
   cases: number,
   progress: ((done: number) => void) | undefined,
-  one: (bytes: Uint8Array) => string,
+  one: (bytes: Uint8Array, pick: Random) => string,
 ): Tally {
   const tally: Tally = {};
   for (let i = 0; i < cases; i++) {
@@ -115,7 +115,7 @@ export function campaign(
     const bytes = mutate(file, pick);
     let outcome: string;
     try {
-      outcome = one(bytes);
+      outcome = one(bytes, pick);
     } catch (error) {
       throw new Error(`--seed ${first + i} --cases 1 (${file.name}): ${String(error)}`, { cause: error });
     }

@@ -172,6 +172,24 @@ test("a link that leads out of the grant is judged by where it leads", () => {
   assert.equal(fs.readFileSync(at("shut/s"), "utf8"), "secret");
 });
 
+test("the working directory may be looked at, not listed", () => {
+  const { host } = under({}, at("shut"));
+  assert.equal(host.fs.stat(".", true).type, "dir");
+  assert.equal(host.fs.stat(at("shut"), true).type, "dir");
+  assert.equal(
+    outcome(() => host.fs.readdir(".")),
+    "EACCES",
+  );
+  assert.equal(
+    outcome(() => host.fs.stat("s", true)),
+    "EACCES",
+  );
+  assert.equal(
+    outcome(() => host.fs.stat(at("open"), true)),
+    "EACCES",
+  );
+});
+
 test("the way to a granted file may be looked at, not listed", () => {
   const { host } = under({ read: [at("alias/a")] });
   assert.equal(host.fs.stat(root, true).type, "dir");

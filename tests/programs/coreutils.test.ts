@@ -56,7 +56,7 @@ const CASES: readonly Case[] = [
   tool("expr", "123456789012345678901234567890", "*", "987654321098765432109876543210"),
   tool("printf", "%d %o %#x %e %s\\n", "-5", "8", "255", "1234.5", "text"),
   tool("printf", "%.15g %a\\n", "0.1", "1.5"),
-  { ...tool("printenv"), env: { ONE: "1", TWO: "2 2" } },
+  { ...tool("printenv"), unordered: true, env: { ONE: "1", TWO: "2 2" } },
   tool("basename", "/a/b/c.txt", ".txt"),
   tool("dirname", "/a/b/c.txt"),
   tool("pathchk", "-p", "/a/ü"),

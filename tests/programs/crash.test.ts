@@ -59,7 +59,7 @@ test("an illegal instruction is told with its address and bytes", async () => {
 });
 
 test("a missing interpreter is named, with the option that gives it", async () => {
-  const got = await sage([], [sample("hello-dynamic")]);
+  const got = await sage(["--allow-read"], [sample("hello-dynamic")]);
   assert.equal(got.code, 127);
   assert.match(told(got), /ld-linux-riscv64-lp64d\.so\.1.*--root/);
 });

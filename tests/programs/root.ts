@@ -1,6 +1,6 @@
 // The guest root of the program tests, with qemu-user inside so that `chroot` gives both sides the same view of paths.
 import { execFileSync, spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { writeFixtures } from "./fixtures.ts";
 
@@ -48,10 +48,4 @@ function prepareRoot(): void {
   copyFileSync(QEMU, join(folder, "qemu"));
   writeFixtures(ROOT);
   writeFileSync(done, "");
-}
-
-/** Drops what guests under qemu-user left behind. */
-export function cleanTmp(): void {
-  rmSync(join(ROOT, "tmp"), { recursive: true, force: true });
-  mkdirSync(join(ROOT, "tmp"), { mode: 0o1777 });
 }

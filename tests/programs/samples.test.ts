@@ -18,7 +18,7 @@ interface SampleCase extends Input {
 const CASES: readonly SampleCase[] = [
   { sample: "hello" },
   { sample: "echo", args: ["one", "two words", ""] },
-  { sample: "echo", env: { ONE: "1", TWO: "" }, grants: ["--allow-env=ONE,TWO"] },
+  { sample: "echo", env: { ONE: "a value" }, grants: ["--allow-env=ONE"] },
   { sample: "cat", stdin: "from standard input\n".repeat(1000) },
   {
     sample: "cat",

@@ -58,8 +58,13 @@ export class NoiseMachine implements Machine {
 }
 
 /** Runs one instruction and says everything that can be seen of it. */
-export function observe(inst: Inst, slots: readonly bigint[]): { outcome: Outcome; machine: NoiseMachine } {
+export function observe(
+  inst: Inst,
+  slots: readonly bigint[],
+  memory: ReadonlyMap<bigint, number> = new Map(),
+): { outcome: Outcome; machine: NoiseMachine } {
   const machine = new NoiseMachine(slots);
+  for (const [address, byte] of memory) machine.written.set(address, byte);
   return { outcome: evalInst(inst, machine), machine };
 }
 

@@ -157,7 +157,7 @@ class Builder {
       }
       if (why !== undefined) {
         steps.length = mark;
-        giveUp = inst.pc;
+        giveUp = inst.pc; if (globalThis.GIVEUP) console.error("giveup", inst.pc.toString(16), inst.row, why);
         flow = { k: "evaluate" };
         break;
       }

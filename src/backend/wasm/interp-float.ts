@@ -1,11 +1,12 @@
+import { FUSED } from "../../engine/predecode-layout.ts";
 import { constNum } from "../../ir/build.ts";
 import type { Node } from "../../ir/node.ts";
 import { remake } from "../../ir/remake.ts";
-import { F32, F64, I32 } from "./code.ts";
+import { ENGINE, F32, F64, I32 } from "./code.ts";
 import { type FloatHost, lowerFloat, resultType, updateLimits } from "./float.ts";
 import type { Sticky } from "./graph.ts";
 import type { Lower } from "./lower.ts";
-import { W } from "./opcodes.ts";
+import { M, W } from "./opcodes.ts";
 import { ANY, SIGN, ZERO } from "./values.ts";
 
 const NEAREST = 0;
@@ -13,7 +14,8 @@ const TOWARDS_ZERO = 1;
 
 /**
  * Computes the float op of an exception accumulating `set` and keeps it: exceptions go straight into the sticky slot
- * in memory. The rounding mode is as a rule known only when it runs, so the modes with a fast way are tried first.
+ * in memory. The rounding mode is as a rule known only when it runs, so the modes with a fast way are tried first;
+ * whether the host's relaxed_madd is fused is known only then, too.
  */
 export function keepFloat(lower: Lower, host: FloatHost, sticky: Sticky): void {
   const { code } = lower;
@@ -39,6 +41,11 @@ export function keepFloat(lower: Lower, host: FloatHost, sticky: Sticky): void {
       code.get(rm);
       code.i32(fixed);
       code.op(W.i32_eq);
+      if (node.op === "fma") {
+        code.i32(0);
+        code.mem(M.i32_load, ENGINE, FUSED);
+        code.op(W.i32_and);
+      }
       code.if(type);
       plain(remake(node, [...node.args.slice(0, -1), constNum(3, fixed)]));
       code.else();

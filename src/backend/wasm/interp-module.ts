@@ -16,16 +16,22 @@ import { ModuleBuilder } from "./module.ts";
 export interface InterpOptions {
   /** Row names, the most executed first; their handlers come first into the switch. */
   readonly hot?: readonly string[];
-  /** Handlers in the switch; the rest are functions of their own. 100 by default. */
+  /** Handlers in the switch; the rest are functions of their own. Those of `hot` by default, or 100. */
   readonly inline?: number;
-  /** relaxed_madd is fused on the host that will run it. */
-  readonly fused?: boolean;
   /** Count instructions into CTL_RETIRED. */
   readonly count?: boolean;
   /** Count executions of handlers, for Interpreter.profile. */
   readonly profile?: boolean;
   /** Where given, called with each row left to the evaluator and why. */
   readonly report?: (row: Row, why: string) => void;
+}
+
+/** Row names of a text of hot rows (rulebooks/isa/NAME.hot): words, `#` begins a comment. null: none are known. */
+export function hotRows(text: string | null): string[] {
+  return (text ?? "")
+    .replace(/#.*/g, "")
+    .split(/\s+/)
+    .filter((name) => name !== "");
 }
 
 /** Rows whose instructions do the same with the same operands share a handler. */
@@ -61,6 +67,8 @@ class Generator {
   private readonly shape: Shape;
   private readonly float: FloatHost;
   private readonly writer: RowsWriter;
+  /** Handlers of hot rows. */
+  private hottest = 0;
 
   constructor(book: IsaBook, options: InterpOptions) {
     this.book = book;
@@ -74,7 +82,7 @@ class Generator {
     this.float = {
       module: this.module,
       importFloat: this.module.importFunc(IMPORTS, IMPORT_FLOAT, this.module.type([I32], [I32])),
-      fused: options.fused ?? false,
+      fused: true,
       slotOffset: (slot) => STATE + book.slots[slot].offset,
       slotWidth: (slot) => book.slots[slot].w,
       helpers: new Map(),
@@ -101,7 +109,7 @@ class Generator {
 
     const rows = new Array<RowText | 0>(book.rows.length).fill(0);
     const groups = this.groups(rows);
-    const inline = Math.min(groups.length, this.options.inline ?? 100);
+    const inline = Math.min(groups.length, this.options.inline ?? (this.hottest || 100));
     const rest: number[] = [];
     for (const group of groups.slice(inline)) {
       const func = module.func(handler, "handler");
@@ -152,6 +160,7 @@ class Generator {
         if (!this.lowers(row, group)) continue;
         number = Handler.Rows + groups.length;
         groups.push(group);
+        if (rank.has(row.name)) this.hottest = groups.length;
         byKey.set(key, number);
       }
       rows[row.index] = this.row(number, template, plan);

@@ -1,6 +1,6 @@
 import type { Tier } from "../../engine/machine.ts";
 import { Predecoder } from "../../engine/predecode.ts";
-import { PROFILE } from "../../engine/predecode-layout.ts";
+import { FUSED, Handler, PROFILE } from "../../engine/predecode-layout.ts";
 import { RowsReader, type RowsText } from "../../engine/predecode-rows.ts";
 import { ADDRESS_LIMIT, CTL_ADDR, CTL_AUX, CTL_EXIT, CTL_PC, Exit, PROT_EXEC } from "../../memory/layout.ts";
 import type { IsaBook } from "../../rules/book.ts";
@@ -13,6 +13,8 @@ export interface InterpParts {
   readonly guest: WebAssembly.Memory;
   /** Compiled regions by index: () -> (), state and exit words in engine memory. */
   readonly regions: WebAssembly.Table;
+  /** Whether this host's relaxed_madd is fused; asked once, when the first float op has no fast way. Absent: it is not. */
+  readonly fused?: () => boolean;
 }
 
 /** The first tier: runs guest code from its first instruction on, see interp-module.ts and predecode.ts. */
@@ -29,16 +31,16 @@ export class Interpreter implements Tier {
     this.rows = new RowsReader(JSON.parse(new TextDecoder().decode(section)) as RowsText);
     if (this.rows.count !== book.rows.length) throw new Error("interpreter of another rulebook");
     const { engine, guest, regions } = parts;
+    this.words = new Int32Array(engine.buffer);
     const instance = new WebAssembly.Instance(module, {
       [IMPORTS]: {
         [IMPORT_ENGINE]: engine,
         [IMPORT_GUEST]: guest,
         [IMPORT_REGIONS]: regions,
-        [IMPORT_FLOAT]: floatImport(engine),
+        [IMPORT_FLOAT]: this.float(floatImport(engine), parts.fused),
       },
     });
     this.enter = instance.exports.run as (uop: number) => void;
-    this.words = new Int32Array(engine.buffer);
     this.book = book;
     this.predecoder = new Predecoder(book, this.rows, engine, guest);
   }
@@ -61,6 +63,18 @@ export class Interpreter implements Tier {
     }
   }
 
+  /** The reference for floats; its first call is the time to see what the host can do. */
+  private float(reference: (code: number) => number, fused: (() => boolean) | undefined): (code: number) => number {
+    let asked = fused === undefined;
+    return (code) => {
+      if (!asked) {
+        asked = true;
+        this.words[FUSED >> 2] = fused!() ? 1 : 0;
+      }
+      return reference(code);
+    };
+  }
+
   drop(address: number, size: number): void {
     if (size >= ADDRESS_LIMIT) this.predecoder.reset();
     else this.predecoder.dropRange(address, size);
@@ -73,17 +87,21 @@ export class Interpreter implements Tier {
     return { decoded: this.predecoder.instructions, blocks: this.predecoder.blocks };
   }
 
-  /** Executions by row (the first of those that share a handler), most first; made with InterpOptions.profile. */
-  profile(): [row: string, times: number][] {
+  /** Executions by handler, most first, with the rows that share it; of a module made with InterpOptions.profile. */
+  profile(): { readonly rows: readonly string[]; readonly times: number }[] {
     const times = new BigUint64Array(this.words.buffer, PROFILE);
-    const names = new Map<number, string>();
+    const names = new Map<number, string[]>();
     const handlers = this.rows.handlers();
     for (const row of this.book.rows) {
       const handler = handlers[row.index]!;
-      if (!names.has(handler)) names.set(handler, row.name);
+      const list = names.get(handler);
+      if (list) list.push(row.name);
+      else if (handler >= Handler.Rows) names.set(handler, [row.name]);
     }
-    const list = [...names].map(([handler, name]): [string, number] => [name, Number(times[handler])]);
-    return list.filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1]);
+    return [...names]
+      .map(([handler, rows]) => ({ rows, times: Number(times[handler]) }))
+      .filter((entry) => entry.times > 0)
+      .sort((a, b) => b.times - a.times);
   }
 
   /** No code at CTL_PC. */
@@ -92,11 +110,10 @@ export class Interpreter implements Tier {
     const failure = this.predecoder.failure;
     words[CTL_AUX >> 2] = PROT_EXEC;
     words[CTL_EXIT >> 2] = failure.k === "fault" ? Exit.Fault : Exit.Illegal;
-    if (failure.k === "fault") this.setLong(CTL_ADDR, failure.address);
-  }
-
-  private setLong(at: number, value: number): void {
-    this.words[at >> 2] = value | 0;
-    this.words[(at >> 2) + 1] = Math.floor(value / 0x100000000);
+    if (failure.k !== "fault") return;
+    // A pc beyond all code is more than a number holds exactly.
+    const far = failure.address >= ADDRESS_LIMIT;
+    words[CTL_ADDR >> 2] = far ? words[CTL_PC >> 2]! : failure.address | 0;
+    words[(CTL_ADDR >> 2) + 1] = far ? words[(CTL_PC >> 2) + 1]! : 0;
   }
 }

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { posix } from "./errors.ts";
 
 /** Where the build put what it made ahead of time; null when running from source. */
 const made = [import.meta.dirname, join(import.meta.dirname, "..")].find((dir) => existsSync(join(dir, "assets")));
@@ -24,4 +25,9 @@ export function rulebookNames(kind: string): string[] {
   if (!rulebooks) return [];
   const names = readdirSync(join(rulebooks, kind)).map((file) => /^(.*)\.(rules|abi)$/.exec(file)?.[1]);
   return names.filter((name) => name !== undefined).sort();
+}
+
+/** A text file that the user named on the command line. */
+export function readText(file: string): string {
+  return posix(() => readFileSync(file, "utf8"));
 }

@@ -65,7 +65,12 @@ function writeSpans(task: Task, file: Description, spans: readonly Span[], at: n
   const most = task.process.limits.get("RLIMIT_FSIZE")!.cur;
   let done = 0;
   for (const span of spans) {
-    let from = span.source;
+    const whole = span.usable(1);
+    if (whole.size === 0 && span.size > 0) {
+      if (done) return done;
+      throw posix("EFAULT");
+    }
+    let from = whole.source;
     if (handle.seekable && offset + from.length > most) {
       if (offset >= most) {
         if (done) return done;
@@ -84,10 +89,19 @@ function writeSpans(task: Task, file: Description, spans: readonly Span[], at: n
   return done;
 }
 
+/** Reads into a buffer; one that is not all there takes what it holds, and at the end of a file nothing is touched. */
+function fill(file: Description, span: Span, at: number): number {
+  const whole = span.usable(2);
+  if (whole.size > 0 || span.size === 0) return file.handle.read(whole.target, at);
+  if (!file.handle.seekable) throw posix("EFAULT");
+  if (file.handle.read(new Uint8Array(1), at) !== 0) throw posix("EFAULT");
+  return 0;
+}
+
 function readSpans(file: Description, spans: readonly Span[], at: number): number {
   let done = 0;
   for (const span of spans) {
-    const n = file.handle.read(span.target, at + done);
+    const n = fill(file, span, at + done);
     if (n === WOULD_BLOCK) return done || WOULD_BLOCK;
     done += n;
     if (n < span.size) break;
@@ -151,7 +165,7 @@ function seekable(file: Description, offset: number): number {
 export function read(task: Task, fd: number, buf: Span): SyscallResult {
   const file = readable(task, fd);
   const into = cut(buf);
-  return transfer(task, file, (at) => file.handle.read(into.target, at), null);
+  return transfer(task, file, (at) => fill(file, into, at), null);
 }
 
 export function write(task: Task, fd: number, buf: Span): SyscallResult {
@@ -175,7 +189,7 @@ export function pread(task: Task, fd: number, buf: Span, _size: number, offset: 
   seekable(file, offset);
   readable(task, fd);
   const into = cut(buf);
-  return transfer(task, file, (at) => file.handle.read(into.target, at), offset);
+  return transfer(task, file, (at) => fill(file, into, at), offset);
 }
 
 export function pwrite(task: Task, fd: number, buf: Span, _size: number, offset: number): SyscallResult {

@@ -1,0 +1,127 @@
+import { IMPORT_ENGINE, IMPORT_FLOAT, IMPORT_GUEST, IMPORTS } from "../backend/wasm/abi.ts";
+import { floatImport } from "../backend/wasm/floatcall.ts";
+import type { Interpreter } from "../backend/wasm/interp.ts";
+import { relaxedMaddIsFused } from "../backend/wasm/probe.ts";
+import { compileRegions } from "../backend/wasm/region.ts";
+import { CTL_ADDR, CTL_AUX, CTL_EXIT, Exit } from "../memory/layout.ts";
+import type { GuestMemory } from "../memory/memory.ts";
+import type { IsaBook } from "../rules/book.ts";
+import type { Code } from "./code.ts";
+import type { Tier } from "./machine.ts";
+import type { State } from "./state.ts";
+
+export interface TieredParts {
+  readonly book: IsaBook;
+  readonly code: Code;
+  readonly memory: GuestMemory;
+  readonly engine: WebAssembly.Memory;
+  readonly state: State;
+  readonly interpreter: Interpreter;
+  /** Compiled regions; the interpreter calls them by index. */
+  readonly regions: WebAssembly.Table;
+  /** Executions after which a head is compiled. */
+  readonly threshold: number;
+}
+
+/** Executions from which a callee is compiled along with its caller. */
+const WARM = 0.1;
+
+/** One compiled module: where its functions stand in the table, what they start at, which code they were made from. */
+interface Batch {
+  readonly entries: readonly number[];
+  readonly extent: readonly (readonly [first: number, end: number])[];
+}
+
+/** The interpreter, and compiled regions for what became hot in it. */
+export class Tiered implements Tier {
+  private readonly parts: TieredParts;
+  private readonly imports: WebAssembly.Imports;
+  private batches: Batch[] = [];
+  /** Entries that are compiled, or that did not compile. */
+  private readonly known = new Set<number>();
+  private next: number;
+  private readonly figures = {
+    regions: 0,
+    modules: 0,
+    regionBlocks: 0,
+    regionInstructions: 0,
+    regionBytes: 0,
+    compileMs: 0,
+  };
+
+  constructor(parts: TieredParts) {
+    this.parts = parts;
+    this.next = parts.regions.length;
+    const { engine, memory } = parts;
+    this.imports = {
+      [IMPORTS]: { [IMPORT_GUEST]: memory.wasm, [IMPORT_ENGINE]: engine, [IMPORT_FLOAT]: floatImport(engine) },
+    };
+  }
+
+  run(): void {
+    const { interpreter, state } = this.parts;
+    try {
+      interpreter.run();
+    } catch (error) {
+      // An unchecked access beyond the guest's memory. Registers are lost, so this is for dying only.
+      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+      state.setCtl(CTL_EXIT, Exit.Fault);
+      state.setCtl64(CTL_ADDR, 0);
+      state.setCtl(CTL_AUX, 0);
+    }
+  }
+
+  drop(address: number, size: number): void {
+    const { interpreter } = this.parts;
+    interpreter.drop(address, size);
+    const touched = (batch: Batch): boolean => batch.extent.some(([a, b]) => a < address + size && b > address);
+    if (!this.batches.some(touched)) return;
+    for (const batch of this.batches) {
+      if (!touched(batch)) continue;
+      for (const pc of batch.entries) {
+        this.known.delete(pc);
+        interpreter.predecoder.dropRegion(pc);
+      }
+    }
+    this.batches = this.batches.filter((batch) => !touched(batch));
+  }
+
+  improve(): void {
+    const { book, code, interpreter, threshold } = this.parts;
+    const hot = interpreter.predecoder.takeHot().filter((pc) => !this.known.has(pc));
+    if (!hot.length) return;
+    const started = performance.now();
+    for (const pc of hot) this.known.add(pc);
+    const warm = threshold * WARM;
+    const regions = compileRegions(book, code, hot, {
+      fused: relaxedMaddIsFused(),
+      skip: (pc) => interpreter.predecoder.executions(pc) < warm,
+    });
+    if (regions) this.install(regions);
+    this.figures.compileMs += performance.now() - started;
+  }
+
+  private install(regions: NonNullable<ReturnType<typeof compileRegions>>): void {
+    const { interpreter, regions: table } = this.parts;
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(regions.bytes), this.imports);
+    const fresh = [...regions.exports];
+    const missing = this.next + fresh.length - table.length;
+    if (missing > 0) table.grow(Math.max(missing, table.length));
+    for (const [pc, name] of fresh) {
+      table.set(this.next, exports[name] as () => void);
+      interpreter.predecoder.setRegion(pc, this.next);
+      this.known.add(pc);
+      this.next++;
+    }
+    this.batches.push({ entries: fresh.map(([pc]) => pc), extent: regions.extent });
+    this.figures.modules++;
+    this.figures.regions += fresh.length;
+    this.figures.regionBlocks += regions.blocks;
+    this.figures.regionInstructions += regions.instructions;
+    this.figures.regionBytes += regions.bytes.length;
+  }
+
+  stats(): Record<string, number> {
+    return { ...this.parts.interpreter.stats(), ...this.figures };
+  }
+}
