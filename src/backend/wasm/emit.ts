@@ -238,8 +238,7 @@ export class Emitter implements LowerEnv {
       if (rep === LOWER) {
         if (signature.params[i] === I64) code.op(W.i32_wrap_i64);
         code.set(this.narrowLocal(slot));
-      }
-      else code.set(this.wideLocal(slot));
+      } else code.set(this.wideLocal(slot));
       this.reps[slot] = rep;
     });
     this.enterFuel();

@@ -3,6 +3,7 @@ import type { Node, Op } from "../../ir/node.ts";
 import { remake } from "../../ir/remake.ts";
 import { SCRATCH, SCRATCH_RESULT, SCRATCH_RM } from "./abi.ts";
 import { Code, ENGINE, F32, F64, I32, I64, type ValueType } from "./code.ts";
+import { exactWay } from "./exact.ts";
 import { floatCode } from "./floatcall.ts";
 import type { Sticky } from "./graph.ts";
 import { Lower, type LowerEnv, naturalType } from "./lower.ts";
@@ -354,6 +355,7 @@ function helper(host: FloatHost, node: Node, sticky: Sticky | undefined): number
   const code = new Code(params);
   const base = (): void => code.i32(0);
   exactZero(code, node, type);
+  if (sticky !== undefined) decideHere(code, node, host, sticky, args.length);
   args.forEach((_, i) => {
     base();
     code.get(i);
@@ -374,6 +376,23 @@ function helper(host: FloatHost, node: Node, sticky: Sticky | undefined): number
   else code.mem(M.i32_load, ENGINE, SCRATCH_RESULT);
   host.module.body(func, code);
   return func;
+}
+
+/** Under mode 0, finite cases: the rounding error tells whether NX is due. */
+function decideHere(code: Code, node: Node, host: FloatHost, sticky: Sticky, mode: number): void {
+  const inexact = (): void => {
+    code.i32(0);
+    code.i32(0);
+    code.mem(M.i32_load, ENGINE, host.slotOffset(sticky.slot));
+    code.i32(inexactBits(sticky));
+    code.op(W.i32_or);
+    code.mem(M.i32_store, ENGINE, host.slotOffset(sticky.slot));
+  };
+  code.get(mode);
+  code.op(W.i32_eqz);
+  code.if();
+  exactWay(code, node, host.fused, inexact);
+  code.end();
 }
 
 /** A product or quotient with a zero (of finite numbers) is exact and raises nothing: the commonest tiny result. */

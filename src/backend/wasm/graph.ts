@@ -157,7 +157,8 @@ class Builder {
       }
       if (why !== undefined) {
         steps.length = mark;
-        giveUp = inst.pc; if (globalThis.GIVEUP) console.error("giveup", inst.pc.toString(16), inst.row, why);
+        giveUp = inst.pc;
+       
         flow = { k: "evaluate" };
         break;
       }
