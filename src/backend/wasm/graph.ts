@@ -160,7 +160,7 @@ class Builder {
       if (why !== undefined) {
         steps.length = mark;
         giveUp = inst.pc;
-       
+
         flow = { k: "evaluate" };
         break;
       }
