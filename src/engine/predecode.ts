@@ -152,11 +152,23 @@ export class Predecoder {
     if (this.regions.delete(pc)) this.drop(pc);
   }
 
+  /** Whether the block of the instruction at pc ever ran here. */
+  decoded(pc: number): boolean {
+    const at = this.at(pc);
+    return at !== 0 && this.halves[at >> 1] !== Handler.Miss;
+  }
+
   /** How often a head ran since it was decoded, as far as the count goes; Infinity where a region stands for it. */
   executions(pc: number): number {
     const at = this.at(pc);
     if (!at || this.halves[at >> 1] === Handler.Miss) return 0;
     return this.regions.has(pc) ? Number.POSITIVE_INFINITY : this.threshold - this.words[(at + SIDE_COUNT) >> 2]!;
+  }
+
+  /** Counts a head anew, so that it can become hot once more. */
+  countAgain(pc: number): void {
+    const at = this.at(pc);
+    if (at) this.words[(at + SIDE_COUNT) >> 2] = this.threshold;
   }
 
   /** Heads that ran HOT_THRESHOLD times since they were decoded, once each; empties the list. */

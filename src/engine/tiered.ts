@@ -39,6 +39,8 @@ export class Tiered implements Tier {
   private batches: Batch[] = [];
   /** Entries that are compiled, or that did not compile. */
   private readonly known = new Set<number>();
+  /** Loops that were left to the function around them. */
+  private readonly again = new Set<number>();
   private next: number;
   private readonly figures = {
     regions: 0,
@@ -91,13 +93,27 @@ export class Tiered implements Tier {
     const hot = interpreter.predecoder.takeHot().filter((pc) => !this.known.has(pc));
     if (!hot.length) return;
     const started = performance.now();
-    for (const pc of hot) this.known.add(pc);
+    // Functions stand before the loops in them: those come with the function, or when they stay hot all the same.
+    hot.sort((a, b) => a - b);
     const warm = threshold * WARM;
-    const regions = compileRegions(book, code, hot, {
+    // What never ran is left out: a region that comes to it goes back to the interpreter.
+    const source = {
+      inst: (pc: number) => (interpreter.predecoder.decoded(pc) ? code.inst(pc) : null),
+      constant: (address: number, size: number) => code.constant(address, size),
+    };
+    const regions = compileRegions(book, source, hot, {
       fused: relaxedMaddIsFused(),
+      must: (pc) => this.again.has(pc),
       skip: (pc) => interpreter.predecoder.executions(pc) < warm,
     });
-    if (regions) this.install(regions);
+    if (process.env.SAGE_HEADS) console.error("heads", hot.map((x) => x.toString(16)).join(), regions && [...regions.exports.keys()].map((x) => x.toString(16)).join());
+    if (regions && !(process.env.SAGE_SKIP ?? "").split(",").includes(String(this.figures.modules))) this.install(regions); else this.figures.modules++;
+    for (const pc of hot) {
+      if (this.known.has(pc)) continue;
+      if (regions && !this.again.has(pc)) interpreter.predecoder.countAgain(pc);
+      else this.known.add(pc);
+      this.again.add(pc);
+    }
     this.figures.compileMs += performance.now() - started;
   }
 

@@ -713,14 +713,21 @@ export class Emitter implements LowerEnv {
       this.pushAs(slot, to.params[i]!);
     });
     code.call(to.func);
-    for (let i = to.results.length - 1; i >= 0; i--) this.popAs(to.results[i]!, to.resultTypes[i]!);
+    // Kept apart until it is clear that there are results: a callee that left altogether returns nothing.
+    const results = to.resultTypes.map((type) => code.local(type));
+    for (let i = results.length - 1; i >= 0; i--) code.set(results[i]!);
     const pc = code.local(I64);
     code.tee(pc);
     code.i64(block.raw.next | 0, 0);
     code.op(W.i64_ne);
     code.if();
-    this.unwind(callee, to, pc, dirty);
+    this.unwind(callee, to, results, pc, dirty);
     code.end();
+    results.forEach((local, i) => {
+      code.get(local);
+      this.popAs(to.results[i]!, to.resultTypes[i]!);
+      code.release(local);
+    });
     code.release(pc);
     if (to.usesFuel && this.fuel >= 0) {
       code.i32(0);
@@ -757,7 +764,13 @@ export class Emitter implements LowerEnv {
   }
 
   /** The callee came back somewhere else, or left altogether (then it stored what it owns). */
-  private unwind(callee: number, to: Signature, pc: number, dirty: readonly number[]): void {
+  private unwind(
+    callee: number,
+    to: Signature,
+    results: readonly number[],
+    pc: number,
+    dirty: readonly number[],
+  ): void {
     const { code, batch } = this;
     const { changes, preserved, takes } = batch.summaries;
     code.get(pc);
@@ -770,7 +783,13 @@ export class Emitter implements LowerEnv {
     code.i32(0);
     code.i32(Exit.Dispatch);
     code.mem(M.i32_store, ENGINE, CTL_EXIT);
-    for (const slot of to.results) this.storeSlot(slot);
+    to.results.forEach((slot, i) => {
+      const type = to.resultTypes[i]!;
+      code.i32(0);
+      code.get(results[i]!);
+      const op = type === I32 ? M.i32_store : type === F64 ? M.f64_store : M.i64_store;
+      code.mem(op, ENGINE, STATE + batch.slots[slot]!.offset);
+    });
     for (let i = 0; i * 32 < batch.slots.length; i++) {
       code.i32(0);
       code.i32(changes.data[callee * changes.words + i]!);

@@ -1,5 +1,5 @@
 import type { Inst, Slot } from "../../ir/node.ts";
-import { CTL_EXIT, CTL_PC, ENGINE_MEMORY_BYTES, Exit, STATE } from "../../memory/layout.ts";
+import { CTL_DEPTH, CTL_EXIT, CTL_PC, ENGINE_MEMORY_BYTES, Exit, STATE } from "../../memory/layout.ts";
 import { IMPORT_ENGINE, IMPORT_FLOAT, IMPORT_GUEST, IMPORTS, UNWOUND } from "./abi.ts";
 import { Access } from "./access.ts";
 import { Analysis, type Summaries } from "./analysis.ts";
@@ -33,6 +33,8 @@ export interface RegionOptions {
   readonly depthLimit?: number;
   /** Names in the module, for profilers. */
   readonly names?: boolean;
+  /** Entries to compile even where another function of the batch runs through them. */
+  readonly must?: (pc: number) => boolean;
   /** True: do not compile this callee along (it is compiled better elsewhere, or never runs). */
   readonly skip?: (pc: number) => boolean;
 }
@@ -53,6 +55,7 @@ const DEFAULTS = { maxBlocks: 800, maxFunctions: 200, maxInstructions: 20000, de
 
 /**
  * Compiles the functions at `entries` and, within limits, those they call, into one module. null: nothing compiles.
+ * An entry inside a function of an entry before it is left out, unless it must be.
  * Every function of the batch is exported, so each is a good entry later too.
  */
 export function compileRegions(
@@ -98,10 +101,12 @@ function findFuncs(
   const indexOf = new Map<number, number>();
   const work = entries.slice();
   const wanted = new Set(entries);
+  const covered = new Set<number>();
   let instructions = 0;
   for (let at = 0; at < work.length; at++) {
     const pc = work[at]!;
     if (indexOf.has(pc)) continue;
+    if (at < entries.length && covered.has(pc) && !limits.must?.(pc)) continue;
     if (!wanted.has(pc) && (funcs.length >= limits.maxFunctions || instructions > limits.maxInstructions)) continue;
     const alone = (inst: Inst): boolean => standsAlone(inst, around);
     const func = buildFunc(source, pc, { maxBlocks: limits.maxBlocks, around, alone });
@@ -109,6 +114,7 @@ function findFuncs(
     indexOf.set(pc, funcs.length);
     funcs.push(func);
     instructions += func.instructions;
+    for (const block of func.blocks) covered.add(block.raw.pc);
     for (const block of func.blocks)
       if (block.flow.k === "call" && block.callee >= 0 && !limits.skip?.(block.callee)) work.push(block.callee);
   }
@@ -314,6 +320,10 @@ function reachable(callees: readonly (readonly number[])[]): BitRows {
 /** The dispatcher's way in: arguments from memory, results into it. */
 function enter(signature: Signature, slots: readonly Slot[]): Code {
   const code = new Code([]);
+  // What unwound to the dispatcher left its depth behind; here the wasm stack is empty.
+  code.i32(0);
+  code.i32(0);
+  code.mem(M.i32_store, ENGINE, CTL_DEPTH);
   signature.takes.forEach((slot, i) => {
     const type = signature.params[i]!;
     code.i32(0);
