@@ -3,7 +3,8 @@ import test from "node:test";
 import { interpreterBytes } from "../../src/backend/wasm/interp-module.ts";
 import { createMachine, type EngineKind } from "../../src/engine/create.ts";
 import { encode, riscv64 } from "./books.ts";
-import { campaign, compare, report, sequences } from "./oracle/campaign.ts";
+import { campaign, sequences } from "./oracle/campaign.ts";
+import { compare, report } from "./oracle/compare.ts";
 import { cpuEngine } from "./oracle/cpu.ts";
 import { evaluator } from "./oracle/evaluator.ts";
 
