@@ -55,6 +55,7 @@ export class Machine implements Cpu {
   private readonly tier: Tier | null;
   private readonly names = new Map<string, number>();
   private evaluated = 0;
+  spent = 0;
 
   /** tier null: the evaluator runs everything (slow; the reference). */
   constructor(
@@ -127,8 +128,8 @@ export class Machine implements Cpu {
     while (left > 0) {
       if (this.tier === null) {
         const stop = this.evaluate();
+        this.spent = fuel - --left;
         if (stop) return stop;
-        left--;
         continue;
       }
       const slice = Math.min(left, SLICE);
@@ -157,9 +158,10 @@ export class Machine implements Cpu {
         case Exit.Dispatch:
           break;
       }
-      if (stop) return stop;
       // What is left of the slice was not spent; at least one is, so that nothing runs for ever.
       left -= Math.max(1, slice - Math.max(0, this.state.ctl(CTL_FUEL)));
+      this.spent = fuel - left;
+      if (stop) return stop;
     }
     return { k: "fuel" };
   }

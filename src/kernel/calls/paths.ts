@@ -195,10 +195,14 @@ export function mkdir(task: Task, dir: number, path: string, mode: number): Sysc
   return 0;
 }
 
+/** File types that mknod(2) takes. */
+const MAKEABLE = new Set([0, 0o10000, 0o20000, 0o60000, 0o100000, 0o140000]);
+
 /** Regular files only; S_IFMT bits are the same in every Unix. */
 export function mknod(task: Task, dir: number, path: string, mode: number): SyscallResult {
   const type = mode & 0o170000;
-  if (type !== 0 && type !== 0o100000) return fail(type === 0o40000 ? "EPERM" : "EOPNOTSUPP");
+  if (!MAKEABLE.has(type)) return fail(type === 0o40000 ? "EPERM" : "EINVAL");
+  if (type !== 0 && type !== 0o100000) return fail("EOPNOTSUPP");
   const walked = parentOf(task, dir, path);
   const name = named(walked, "EEXIST");
   if (entry(task, walked)) return fail("EEXIST");

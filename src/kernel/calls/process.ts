@@ -1,3 +1,4 @@
+import { F } from "../flags.ts";
 import type { Place, Span, Timeval } from "../guest.ts";
 import { toTimeval } from "../guest.ts";
 import type { Limit, Process, Task } from "../process.ts";
@@ -16,6 +17,9 @@ export function exitGroup(_task: Task, status: number): SyscallResult {
 /** There are no children. */
 export function wait(): SyscallResult {
   return fail("ECHILD");
+}
+export function waitid(_task: Task, _which: number, _pid: number, _info: number, options: number): SyscallResult {
+  return options & (F.WEXITED | F.WUNTRACED | F.WCONTINUED) ? wait() : fail("EINVAL");
 }
 export const zero = (): SyscallResult => 0;
 export const notPermitted = (): SyscallResult => fail("EPERM");

@@ -54,7 +54,8 @@ function writable(task: Task, fd: number): Description {
 }
 
 function cut(buf: Span): Span {
-  if (buf.size >= 2 ** 63) throw posix("EINVAL");
+  // A negative size reaches beyond all user addresses, and Linux looks at that first.
+  if (buf.size >= 2 ** 63) throw posix("EFAULT");
   return buf.size > MAX_TRANSFER ? buf.slice(0, MAX_TRANSFER) : buf;
 }
 

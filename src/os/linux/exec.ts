@@ -3,7 +3,7 @@ import { sageError } from "../../errors.ts";
 import type { Image, Segment } from "../../format/image.ts";
 import { HostError } from "../../host/host.ts";
 import { AddressSpace, pageDown, pageUp } from "../../kernel/address-space.ts";
-import { pathOf } from "../../kernel/fs/path.ts";
+import { pathOf, type Start } from "../../kernel/fs/path.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { Process, Task } from "../../kernel/process.ts";
 import { ADDRESS_LIMIT, BIAS } from "../../memory/layout.ts";
@@ -130,8 +130,8 @@ function interpreterOf(
 }
 
 /** A file's bytes by its guest path. Throws HostError. */
-export function readWhole(kernel: Kernel, process: Process, path: string): Uint8Array {
-  const { inode } = kernel.walk({ root: process.root, cwd: process.cwd }, path, { follow: true }).at;
+export function readWhole(kernel: Kernel, start: Start, path: string): Uint8Array {
+  const { inode } = kernel.walk(start, path, { follow: true }).at;
   if (inode.type !== "file") throw new HostError("EACCES");
   const handle = inode.open({ read: true, write: false, append: false, truncate: false });
   try {
