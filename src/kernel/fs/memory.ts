@@ -177,9 +177,10 @@ export class MemoryFile extends MemoryInode {
     this.own();
     if (this.seals & 8) throw posix("EPERM");
     if (at + from.length > this.length && this.seals & 4) throw posix("EPERM");
-    if (from.length) this.reserve(at + from.length);
+    if (!from.length) return 0;
+    this.reserve(at + from.length);
     this.bytes.set(from, at);
-    this.length = Math.max(this.length, from.length ? at + from.length : 0);
+    this.length = Math.max(this.length, at + from.length);
     this.touched();
     return from.length;
   }
