@@ -758,7 +758,9 @@ export class Emitter implements LowerEnv {
     this.unwind(callee, to, results, pc, dirty);
     code.end();
     this.touched.forEach((local, i) => {
-      const mask = batch.summaries.changes.data[callee * batch.summaries.changes.words + i]!;
+      // Results are not in memory.
+      let mask = batch.summaries.changes.data[callee * batch.summaries.changes.words + i]!;
+      for (const slot of to.results) if (slot >>> 5 === i) mask &= ~(1 << (slot & 31));
       if (local < 0 || mask === 0) return;
       code.get(local);
       code.i32(mask);
