@@ -7,8 +7,8 @@
  */
 import { parseArgs } from "node:util";
 import { engines } from "../src/run-options.ts";
-import { fuzzElf, seeds } from "../tests/format/fuzz.ts";
-import { fuzzRuns, fuzzStreams } from "../tests/programs/fuzz-runs.ts";
+import { fuzzElf, seeds } from "./fuzz/elf.ts";
+import { fuzzRuns, fuzzStreams } from "./fuzz/runs.ts";
 
 const { values } = parseArgs({
   options: {

@@ -5,7 +5,7 @@ import type { Access } from "./access.ts";
 import type { Analysis, Summaries } from "./analysis.ts";
 import { Code, ENGINE, F32, F64, I32, I64, type ValueType } from "./code.ts";
 import { FLOAT, LOW } from "./demand.ts";
-import { type FloatHost, type Limits, lowerFloat, updateLimits } from "./float.ts";
+import { type FloatHost, type Limits, lowerFloat, newLimits, updateLimits } from "./float.ts";
 import type { Block, Func } from "./func.ts";
 import type { Step, Sticky } from "./graph.ts";
 import { Lower, type LowerEnv, naturalType } from "./lower.ts";
@@ -84,7 +84,7 @@ export class Emitter implements LowerEnv {
     this.loops = new Int32Array(this.func.blocks.length);
     this.fuel = this.func.blocks.some((block) => block.isHeader) ? this.code.freshLocal(I32) : -1;
     this.sticky = findSticky(this.func);
-    this.limits = this.sticky && { f64: this.code.freshLocal(F64), f32: this.code.freshLocal(F32) };
+    this.limits = this.sticky && newLimits(this.code);
   }
 
   run(): Code {
@@ -242,17 +242,23 @@ export class Emitter implements LowerEnv {
       this.reps[slot] = rep;
     });
     this.enterFuel();
-    if (usesAssumed(func)) {
+    if (this.analysis.assumes) {
       for (const slot of this.batch.assumedZero) {
         code.i32(0);
         code.mem(M.i32_load, ENGINE, STATE + this.batch.slots[slot]!.offset);
+        code.unlikely();
         code.if();
-        this.exitAt(func.entry, Exit.Evaluate, 0, this.analysis.dirty.list(0));
+        this.exitAt(func.entry, Exit.Evaluate, 0, this.dirtyTaken());
         code.end();
       }
     }
     if (signature.recursive) this.enterDepth();
     if (this.sticky && this.limits) updateLimits(code, this.batch.float, this.sticky, this.limits);
+  }
+
+  /** What an exit stores before anything ran: a way back to the entry may have more to store, in locals not set yet. */
+  private dirtyTaken(): number[] {
+    return this.signature.takes.filter((slot) => this.analysis.dirty.has(0, slot));
   }
 
   /** Loops count in a local; a function that can call itself counts each entry. */
@@ -274,8 +280,9 @@ export class Emitter implements LowerEnv {
       code.get(left);
       code.i32(0);
       code.op(W.i32_le_s);
+      code.unlikely();
       code.if();
-      this.exitAt(this.func.entry, Exit.Fuel, 0, this.analysis.dirty.list(0));
+      this.exitAt(this.func.entry, Exit.Fuel, 0, this.dirtyTaken());
       code.end();
     }
     if (this.fuel < 0) code.release(left);
@@ -289,8 +296,9 @@ export class Emitter implements LowerEnv {
     code.tee(depth);
     code.i32(this.batch.depthLimit);
     code.op(W.i32_ge_s);
+    code.unlikely();
     code.if();
-    this.exitAt(this.func.entry, Exit.Dispatch, 0, this.analysis.dirty.list(0));
+    this.exitAt(this.func.entry, Exit.Dispatch, 0, this.dirtyTaken());
     code.end();
     code.i32(0);
     code.get(depth);
@@ -339,6 +347,7 @@ export class Emitter implements LowerEnv {
       code.tee(this.fuel);
       code.i32(0);
       code.op(W.i32_gt_s);
+      code.likely();
       code.brIf(code.depth - this.loops[succ.index]!);
       const save = this.reps.slice();
       for (const slot of this.analysis.live.list(succ.index)) this.reps[slot] = this.entryRep(succ, slot);
@@ -713,6 +722,7 @@ export class Emitter implements LowerEnv {
     code.tee(pc);
     code.i64(block.raw.next | 0, 0);
     code.op(W.i64_ne);
+    code.unlikely();
     code.if();
     this.unwind(callee, to, results, pc, dirty);
     code.end();
@@ -832,6 +842,7 @@ export class Emitter implements LowerEnv {
       const type = signature.params[param]!;
       if (type === F64) code.op(W.i64_reinterpret_f64);
       code.op(W.i64_ne);
+      code.unlikely();
       code.brIf(code.depth - bad);
     }
     for (const slot of dirty)
@@ -925,6 +936,7 @@ export class Emitter implements LowerEnv {
     code.tee(index);
     code.i64s(span);
     code.op(W.i64_ge_u);
+    code.unlikely();
     code.brIf(code.depth - out);
     code.get(index);
     code.op(W.i32_wrap_i64);
@@ -985,9 +997,4 @@ function storeOp(w: number): number {
 export function findSticky(func: Func): Sticky | undefined {
   for (const block of func.blocks) for (const step of block.values.steps) if (step.k === "float") return step.sticky;
   return undefined;
-}
-
-/** True where the function's code was folded under the assumption. */
-export function usesAssumed(func: Func): boolean {
-  return func.blocks.some((block) => block.values.usesAssumed);
 }

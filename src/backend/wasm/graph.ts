@@ -149,6 +149,7 @@ class Builder {
       const sets = new Map<number, Node>();
       let why =
         last && block.flow.k === "evaluate" ? "evaluate" : this.effects(inst, inst.effects, steps, sets, undefined);
+      if (why === undefined && this.swaps(sets)) why = "a resident slot's old value beside its new one";
       let target: Node | undefined;
       if (why === undefined && last) {
         if (flow.k === "branch") target = this.subst(flow.cond);
@@ -173,6 +174,16 @@ class Builder {
     const { leavesInside, usesAssumed } = this;
     const setsAssumed = steps.some((step) => step.k === "put" && this.around.assumedZero.has(step.slot));
     return { steps, sets: this.current, control, flow, giveUp, leavesInside, usesAssumed, setsAssumed };
+  }
+
+  /** True where a resident slot is set while another's new value reads it: the put would come first. */
+  private swaps(sets: ReadonlyMap<number, Node>): boolean {
+    const reads = (node: Node, slot: number): boolean => isGet(node, slot) || node.args.some((arg) => reads(arg, slot));
+    for (const slot of sets.keys()) {
+      if (!this.around.resident.has(slot)) continue;
+      for (const [other, value] of sets) if (other !== slot && reads(value, slot)) return true;
+    }
+    return false;
   }
 
   private value(slot: number): Node {
@@ -269,7 +280,9 @@ class Builder {
         case "if": {
           const cond = this.subst(e.cond);
           if (cond.op === "const") {
-            const why = this.effects(inst, isZero(cond) ? e.else : e.then, steps, sets, under);
+            const arm = isZero(cond) ? e.else : e.then;
+            if (under === undefined && arm.some((x) => x.k === "trap")) return "a trap that is sure to come";
+            const why = this.effects(inst, arm, steps, sets, under);
             if (why !== undefined) return why;
             break;
           }

@@ -6,7 +6,7 @@ import { detect, parseImage } from "../../src/format/detect.ts";
 import { bytesAt, type Image } from "../../src/format/image.ts";
 import { imageRisks } from "../../src/format/risks.ts";
 import { checkRunnable } from "../../src/format/runnable.ts";
-import { buildElf } from "./build-elf.ts";
+import { buildElf } from "../../tests/format/build-elf.ts";
 
 export interface Seed {
   readonly name: string;

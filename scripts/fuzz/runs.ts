@@ -7,8 +7,8 @@ import { HostError, type HostStream } from "../../src/host/host.ts";
 import { nodeHost } from "../../src/host/node/index.ts";
 import { runProgram } from "../../src/node.ts";
 import type { EngineName } from "../../src/run-options.ts";
-import { buildElf } from "../format/build-elf.ts";
-import { campaign, type Random, type Seed, type Tally } from "../format/fuzz.ts";
+import { buildElf } from "../../tests/format/build-elf.ts";
+import { campaign, type Random, type Seed, type Tally } from "./elf.ts";
 
 /** Most guest memory and fuel of a case: a hostile file must not get more. */
 const MEMORY = 16 << 20;
