@@ -220,6 +220,9 @@ export class Analysis {
             else demand.full(arg);
           demand.full(step.node);
           break;
+        case "keep":
+          demand.full(step.node);
+          break;
         case "put":
           demand.full(step.value);
           break;

@@ -504,6 +504,13 @@ export class Emitter implements LowerEnv {
           lower.keep(step.node, local, ZERO);
           break;
         }
+        case "keep": {
+          lower.emit(step.node, ZERO);
+          const local = code.freshLocal(naturalType(step.node.w));
+          code.set(local);
+          lower.keep(step.node, local, ZERO);
+          break;
+        }
         case "put": {
           code.i32(0);
           lower.emit(step.value, ZERO);

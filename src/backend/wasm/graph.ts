@@ -12,6 +12,8 @@ export type Step =
   | { readonly k: "store"; readonly addr: Node; readonly value: Node; readonly pc: number }
   /** A float op whose exceptions go into a sticky slot. */
   | { readonly k: "float"; readonly node: Node; readonly sticky: Sticky }
+  /** Computed now, because a step that follows writes what it reads. */
+  | { readonly k: "keep"; readonly node: Node }
   /** A slot that lives in memory is written. */
   | { readonly k: "put"; readonly slot: number; readonly value: Node }
   | { readonly k: "if"; readonly cond: Node; readonly then: readonly Step[]; readonly else: readonly Step[] }
@@ -149,7 +151,6 @@ class Builder {
       const sets = new Map<number, Node>();
       let why =
         last && block.flow.k === "evaluate" ? "evaluate" : this.effects(inst, inst.effects, steps, sets, undefined);
-      if (why === undefined && this.swaps(sets)) why = "a resident slot's old value beside its new one";
       let target: Node | undefined;
       if (why === undefined && last) {
         if (flow.k === "branch") target = this.subst(flow.cond);
@@ -165,6 +166,7 @@ class Builder {
       }
       control = target;
       const next = new Map(this.current);
+      for (const node of this.overwritten(sets)) steps.push({ k: "keep", node });
       for (const [slot, value] of sets) {
         if (this.around.resident.has(slot)) steps.push({ k: "put", slot, value });
         else next.set(slot, value);
@@ -176,14 +178,16 @@ class Builder {
     return { steps, sets: this.current, control, flow, giveUp, leavesInside, usesAssumed, setsAssumed };
   }
 
-  /** True where a resident slot is set while another's new value reads it: the put would come first. */
-  private swaps(sets: ReadonlyMap<number, Node>): boolean {
-    const reads = (node: Node, slot: number): boolean => isGet(node, slot) || node.args.some((arg) => reads(arg, slot));
-    for (const slot of sets.keys()) {
-      if (!this.around.resident.has(slot)) continue;
-      for (const [other, value] of sets) if (other !== slot && reads(value, slot)) return true;
-    }
-    return false;
+  /** Reads of slots in memory that the same instruction writes: all its reads come first (rule 1 of node.ts). */
+  private overwritten(sets: ReadonlyMap<number, Node>): Set<Node> {
+    const found = new Set<Node>();
+    const { resident } = this.around;
+    const walk = (node: Node): void => {
+      if (node.op === "get" && resident.has(node.aux) && sets.has(node.aux)) found.add(node);
+      for (const arg of node.args) walk(arg);
+    };
+    if ([...sets.keys()].some((slot) => resident.has(slot))) for (const value of sets.values()) walk(value);
+    return found;
   }
 
   private value(slot: number): Node {
