@@ -58,6 +58,11 @@ export class Emitter implements LowerEnv {
   private readonly wide: Int32Array;
   private readonly narrow: Int32Array;
   private readonly reps: Uint8Array;
+  /**
+   * Locals by mask word: slots that calls made so far changed in memory, -1 for none. Whoever unwinds must not store
+   * what it held of them before.
+   */
+  private readonly touched: readonly number[];
   private readonly preserved: number[];
   private readonly fuel: number;
   private readonly sticky: Sticky | undefined;
@@ -85,6 +90,18 @@ export class Emitter implements LowerEnv {
     this.fuel = this.func.blocks.some((block) => block.isHeader) ? this.code.freshLocal(I32) : -1;
     this.sticky = findSticky(this.func);
     this.limits = this.sticky && newLimits(this.code);
+    this.touched = this.touchedByCalls().map((mask) => (mask ? this.code.freshLocal(I32) : -1));
+  }
+
+  /** Slots by mask word that some call of this function changes. */
+  private touchedByCalls(): number[] {
+    const { changes, calleeOf } = this.batch.summaries;
+    const masks = new Array<number>(Math.ceil(this.batch.slots.length / 32)).fill(0);
+    for (const block of this.func.blocks) {
+      const callee = block.flow.k === "call" ? calleeOf(block) : -1;
+      if (callee >= 0) masks.forEach((mask, i) => void (masks[i] = mask | changes.data[callee * changes.words + i]!));
+    }
+    return masks;
   }
 
   run(): Code {
@@ -690,10 +707,17 @@ export class Emitter implements LowerEnv {
     for (let i = 0; i * 32 < batch.slots.length; i++) {
       code.i32(0);
       code.i32(mask[i]!);
+      this.orTouched(i);
       code.mem(M.i32_store, ENGINE, STORED_MASK + 4 * i);
     }
     this.storeFuel();
     this.unwound();
+  }
+
+  private orTouched(word: number): void {
+    if (this.touched[word]! < 0) return;
+    this.code.get(this.touched[word]!);
+    this.code.op(W.i32_or);
   }
 
   private unwound(): void {
@@ -733,6 +757,16 @@ export class Emitter implements LowerEnv {
     code.if();
     this.unwind(callee, to, results, pc, dirty);
     code.end();
+    this.touched.forEach((local, i) => {
+      // Results are not in memory.
+      let mask = batch.summaries.changes.data[callee * batch.summaries.changes.words + i]!;
+      for (const slot of to.results) if (slot >>> 5 === i) mask &= ~(1 << (slot & 31));
+      if (local < 0 || mask === 0) return;
+      code.get(local);
+      code.i32(mask);
+      code.op(W.i32_or);
+      code.set(local);
+    });
     results.forEach((local, i) => {
       code.get(local);
       this.popAs(to.results[i]!, to.resultTypes[i]!);
@@ -823,12 +857,13 @@ export class Emitter implements LowerEnv {
       }
     }
     for (let i = 0; i * 32 < batch.slots.length; i++) {
-      if (mask[i] === 0) continue;
+      if (mask[i] === 0 && this.touched[i]! < 0) continue;
       code.i32(0);
       code.i32(0);
       code.mem(M.i32_load, ENGINE, STORED_MASK + 4 * i);
       code.i32(mask[i]!);
       code.op(W.i32_or);
+      this.orTouched(i);
       code.mem(M.i32_store, ENGINE, STORED_MASK + 4 * i);
     }
     this.unwound();
@@ -854,6 +889,11 @@ export class Emitter implements LowerEnv {
     }
     for (const slot of dirty)
       if (batch.summaries.changes.has(analysis.index, slot) && !signature.results.includes(slot)) this.storeSlot(slot);
+    // What calls left in memory must be what is given back.
+    for (const slot of this.preserved) {
+      const calls = this.func.blocks.map((b) => (b.flow.k === "call" ? batch.summaries.calleeOf(b) : -1));
+      if (calls.some((callee) => callee >= 0 && batch.summaries.changes.has(callee, slot))) this.storeSlot(slot);
+    }
     this.storeFuel();
     if (signature.recursive) {
       code.i32(0);
