@@ -288,12 +288,21 @@ export function noAttribute(task: Task, path: string): SyscallResult {
   return fail("EOPNOTSUPP");
 }
 export const noAttributes = noAttribute;
+/** The l-calls speak of a link itself, which may lead nowhere. */
+export function noAttributesLink(task: Task, path: string): SyscallResult {
+  locate(task, CWD, path, false);
+  return fail("EOPNOTSUPP");
+}
 export function noAttributesFd(task: Task, fd: number): SyscallResult {
   task.files.get(fd);
   return fail("EOPNOTSUPP");
 }
 export function listAttributes(task: Task, path: string): SyscallResult {
   locate(task, CWD, path, true);
+  return 0;
+}
+export function listAttributesLink(task: Task, path: string): SyscallResult {
+  locate(task, CWD, path, false);
   return 0;
 }
 export function listAttributesFd(task: Task, fd: number): SyscallResult {
