@@ -1,5 +1,6 @@
 import { literal } from "./assembly.ts";
 import { type Core, evalInt } from "./core.ts";
+import { styleWidth } from "./disassemble.ts";
 import { insertField, mask32 } from "./encoding.ts";
 import { RuleError } from "./error.ts";
 import type { AsmItem, ExpandedBook, ExpandedRow } from "./expanded.ts";
@@ -13,9 +14,15 @@ interface Spelling {
   readonly row: number;
   readonly items: readonly FlatItem[];
   /** Encodings of operands that this spelling is for. */
-  readonly forms: readonly { readonly c: Core; readonly value: number }[];
+  readonly forms: readonly Fact[];
   readonly when: Core | undefined;
   readonly pattern: RegExp;
+}
+
+/** A core that must come out at a value. */
+interface Fact {
+  readonly c: Core;
+  readonly value: number;
 }
 
 /** Fields of together at most this many bits are found by trying. */
@@ -50,7 +57,8 @@ export class Assembler {
     const source = items.map((item) => {
       if (item.k === "text") return literal(item.s);
       if (item.k === "choice") return `(${longestFirst(item.texts).map(literal).join("|")})`;
-      return item.table >= 0 ? `([\\w.$]+)` : `(${NUMBER})`;
+      if (item.style === "disp") return `([+-]0x[0-9a-f]+)`;
+      return item.table >= 0 ? `([\\w.$()]+)` : `(${NUMBER})`;
     });
     return new RegExp(`^${source.join("")}$`);
   }
@@ -76,20 +84,27 @@ export class Assembler {
   }
 
   private encode(s: Spelling, texts: readonly string[], pc: number): Uint8Array | undefined {
-    const row = this.book.rows[s.row];
-    const facts: { c: Core; value: number }[] = [...s.forms];
+    let choices: Fact[][] = [[...s.forms]];
     let k = 0;
     for (const item of s.items) {
       if (item.k === "text") continue;
-      const value = this.valueOf(item, texts[k++], pc);
-      if (value === undefined) return undefined;
-      facts.push({ c: item.c, value });
+      const values = this.valuesOf(item, texts[k++], pc);
+      choices = choices.flatMap((facts) => values.map((value) => [...facts, { c: item.c, value }]));
     }
+    for (const facts of choices) {
+      const bytes = this.bytesOf(s, facts);
+      if (bytes) return bytes;
+    }
+    return undefined;
+  }
+
+  private bytesOf(s: Spelling, facts: Fact[]): Uint8Array | undefined {
+    const row = this.book.rows[s.row];
     if (s.when) for (const term of conjuncts(s.when)) facts.push({ c: term, value: 1 });
     if (row.where) for (const term of conjuncts(row.where)) facts.push({ c: term, value: 1 });
-    const fields = solve(row, facts);
+    if (row.sdm) return this.sdmBytes(s.row, row.sdm, facts);
+    const fields = solve(row, facts, row.bits / 8);
     if (!fields) return undefined;
-    if (row.sdm) return this.encodeSdm(s.row, row.sdm, fields);
     let word = row.match;
     row.fields.forEach((f, i) => {
       word = insertField(f, word, fields[i]);
@@ -98,6 +113,19 @@ export class Assembler {
     new DataView(out.buffer).setInt32(0, word, true);
     const short = out.subarray(0, row.bits / 8);
     return this.book.littleEndian ? short : short.reverse();
+  }
+
+  /** Tries the length of the shortest encoding first, then that of what came out. */
+  private sdmBytes(row: number, form: SdmForm, facts: readonly Fact[]): Uint8Array | undefined {
+    const zeros = this.book.rows[row].fields.map(() => 0);
+    let { length } = encodeSdm(form, this.book.addresses ?? [], zeros);
+    for (let round = 0; round < 3; round++) {
+      const fields = solve(this.book.rows[row], facts, length);
+      const bytes = fields && this.encodeSdm(row, form, fields);
+      if (!bytes || bytes.length === length) return bytes;
+      length = bytes.length;
+    }
+    return undefined;
   }
 
   /** The bytes, if they decode to the very row and fields: immediates and displacements may not fit. */
@@ -111,15 +139,21 @@ export class Assembler {
     return same ? bytes : undefined;
   }
 
-  private valueOf(item: FlatItem, text: string, pc: number): number | undefined {
-    if (item.k === "text") return undefined;
-    if (item.k === "choice") return found(item.texts.indexOf(text));
-    if (item.table >= 0) return found(this.book.tables[item.table].indexOf(text));
-    if (!new RegExp(`^${NUMBER}$`).test(text)) return undefined;
-    const n = text.startsWith("-") ? -Number(text.slice(1)) : Number(text);
-    if (item.style !== "label") return n;
+  /** What a text can stand for: a name may stand at several numbers. */
+  private valuesOf(item: FlatItem, text: string, pc: number): number[] {
+    if (item.k === "text") return [];
+    if (item.k === "choice") return indexes(item.texts, text);
+    return item.table >= 0 ? indexes(this.book.tables[item.table], text) : this.numberOf(item, text, pc);
+  }
+
+  private numberOf(item: FlatItem & { k: "operand" }, text: string, pc: number): number[] {
+    const digits = text.replace(/^\+/, "");
+    if (!new RegExp(`^${NUMBER}$`).test(digits)) return [];
+    const n = digits.startsWith("-") ? -Number(digits.slice(1)) : Number(digits);
+    if (item.style.startsWith("u")) return [Number(BigInt.asIntN(styleWidth(item.style), BigInt(digits)))];
+    if (item.style !== "label") return [n];
     const far = text.startsWith("0x") && n > 2 ** 53 ? Number(BigInt.asIntN(64, BigInt(text))) : n;
-    return far - pc;
+    return [far - pc];
   }
 }
 
@@ -127,8 +161,8 @@ export class Assembler {
 const UNCHECKED = new Set(["rex", "vvvv", "o", "rm", "base"]);
 
 /** Every choice of encodings for operands that have several. */
-function flattened(items: readonly AsmItem[]): { items: FlatItem[]; forms: { c: Core; value: number }[] }[] {
-  let out: { items: FlatItem[]; forms: { c: Core; value: number }[] }[] = [{ items: [], forms: [] }];
+function flattened(items: readonly AsmItem[]): { items: FlatItem[]; forms: Fact[] }[] {
+  let out: { items: FlatItem[]; forms: Fact[] }[] = [{ items: [], forms: [] }];
   for (const item of items) {
     if (item.k !== "arms") {
       for (const o of out) o.items.push(item);
@@ -146,7 +180,7 @@ function flattened(items: readonly AsmItem[]): { items: FlatItem[]; forms: { c: 
   return out;
 }
 
-const found = (i: number): number | undefined => (i < 0 ? undefined : i);
+const indexes = (texts: readonly string[], text: string): number[] => texts.flatMap((t, i) => (t === text ? [i] : []));
 const longestFirst = (texts: readonly string[]): string[] => [...texts].sort((a, b) => b.length - a.length);
 
 /** First words that a spelling can have. */
@@ -170,13 +204,12 @@ function conjuncts(c: Core): Core[] {
 }
 
 /** Field values that make every fact true. Those given plainly are read off, the rest tried. */
-function solve(row: ExpandedRow, facts: readonly { c: Core; value: number }[]): number[] | undefined {
+function solve(row: ExpandedRow, facts: readonly Fact[], length: number): number[] | undefined {
   const fields: (number | undefined)[] = row.fields.map(() => undefined);
-  const length = row.bits / 8;
   let open = [...facts];
   for (let before = -1; before !== open.length; ) {
     before = open.length;
-    open = open.filter((fact) => !readOff(row, fact, fields));
+    open = open.filter((fact) => !readOff(row, fact, fields, length));
   }
   const unknown = row.fields.map((_, i) => i).filter((i) => fields[i] === undefined);
   const tried = unknown.filter((i) => open.some((f) => mentions(f.c, i)));
@@ -208,8 +241,12 @@ function fits(row: ExpandedRow, values: readonly number[]): boolean {
 }
 
 /** field = value, field[hi:lo] = value, field == value: gives the field its value. */
-function readOff(row: ExpandedRow, fact: { c: Core; value: number }, fields: (number | undefined)[]): boolean {
+function readOff(row: ExpandedRow, fact: Fact, fields: (number | undefined)[], length: number): boolean {
   let { c, value } = fact;
+  if (c.op === "int+" && c.a[0].op === "field" && (c.a[1].op === "num" || c.a[1].op === "length")) {
+    value -= evalInt(c.a[1], [], [], length);
+    c = c.a[0];
+  }
   if (c.op === "int==" && value === 1) {
     const [a, b] = c.a;
     if (a.op === "field" && b.op === "num") {

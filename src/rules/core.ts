@@ -47,6 +47,9 @@ const INT_OPS: Readonly<Record<string, (a: bigint, b: bigint) => bigint>> = {
 /** An integer operation; `int` + operator, folded where both sides are literals. */
 export function intOp(op: string, a: Core, b: Core): Core {
   const f = INT_OPS[op];
+  // What one side alone decides.
+  if (op === "&&" && ((a.v === 0n && isNum(a)) || (b.v === 0n && isNum(b)))) return num(0);
+  if (op === "||" && ((a.v !== 0n && isNum(a)) || (b.v !== 0n && isNum(b)))) return num(1);
   if (isNum(a) && isNum(b) && !(op === "<<" && b.v > 512n)) return num(f(a.v, b.v));
   return core(`int${op}`, 0, [a, b]);
 }

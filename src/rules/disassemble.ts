@@ -1,5 +1,5 @@
 import { evalInt } from "./core.ts";
-import type { AsmItem, ExpandedBook, ExpandedRow } from "./expanded.ts";
+import type { AsmItem, ExpandedBook, Style } from "./expanded.ts";
 
 /** Text of an instruction; aliases and what a `=>` row stands for come first where `aliases` is set. */
 export function disassemble(
@@ -8,11 +8,12 @@ export function disassemble(
   fields: readonly number[],
   pc: number,
   aliases: boolean,
+  length = book.rows[index].bits / 8,
 ): string {
   const row = book.rows[index];
   if (aliases) {
     const alias = aliasesOf(book)[index]?.find((a) => !a.when || evalInt(a.when, fields, [], row.bits / 8) !== 0);
-    if (alias) return render(book, row, alias.assembly, fields, pc);
+    if (alias) return render(book, length, alias.assembly, fields, pc);
     if (row.stands) {
       const inner = row.stands.fields.map(({ c, map }) => {
         const v = evalInt(c, fields, [], row.bits / 8);
@@ -21,7 +22,7 @@ export function disassemble(
       return disassemble(book, row.stands.row, inner, pc, true);
     }
   }
-  return render(book, row, row.assembly, fields, pc);
+  return render(book, length, row.assembly, fields, pc);
 }
 
 const grouped = new WeakMap<ExpandedBook, ExpandedBook["aliases"][number][][]>();
@@ -38,7 +39,7 @@ function aliasesOf(book: ExpandedBook): ExpandedBook["aliases"][number][][] {
 
 function render(
   book: ExpandedBook,
-  row: ExpandedRow,
+  length: number,
   items: readonly AsmItem[],
   fields: readonly number[],
   pc: number,
@@ -49,17 +50,22 @@ function render(
       out += item.s;
       continue;
     }
-    const v = evalInt(item.c, fields, [], row.bits / 8);
-    if (item.k === "arms") out += render(book, row, item.arms[item.forms.indexOf(v)] ?? [], fields, pc);
+    const v = evalInt(item.c, fields, [], length);
+    if (item.k === "arms") out += render(book, length, item.arms[item.forms.indexOf(v)] ?? [], fields, pc);
     else if (item.k === "choice") out += item.texts[v] ?? "";
     else out += (item.table >= 0 ? book.tables[item.table][v] : undefined) ?? number(v, item.style, pc, book.pcWidth);
   }
   return out;
 }
 
-function number(v: number, style: "dec" | "hex" | "label", pc: number, pcWidth: number): string {
+function number(v: number, style: Style, pc: number, pcWidth: number): string {
   if (style === "dec") return String(v);
+  if (style === "disp") return `${v < 0 ? "-" : "+"}0x${Math.abs(v).toString(16)}`;
   const n = style === "label" ? pc + v : v;
   if (n >= 0) return `0x${n.toString(16)}`;
-  return style === "hex" ? `-0x${(-n).toString(16)}` : `0x${BigInt.asUintN(pcWidth, BigInt(n)).toString(16)}`;
+  if (style === "hex") return `-0x${(-n).toString(16)}`;
+  return `0x${BigInt.asUintN(style === "label" ? pcWidth : styleWidth(style), BigInt(n)).toString(16)}`;
 }
+
+/** 32 of `u<32>`. */
+export const styleWidth = (style: Style): number => Number(style.slice(2, -1));

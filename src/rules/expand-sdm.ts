@@ -33,8 +33,9 @@ export interface SdmRow {
   readonly form: SdmForm;
   readonly body: Core;
   readonly assembly: readonly (AsmPart | SdmOperand)[];
-  /** Scope for operands' texts: every field a number, w and vex bound. */
+  /** Scope of the row, and that of its operands' texts: fields as numbers, w and vex bound. */
   readonly scope: Scope;
+  readonly fields: Scope;
 }
 
 /** Address forms of all operand classes, in the order of their first line. */
@@ -112,7 +113,7 @@ function kindOf(symbols: Symbols, kind: string): { decl: OperandDecl; width: str
   for (const width of ["", "8", "16", "32", "64", "128", "256", "v", "y"]) {
     if (!kind.endsWith(width)) continue;
     const decl = symbols.source.operands.get(kind.slice(0, kind.length - width.length));
-    if (decl && (width !== "" || kind in Object.fromEntries(symbols.source.operands))) return { decl, width };
+    if (decl) return { decl, width };
   }
   return undefined;
 }
@@ -179,7 +180,7 @@ function oneRow(
     scope.bind(part.expr.id, { k: "operand", n, form: formField, forms, arms, scope: bound });
     if (forms.length > 1) scope.bind("%memory", { k: "operand", n, form: formField, forms, arms, scope: bound });
     const texts = lines.map((line) =>
-      parseAssembly(line.assembly.replaceAll("<w>", `<${w}>`).replaceAll("{w:", `{${w}:`)),
+      parseAssembly(line.assembly.replace(/\{[^}]*\}/g, (t) => t.replace(/\bw\b/g, String(w)))),
     );
     // In a legacy row the first source is the destination, so it is not written.
     if (part.kind === "xv" && v.vex === 0) dropComma(assembly);
@@ -187,7 +188,19 @@ function oneRow(
   }
   const typer = new StmtTyper(symbols, scope);
   const body = typer.stmts(parseStmts(source.semantics), scope);
-  return { form: sized(pattern, v.size, v.byW, v.vex), body, assembly, scope };
+  return {
+    form: sized(
+      pattern,
+      v.size,
+      v.byW,
+      v.vex,
+      parts.some((p) => p.k === "operand" && p.kind?.startsWith("xv")),
+    ),
+    body,
+    assembly,
+    scope,
+    fields,
+  };
 }
 
 /** Takes back the ", " before an operand that is not written. */

@@ -103,7 +103,7 @@ class Expander {
     const form = core("field", 0, [], SDM_FIELDS.indexOf("form"));
     const assembly = row.assembly.map((part): AsmItem[] => {
       if ("k" in part) return this.items(sdmFields, [part], row.scope);
-      const arms = part.texts.map((text) => this.items(sdmFields, text, row.scope));
+      const arms = part.texts.map((text) => this.items(sdmFields, text, row.fields));
       return arms.length === 1 ? arms[0] : [{ k: "arms", c: form, forms: part.forms, arms }];
     });
     const { vex, size } = row.form;
@@ -217,7 +217,7 @@ class Expander {
     const declared = fields.find((f) => f.name === field);
     const own = this.source.names.get(field);
     const kind = part.kind ?? declared?.view;
-    if (kind !== undefined && !STYLES.has(kind)) {
+    if (kind !== undefined && !isStyle(kind)) {
       const use = viewUse(this.symbols, kind, scope);
       if (use) return this.tableOf(viewNames(this.symbols, use));
       const named = this.source.names.get(kind);
@@ -249,8 +249,8 @@ class Expander {
   }
 }
 
-const STYLES: ReadonlySet<string> = new Set(["dec", "hex", "label"]);
-const styleOf = (kind: string | undefined): Style => (kind === "hex" || kind === "label" ? kind : "dec");
+const isStyle = (kind: string): kind is Style => /^(dec|hex|label|disp|u<[0-9]+>)$/.test(kind);
+const styleOf = (kind: string | undefined): Style => (kind !== undefined && isStyle(kind) ? kind : "dec");
 
 /** Slots one behind the other, each in 8 bytes or the next power of two that holds it. */
 function slotsOf(source: BookSource): Slot[] {

@@ -83,5 +83,5 @@ export type AsmItem =
     }
   | { readonly k: "choice"; readonly c: Core; readonly texts: readonly string[] };
 
-/** dec and hex: a number; label: pc plus it, in hex. */
-export type Style = "dec" | "hex" | "label";
+/** dec and hex: a number; label: pc plus it, in hex; disp: hex with its sign; u<w>: hex of w bits. */
+export type Style = "dec" | "hex" | "label" | "disp" | `u<${number}>`;

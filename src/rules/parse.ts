@@ -3,7 +3,7 @@ import { RuleError } from "./error.ts";
 import { lex, type Token } from "./lex.ts";
 
 /** Binding strength of the infix operators, as in C. */
-const STRENGTH: Readonly<Record<string, number>> = {
+export const STRENGTH: Readonly<Record<string, number>> = {
   "||": 1,
   "&&": 2,
   "|": 3,

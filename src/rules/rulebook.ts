@@ -107,7 +107,7 @@ export class Rulebook implements IsaBook {
   }
 
   disassemble(decoded: Decoded, pc: number, options: { aliases?: boolean } = {}): string {
-    return disassemble(this.expanded, decoded.row.index, decoded.fields, pc, options.aliases ?? true);
+    return disassemble(this.expanded, decoded.row.index, decoded.fields, pc, options.aliases ?? true, decoded.length);
   }
 
   assemble(text: string, pc: number): Uint8Array {

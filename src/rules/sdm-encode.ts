@@ -20,9 +20,12 @@ export function encodeSdm(f: SdmForm, addresses: readonly AddressForm[], fields:
         : fields[AT.rm];
   const reg = f.modrm === "r" ? fields[AT.reg] : f.digit;
   const bits =
-    (f.size === 64 ? 8 : 0) | ((reg & 8) >> 1) | (memory && address.sib ? (fields[AT.idx] & 8) >> 2 : 0) | (low >> 3);
+    (f.size === 64 ? 8 : 0) |
+    ((reg & 8) >> 1) |
+    (memory && address.indexed ? (fields[AT.idx] & 8) >> 2 : 0) |
+    (low >> 3);
   if (fields[AT.locked]) out.push(0xf0);
-  if (f.vex > 0) pushVex(out, f, bits, fields[AT.vvvv]);
+  if (f.vex > 0) pushVex(out, f, bits, f.vvvv ? fields[AT.vvvv] : 0);
   else {
     if (f.prefix === 0x66 || (f.size === 16 && !f.byW)) out.push(0x66);
     if (f.prefix >= 0xf2) out.push(f.prefix);

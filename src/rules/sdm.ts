@@ -6,7 +6,7 @@ import { RuleError } from "./error.ts";
  * VEX.256 in one), `50+o` (register in the opcode) and `D8 C0+i` (register in a second opcode byte).
  */
 export interface SdmForm {
-  /** Mandatory prefix: 0 any, 1 none allowed (NP), or the byte 0x66, 0xf2, 0xf3. */
+  /** Mandatory prefix: 0 none, 1 none said (NP; 66 may still give the operand size), or the byte 0x66, 0xf2, 0xf3. */
   readonly prefix: number;
   /** 0 one byte, 1 0F, 2 0F38, 3 0F3A. */
   readonly map: number;
@@ -25,10 +25,12 @@ export interface SdmForm {
   readonly byW: boolean;
   /** 0 legacy, 128 or 256: VEX with that length. */
   readonly vex: number;
+  /** VEX.vvvv names an operand; where it does not, it must be 1111. */
+  readonly vvvv: boolean;
 }
 
 /** What an encoding column says before sizes are chosen. */
-export interface SdmPattern extends Omit<SdmForm, "immediates" | "size" | "byW" | "vex"> {
+export interface SdmPattern extends Omit<SdmForm, "immediates" | "size" | "byW" | "vex" | "vvvv"> {
   readonly immediates: readonly string[];
   /** V?: stands for a legacy row and two VEX rows. */
   readonly twins: boolean;
@@ -39,7 +41,7 @@ const SIZES: Readonly<Record<string, number>> = { ib: 1, iw: 2, id: 4, iq: 8, cb
 const MAPS: Readonly<Record<string, number>> = { "": 0, "0F": 1, "0F38": 2, "0F3A": 3 };
 
 export function parseSdm(text: string): SdmPattern {
-  const tokens = text.split(/\s+/);
+  const tokens = text.trim().split(/\s+/);
   let prefix = 0;
   let map = "";
   let opcode = -1;
@@ -81,10 +83,10 @@ export function parseSdm(text: string): SdmPattern {
 }
 
 /** The form for one operand size. */
-export function sized(p: SdmPattern, size: number, byW: boolean, vex: number): SdmForm {
+export function sized(p: SdmPattern, size: number, byW: boolean, vex: number, vvvv: boolean): SdmForm {
   const immediates = p.immediates.map((t) => (t === "iz" ? (size === 16 ? 2 : 4) : SIZES[t]));
   const { prefix, map, opcode, register, modrm, digit, lock } = p;
-  return { prefix, map, opcode, register, modrm, digit, immediates, lock, size: p.rexW ? 64 : size, byW, vex };
+  return { prefix, map, opcode, register, modrm, digit, immediates, lock, size: p.rexW ? 64 : size, byW, vex, vvvv };
 }
 
 /** Names of the fields every row of such a book has, in order. */
@@ -203,7 +205,9 @@ export class SdmDecoder {
     const sib = at + 1 < bytes.length ? bytes[at + 1] : 0;
     const both = modrm | (sib << 8);
     const index = ((sib >> 3) & 7) | ((p.rex & 2) << 2);
-    const form = this.addresses.findIndex((a) => ((both ^ a.match) & a.mask) === 0 && !(a.indexed && index === 4));
+    const form = this.addresses.findIndex(
+      (a) => ((both ^ a.match) & a.mask) === 0 && (!a.sib || a.indexed === (index !== 4)),
+    );
     if (form < 0) return -1;
     const a = this.addresses[form];
     fields[AT.reg] = ((modrm >> 3) & 7) | ((p.rex & 4) << 1);
@@ -222,8 +226,8 @@ const keyOf = (vex: number, map: number, opcode: number): number => (vex << 4) |
 
 function prefixFits(f: SdmForm, p: Prefixes): boolean {
   const w = (p.rex & 8) !== 0;
-  if (f.vex > 0) return p.pp === (f.prefix === 1 ? 0 : f.prefix);
-  if (f.prefix === 1 && (p.last !== 0 || p.opsize)) return false;
+  if (f.vex > 0) return (f.vvvv || p.vvvv === 0) && p.pp === (f.prefix === 1 ? 0 : f.prefix);
+  if (f.prefix === 1 && (p.last !== 0 || (p.opsize && f.size === 0))) return false;
   if (f.prefix === 0x66 && (!p.opsize || p.last !== 0)) return false;
   if (f.prefix >= 0xf2 && p.last !== f.prefix) return false;
   if (f.prefix === 0 && p.last !== 0) return false;

@@ -396,6 +396,11 @@ class Reader {
     const inherited = [parts[3] ?? "", shared].filter((s) => s !== "").join("\n");
     for (const form of forms) {
       const semantics = form.line === line || form.semantics === "" ? inherited : form.semantics;
+      if (semantics === "" && parts.length < 4)
+        throw new RuleError(
+          "RULE_SYNTAX",
+          `${parts[0]}: a form says nothing of what it does (lines deeper than a form are its own)`,
+        );
       this.book.rows.push({
         name: fill(parts[0], cells),
         encoding: fill(form.encoding, cells),

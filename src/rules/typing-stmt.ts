@@ -41,6 +41,7 @@ export class StmtTyper extends Typer {
       }
       case "if": {
         const c = this.condition(s.c, scope);
+        if (isNum(c)) return this.stmts(c.v !== 0n ? s.then : s.else, scope);
         return core("if", -1, [c, this.stmts(s.then, scope), this.stmts(s.else, scope)]);
       }
       case "for": {
@@ -143,7 +144,7 @@ export class StmtTyper extends Typer {
         return this.partTarget(e, scope);
       case "call": {
         const b = scope.find(e.f);
-        const f = b?.k === "cell" ? b.text : e.f;
+        const f = b?.k === "cell" && /^\w+$/.test(b.text) ? b.text : e.f;
         if (!this.symbols.source.views.has(f)) break;
         const gen = e.gen.map((g) => this.constant(g, scope, "a width"));
         return this.viewTarget(

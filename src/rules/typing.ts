@@ -8,6 +8,7 @@ import type { ViewDecl } from "./source.ts";
 import { OPEN, shown, type Typed, widthError } from "./typed.ts";
 import { float, isFloat } from "./typing-float.ts";
 import { fold, join, lane, map } from "./typing-lanes.ts";
+import { amount, intBinary, isOrder, linear, sameWidth } from "./typing-ops.ts";
 
 const SAME: Readonly<Record<string, Op>> = {
   "+": "add",
@@ -108,7 +109,7 @@ export class Typer {
       case "bin":
         return this.binary(e.op, e.a, e.b, scope, want);
       case "cond":
-        return this.conditional(this.condition(e.c, scope), [e.b, e.a], scope, want, "cond");
+        return this.choice(this.condition(e.c, scope), e, scope, want);
       case "slice":
       case "part":
       case "index":
@@ -252,6 +253,12 @@ export class Typer {
     return core(SHIFTS[op], a.w, [a, amount(b, a.w, rotates)]);
   }
 
+  /** A condition that the text alone decides leaves the other arm unread: it may not even fit this width. */
+  private choice(c: Core, e: Expr & { k: "cond" }, scope: Scope, want: number | undefined): Typed {
+    if (isNum(c)) return this.expr(c.v !== 0n ? e.a : e.b, scope, want);
+    return this.conditional(c, [e.b, e.a], scope, want, "cond");
+  }
+
   /** `arms` has the else arm first, so that select's order is that of its index. */
   private conditional(c: Core, arms: readonly Expr[], scope: Scope, want: number | undefined, op: string): Typed {
     const typed = arms.map((arm) => this.expr(arm, scope, want));
@@ -268,7 +275,7 @@ export class Typer {
       const t = typed[i];
       return this.fitArm(t === OPEN ? this.expr(arm, scope, wide) : t, wide);
     });
-    if (op === "cond") return isNum(c) ? arms2[c.v !== 0n ? 1 : 0] : core("cond", wide, [c, arms2[1], arms2[0]]);
+    if (op === "cond") return core("cond", wide, [c, arms2[1], arms2[0]]);
     return core("pick", wide, [c, ...arms2]);
   }
 
@@ -347,7 +354,7 @@ export class Typer {
 
   private call(f: string, e: Expr & { k: "call" }, scope: Scope, want: number | undefined): Typed {
     const b = scope.find(f);
-    if (b?.k === "cell") return this.call(b.text, e, scope, want);
+    if (b?.k === "cell" && /^\w+$/.test(b.text) && b.text !== f) return this.call(b.text, e, scope, want);
     const view = this.symbols.source.views.get(f);
     if (view) {
       const gen = e.gen.map((g) => this.constant(g, scope, "a width"));
@@ -559,39 +566,4 @@ export class Typer {
     if (w !== undefined && (w % 8 !== 0 || w < 8)) return widthError(`memory of ${w} bits`);
     return { w, attrs: attrs.join(" "), guards };
   }
-}
-
-const isOrder = (op: string): boolean => op === "<" || op === "<=" || op === ">" || op === ">=";
-const sameWidth = (op: string, a: readonly Core[]): Core => core(op, a[0].w, a);
-
-function intBinary(op: string, a: Core, b: Core): Core {
-  const plain = op.length > 1 && /[us]$/.test(op) ? op.slice(0, -1) : op;
-  if (plain === ">" || plain === ">=") return intOp(plain === ">" ? "<" : "<=", b, a);
-  return intOp(plain, a, b);
-}
-
-/** A shift amount in the width of what it shifts; too large ones stay too large. */
-function amount(b: Core, w: number, rotates: boolean): Core {
-  if (b.w === 0) return bitsOf(rotates && isNum(b) ? num(((b.v % BigInt(w)) + BigInt(w)) % BigInt(w)) : b, w);
-  if (b.w === w) return b;
-  if (b.w < w) return core("zext", w, [b]);
-  if (rotates) return core("slice", w, [core("urem", b.w, [b, bitsOf(num(w), b.w)]), num(0)]);
-  const big = core("ule", 1, [bitsOf(num(w), b.w), b]);
-  return core("cond", w, [big, bitsOf(num(-1), w), core("slice", w, [b, num(0)])]);
-}
-
-/** k + rest, so that bounds that differ by a constant are seen to. */
-function linear(c: Core): { k: bigint; rest: string } {
-  if (isNum(c)) return { k: c.v, rest: "" };
-  if (c.op === "int+" || c.op === "int-") {
-    const a = linear(c.a[0]);
-    const b = linear(c.a[1]);
-    if (b.rest === "") return { k: c.op === "int+" ? a.k + b.k : a.k - b.k, rest: a.rest };
-    if (a.rest === "" && c.op === "int+") return { k: a.k + b.k, rest: b.rest };
-  }
-  return { k: 0n, rest: printed(c) };
-}
-
-function printed(c: Core): string {
-  return `(${c.op} ${c.n} ${c.v} ${c.a.map(printed).join(" ")})`;
 }

@@ -58,6 +58,11 @@ export class Emitter implements LowerEnv {
   private readonly wide: Int32Array;
   private readonly narrow: Int32Array;
   private readonly reps: Uint8Array;
+  /**
+   * Locals by mask word: slots that calls made so far changed in memory, -1 for none. Whoever unwinds must not store
+   * what it held of them before.
+   */
+  private readonly touched: readonly number[];
   private readonly preserved: number[];
   private readonly fuel: number;
   private readonly sticky: Sticky | undefined;
@@ -87,6 +92,18 @@ export class Emitter implements LowerEnv {
     this.fuel = this.func.blocks.some((block) => block.isHeader) ? this.code.freshLocal(I32) : -1;
     this.sticky = findSticky(this.func);
     this.limits = this.sticky && newLimits(this.code);
+    this.touched = this.touchedByCalls().map((mask) => (mask ? this.code.freshLocal(I32) : -1));
+  }
+
+  /** Slots by mask word that some call of this function changes. */
+  private touchedByCalls(): number[] {
+    const { changes, calleeOf } = this.batch.summaries;
+    const masks = new Array<number>(Math.ceil(this.batch.slots.length / 32)).fill(0);
+    for (const block of this.func.blocks) {
+      const callee = block.flow.k === "call" ? calleeOf(block) : -1;
+      if (callee >= 0) masks.forEach((mask, i) => void (masks[i] = mask | changes.data[callee * changes.words + i]!));
+    }
+    return masks;
   }
 
   run(): Code {
@@ -129,7 +146,8 @@ export class Emitter implements LowerEnv {
     if (this.reps[slot] === WIDE) this.code.get(this.wideLocal(slot));
     else {
       this.code.get(this.narrowLocal(slot));
-      this.code.op(W.i64_extend_i32_s);
+      // Where only low bits are still read, an access may be what reads them; of an address the others are zero.
+      this.code.op(this.reps[slot] === LOWER ? W.i64_extend_i32_u : W.i64_extend_i32_s);
     }
   }
 
@@ -244,18 +262,23 @@ export class Emitter implements LowerEnv {
       this.reps[slot] = rep;
     });
     this.enterFuel();
-    if (usesAssumed(func)) {
+    if (this.analysis.assumes) {
       for (const slot of this.batch.assumedZero) {
         code.i32(0);
         code.mem(M.i32_load, ENGINE, STATE + this.batch.slots[slot]!.offset);
         code.unlikely();
         code.if();
-        this.exitAt(func.entry, Exit.Evaluate, 0, this.analysis.dirty.list(0));
+        this.exitAt(func.entry, Exit.Evaluate, 0, this.dirtyTaken());
         code.end();
       }
     }
     if (signature.recursive) this.enterDepth();
     if (this.sticky && this.limits) updateLimits(code, this.batch.float, this.sticky, this.limits);
+  }
+
+  /** What an exit stores before anything ran: a way back to the entry may have more to store, in locals not set yet. */
+  private dirtyTaken(): number[] {
+    return this.signature.takes.filter((slot) => this.analysis.dirty.has(0, slot));
   }
 
   /** Loops count in a local; a function that can call itself counts each entry. */
@@ -279,7 +302,7 @@ export class Emitter implements LowerEnv {
       code.op(W.i32_le_s);
       code.unlikely();
       code.if();
-      this.exitAt(this.func.entry, Exit.Fuel, 0, this.analysis.dirty.list(0));
+      this.exitAt(this.func.entry, Exit.Fuel, 0, this.dirtyTaken());
       code.end();
     }
     if (this.fuel < 0) code.release(left);
@@ -295,7 +318,7 @@ export class Emitter implements LowerEnv {
     code.op(W.i32_ge_s);
     code.unlikely();
     code.if();
-    this.exitAt(this.func.entry, Exit.Dispatch, 0, this.analysis.dirty.list(0));
+    this.exitAt(this.func.entry, Exit.Dispatch, 0, this.dirtyTaken());
     code.end();
     code.i32(0);
     code.get(depth);
@@ -506,6 +529,13 @@ export class Emitter implements LowerEnv {
           lower.keep(step.node, local, ZERO);
           break;
         }
+        case "keep": {
+          lower.emit(step.node, ZERO);
+          const local = code.freshLocal(naturalType(step.node.w));
+          code.set(local);
+          lower.keep(step.node, local, ZERO);
+          break;
+        }
         case "put": {
           code.i32(0);
           lower.emit(step.value, ZERO);
@@ -688,10 +718,17 @@ export class Emitter implements LowerEnv {
     for (let i = 0; i * 32 < batch.slots.length; i++) {
       code.i32(0);
       code.i32(mask[i]!);
+      this.orTouched(i);
       code.mem(M.i32_store, ENGINE, STORED_MASK + 4 * i);
     }
     this.storeFuel();
     this.unwound();
+  }
+
+  private orTouched(word: number): void {
+    if (this.touched[word]! < 0) return;
+    this.code.get(this.touched[word]!);
+    this.code.op(W.i32_or);
   }
 
   private unwound(): void {
@@ -731,6 +768,16 @@ export class Emitter implements LowerEnv {
     code.if();
     this.unwind(callee, to, results, pc, dirty);
     code.end();
+    this.touched.forEach((local, i) => {
+      // Results are not in memory.
+      let mask = batch.summaries.changes.data[callee * batch.summaries.changes.words + i]!;
+      for (const slot of to.results) if (slot >>> 5 === i) mask &= ~(1 << (slot & 31));
+      if (local < 0 || mask === 0) return;
+      code.get(local);
+      code.i32(mask);
+      code.op(W.i32_or);
+      code.set(local);
+    });
     results.forEach((local, i) => {
       code.get(local);
       this.popAs(to.results[i]!, to.resultTypes[i]!);
@@ -821,12 +868,13 @@ export class Emitter implements LowerEnv {
       }
     }
     for (let i = 0; i * 32 < batch.slots.length; i++) {
-      if (mask[i] === 0) continue;
+      if (mask[i] === 0 && this.touched[i]! < 0) continue;
       code.i32(0);
       code.i32(0);
       code.mem(M.i32_load, ENGINE, STORED_MASK + 4 * i);
       code.i32(mask[i]!);
       code.op(W.i32_or);
+      this.orTouched(i);
       code.mem(M.i32_store, ENGINE, STORED_MASK + 4 * i);
     }
     this.unwound();
@@ -852,6 +900,11 @@ export class Emitter implements LowerEnv {
     }
     for (const slot of dirty)
       if (batch.summaries.changes.has(analysis.index, slot) && !signature.results.includes(slot)) this.storeSlot(slot);
+    // What calls left in memory must be what is given back.
+    for (const slot of this.preserved) {
+      const calls = this.func.blocks.map((b) => (b.flow.k === "call" ? batch.summaries.calleeOf(b) : -1));
+      if (calls.some((callee) => callee >= 0 && batch.summaries.changes.has(callee, slot))) this.storeSlot(slot);
+    }
     this.storeFuel();
     if (signature.recursive) {
       code.i32(0);
@@ -1016,9 +1069,4 @@ function storeOp(w: number): number {
 export function findSticky(func: Func): Sticky | undefined {
   for (const block of func.blocks) for (const step of block.values.steps) if (step.k === "float") return step.sticky;
   return undefined;
-}
-
-/** True where the function's code was folded under the assumption. */
-export function usesAssumed(func: Func): boolean {
-  return func.blocks.some((block) => block.values.usesAssumed);
 }

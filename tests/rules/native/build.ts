@@ -19,7 +19,8 @@ export function native(
   const [command, ...args] = [...under, program];
   return (input) => {
     const run = spawnSync(command, args, { input, maxBuffer: 1 << 28, timeout: 60_000 });
-    if (run.status !== 0) throw new Error(`${command} ended with ${run.status ?? run.signal}`);
+    if (run.status !== 0)
+      throw new Error(`${command} ended with ${run.status ?? run.signal} after ${run.stdout.length} bytes`);
     return run.stdout;
   };
 }
