@@ -14,6 +14,7 @@ const HELP = `npm run bench -- [options]
   --engine LIST     SAGE engines, separated by commas (default: wasm)
   --guest ISA       ${GUESTS.map((g) => g.isa).join(" ")}
   --rounds N        rounds over all columns (default: 5)
+  --limit SECONDS   most time for one run (default: 60); a column that passes it, or fails, is not run again
   --no-qemu         leave qemu-user out
   --no-startup      leave the start-up times out; --only-startup leaves the kernels out
   --json            one JSON object instead of tables
@@ -27,6 +28,7 @@ const { values: options } = parseArgs({
     engine: { type: "string", default: "wasm" },
     guest: { type: "string", default: GUESTS[0].isa },
     rounds: { type: "string", default: "5" },
+    limit: { type: "string", default: "60" },
     qemu: { type: "boolean", default: true },
     startup: { type: "boolean", default: true },
     "only-startup": { type: "boolean", default: false },
@@ -43,6 +45,8 @@ function stop(message: string): never {
 
 const rounds = Number(options.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) stop("--rounds takes a number from 1 on");
+const limit = Number(options.limit);
+if (!(limit > 0)) stop("--limit takes a number of seconds");
 const unknown = options.kernel?.find((name) => !KERNELS.some((kernel) => kernel.name === name));
 if (unknown) stop(`no kernel ${unknown}; there are ${KERNELS.map((kernel) => kernel.name).join(", ")}`);
 const guest: Guest = GUESTS.find((g) => g.isa === options.guest) ?? stop(`no guest ${options.guest}`);
@@ -84,18 +88,28 @@ async function interleave(
 ) {
   const result: Measured = { name, kind, cpu: new Map(), wall: new Map(), failures: [] };
   let expected: { column: string; run: Run } | undefined;
+  const failed = new Set<string>();
+  const fail = (column: string, why: string) => {
+    failed.add(column);
+    result.failures.push(`${column}: ${why}`);
+  };
   for (let round = 0; round < count; round++) {
     for (const column of columns) {
-      const run = await measure(clock, column.command);
       tick();
+      if (failed.has(column.name)) continue;
+      const run = await measure(clock, column.command, limit);
+      if (!run) {
+        fail(column.name, `stopped after ${limit} s`);
+        continue;
+      }
       if (run.code !== 0) {
-        result.failures.push(`${column.name}: exit code ${run.code}: ${run.stderr.trim().split("\n")[0]}`);
+        fail(column.name, `exit code ${run.code}: ${run.stderr.trim().split("\n")[0]}`);
         continue;
       }
       if (compared.includes(column.name)) {
         expected ??= { column: column.name, run };
         if (expected.run.stdout !== run.stdout) {
-          result.failures.push(`${column.name} printed something else than ${expected.column}`);
+          fail(column.name, `printed something else than ${expected.column}`);
           continue;
         }
       }

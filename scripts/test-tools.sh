@@ -2,7 +2,7 @@
 # Installs the Debian packages that the tests compare with. Quick when all are there; needs root or sudo otherwise.
 set -euo pipefail
 
-packages=(gcc libc6-dev gcc-riscv64-linux-gnu libc6-dev-riscv64-cross binutils-riscv64-linux-gnu qemu-user llvm-19)
+packages=(gcc libc6-dev gcc-riscv64-linux-gnu libc6-dev-riscv64-cross binutils-riscv64-linux-gnu qemu-user llvm-19 wabt)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -7,7 +7,6 @@ import { checkRunnable } from "./format/runnable.ts";
 import { HostError } from "./host/host.ts";
 import { asset, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
 import { Kernel } from "./kernel/kernel.ts";
-import type { Process } from "./kernel/process.ts";
 import { ADDRESS_LIMIT } from "./memory/layout.ts";
 import { OutOfGuestMemory } from "./memory/memory.ts";
 import { readWhole, startProcess } from "./os/linux/exec.ts";
@@ -112,7 +111,7 @@ function readGuestFile(options: RunOptions, path: string, script: string): Uint8
   const kernel = new Kernel({ host: options.host, personality: linux, root: options.root });
   const at = kernel.start();
   try {
-    return readWhole(kernel, at as unknown as Process, path);
+    return readWhole(kernel, at, path);
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
     throw sageError("INTERPRETER_MISSING", `${script} needs ${path}: ${error.code}`);

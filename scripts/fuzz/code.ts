@@ -17,10 +17,7 @@ const REFERENCE: SubjectKind = { name: "eval", engine: "eval", exact: true };
 export const SUBJECTS: Readonly<Record<string, readonly SubjectKind[]>> = {
   eval: [REFERENCE],
   interp: [{ name: "interp", engine: "interp", exact: true }],
-  wasm: [
-    { name: "wasm --strict", engine: "wasm", exact: true },
-    { name: "wasm", engine: "wasm", exact: false },
-  ],
+  wasm: [{ name: "wasm", engine: "wasm", exact: false, lazy: true }],
 };
 
 export function isaParts(isa: string): IsaParts {
@@ -88,7 +85,7 @@ export class CodeFuzzer {
       const what = runCase(book, of, subject, reference, this.tally[subject.kind.name]);
       subject.checkMemory();
       if (what === null || !reference) return what;
-      return `${what}\n${explain(book, of, subject, reference, new Subject(this.parts, REFERENCE))}`;
+      return `${what}\n${explain(book, of, subject, reference, (kind) => new Subject(this.parts, kind))}`;
     } catch (error) {
       return error instanceof Error ? (error.stack ?? error.message) : String(error);
     }

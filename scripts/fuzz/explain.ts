@@ -1,50 +1,54 @@
 import type { IsaBook } from "../../src/rules/book.ts";
 import type { Case } from "./cases.ts";
 import { runCase } from "./compare.ts";
-import { hex, type Subject, stopText } from "./subject.ts";
+import { hex, type Subject, type SubjectKind, stopText } from "./subject.ts";
 
-/** Instructions of a case that are looked at one by one. */
+/** Instructions of a case that are looked at one by one; what stands behind them is zero bytes, which must not run. */
 const STEPS = 2000;
+
+/** Makes another subject of a kind. */
+export type Fresh = (kind: SubjectKind) => Subject;
 
 /**
  * Why an engine and the reference differ in a case: the first instruction that does so by itself, from the state the
  * reference has before it; where none does, the least of the stream that still shows the difference.
  */
-export function explain(book: IsaBook, of: Case, tested: Subject, reference: Subject, spare: Subject): string {
-  return alone(book, of, tested, reference, spare) ?? together(book, of, tested, reference);
+export function explain(book: IsaBook, of: Case, tested: Subject, reference: Subject, fresh: Fresh): string {
+  return alone(book, of, tested, reference, fresh) ?? together(book, of, tested, reference);
 }
 
-function alone(book: IsaBook, of: Case, tested: Subject, reference: Subject, spare: Subject): string | null {
-  if (book.decode(new Uint8Array(4), 0) !== null) return null;
-  reference.load(of);
+function alone(book: IsaBook, of: Case, tested: Subject, reference: Subject, fresh: Fresh): string | null {
   const { machine } = reference;
-  for (let n = 0, stops = 0; n < STEPS && stops < of.resume.length; n++) {
+  const [one, other] = [fresh(tested.kind), fresh(reference.kind)];
+  let found: string | null = null;
+  let steps = 0;
+  runCase(book, of, tested, reference, {}, () => {
     const { pc } = machine;
-    const decoded = book.decode(machine.code.fetch(pc), 0);
-    if (decoded) {
-      const bytes = machine.code.fetch(pc).slice(0, decoded.length);
-      for (const subject of [tested, spare]) {
-        subject.loadCode(of.area, pc, bytes);
-        subject.copy(reference);
-      }
-      const before = book.slots.map((slot, i) => `${slot.name}=${hex(machine.state.getBig(i))}`);
-      const [got, expected] = [tested.run(2), spare.run(2)];
-      const wrong = stopText(got) === stopText(expected) ? tested.differs(spare) : `stops ${stopText(expected)}`;
-      if (wrong !== null && expected.k !== "fuel")
-        return [
-          `0x${hex(pc)}: ${listed(book, bytes, pc)}`,
-          `  ${tested.kind.name}: ${stopText(got)}; reference: ${wrong}`,
-          `  from ${before.join(" ")}`,
-        ].join("\n");
+    const there = machine.code.fetch(pc);
+    const decoded = book.decode(there, 0);
+    if (found !== null || decoded === null || steps++ > STEPS) return;
+    const bytes = there.slice(0, decoded.length);
+    for (const subject of [one, other]) {
+      subject.loadCode(of.area, pc, bytes);
+      subject.copy(reference);
     }
-    const stop = reference.run(1);
-    if (stop.k === "fuel") continue;
-    const resume = of.resume[stops++];
-    if (stop.k === "syscall") continue;
-    if (resume >= 0) machine.pc = of.start + resume;
-    else machine.pc += decoded?.length ?? book.align;
-  }
-  return null;
+    if (tested.kind.lazy) {
+      one.run(2);
+      one.heat([pc]);
+      one.copy(reference);
+    }
+    const before = book.slots.map((slot, i) => `${slot.name}=${hex(machine.state.getBig(i))}`);
+    const [got, expected] = [one.run(2), other.run(2)];
+    if (expected.k === "fuel" || (expected.k === "fault" && !tested.kind.exact)) return;
+    const wrong = stopText(got) === stopText(expected) ? one.differs(other) : stopText(expected);
+    if (wrong === null) return;
+    found = [
+      `0x${hex(pc)}: ${listed(book, bytes, pc)}`,
+      `  ${tested.kind.name}: ${stopText(got)}; the reference: ${wrong}`,
+      `  from ${before.join(" ")}`,
+    ].join("\n");
+  });
+  return found;
 }
 
 function together(book: IsaBook, of: Case, tested: Subject, reference: Subject): string {

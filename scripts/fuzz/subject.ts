@@ -1,15 +1,20 @@
 import type { Stop } from "../../src/engine/cpu.ts";
 import { createMachine, type EngineKind, type IsaParts } from "../../src/engine/create.ts";
 import type { Machine } from "../../src/engine/machine.ts";
+import { HOT_COUNT, HOT_LIST } from "../../src/engine/predecode-layout.ts";
 import { BIAS, PROT_READ, STATE } from "../../src/memory/layout.ts";
 import { CODES, FILLED, mapArena, WRITABLE_CODE } from "./arena.ts";
 import type { Case } from "./cases.ts";
 
-/** An engine to try. `exact`: every access is checked, so that faults are the reference's. */
+/**
+ * An engine to try. `exact`: every access is checked, so that faults are the reference's. `lazy`: out of fuel, registers
+ * that will be written before they are read may hold anything.
+ */
 export interface SubjectKind {
   readonly name: string;
   readonly engine: EngineKind;
   readonly exact: boolean;
+  readonly lazy?: boolean;
 }
 
 /** Most memory a subject's guest may have. */
@@ -49,6 +54,11 @@ export class Subject {
     const { address, size } = CODES[WRITABLE_CODE];
     this.machine.memory.protect(address, size, of.area === WRITABLE_CODE ? CODES[WRITABLE_CODE].prot : PROT_READ);
     this.loadCode(of.area, of.start, of.stream);
+    this.reload(of);
+  }
+
+  /** Registers and data as the case has them, code as it is. */
+  reload(of: Case): void {
     this.loadData(of.data);
     of.slots.forEach((value, slot) => {
       this.machine.state.setBig(slot, value);
@@ -105,6 +115,15 @@ export class Subject {
       return `memory at 0x${hex(FILLED[i].address + 4 * at)}: ${hex(words[at] >>> 0)}, not ${hex(other[at] >>> 0)}`;
     }
     return null;
+  }
+
+  /** Has the engine compile from these pcs on, as far as control came before. */
+  heat(pcs: readonly number[]): void {
+    const { i32 } = this.machine.state;
+    const heads = [...new Set(pcs)];
+    i32[HOT_COUNT / 4] = heads.length;
+    i32.set(heads, HOT_LIST / 4);
+    this.machine.improve();
   }
 
   run(fuel: number): Stop {

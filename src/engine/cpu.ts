@@ -31,6 +31,8 @@ export interface Cpu {
   slot(name: string): number;
   /** Runs until something needs the kernel or `fuel` (about one a guest back-edge or call) is spent. */
   run(fuel: number): Stop;
+  /** Fuel that the last run took. */
+  readonly spent: number;
   /** Code in [address, address + size) may have changed: translate it again. */
   invalidate(address: number, size: number): void;
   /** The whole state area as bytes, for signals, fork and snapshots (a copy). */

@@ -14,6 +14,7 @@ import {
   PAGE_MAPPED,
   PAGE_SHIFT,
   PAGE_SIZE,
+  PERMS,
   PERMS_SIZE,
   PROT_EXEC,
   PROT_WRITE,
@@ -39,6 +40,9 @@ export interface Tier {
 /** Fuel of one stay in generated code. Leaving now and then is what lets V8 replace code by better code, and us too. */
 const SLICE = 20_000;
 
+/** PAGE_CODE of four pages. */
+const FOUR_CODE = PAGE_CODE * 0x01010101;
+
 /** One guest thread on one address space: state, a tier that runs code, the evaluator for what the tier leaves out. */
 export class Machine implements Cpu {
   readonly isa: string;
@@ -51,6 +55,7 @@ export class Machine implements Cpu {
   private readonly tier: Tier | null;
   private readonly names = new Map<string, number>();
   private evaluated = 0;
+  spent = 0;
 
   /** tier null: the evaluator runs everything (slow; the reference). */
   constructor(
@@ -108,6 +113,11 @@ export class Machine implements Cpu {
     this.state.restore(state);
   }
 
+  /** Compiles what is hot now, where the tier does such things; else it happens when fuel runs out. */
+  improve(): void {
+    this.tier?.improve();
+  }
+
   /** Instructions retired where the tier counts them, and its other figures. */
   stats(): Record<string, number> {
     return { retired: this.state.ctl64(CTL_RETIRED), evaluated: this.evaluated, ...this.tier?.stats() };
@@ -118,8 +128,8 @@ export class Machine implements Cpu {
     while (left > 0) {
       if (this.tier === null) {
         const stop = this.evaluate();
+        this.spent = fuel - --left;
         if (stop) return stop;
-        left--;
         continue;
       }
       const slice = Math.min(left, SLICE);
@@ -148,9 +158,10 @@ export class Machine implements Cpu {
         case Exit.Dispatch:
           break;
       }
-      if (stop) return stop;
       // What is left of the slice was not spent; at least one is, so that nothing runs for ever.
       left -= Math.max(1, slice - Math.max(0, this.state.ctl(CTL_FUEL)));
+      this.spent = fuel - left;
+      if (stop) return stop;
     }
     return { k: "fuel" };
   }
@@ -160,10 +171,15 @@ export class Machine implements Cpu {
     if (name === "syscall") return { k: "syscall" };
     // An instruction-stream barrier: the guest's own stores may have changed code on pages it can write.
     // All other changes the memory reports by itself.
+    if (this.tier === null) return null;
     const { perms } = this.memory;
+    const { i32 } = this.state;
     const changeable = PAGE_CODE | PROT_WRITE;
-    for (let page = BIAS >>> PAGE_SHIFT; page < PERMS_SIZE; page++) {
-      if ((perms[page]! & changeable) === changeable) this.invalidate((page << PAGE_SHIFT) >>> 0, PAGE_SIZE);
+    // Four pages at a look; few hold code.
+    for (let four = BIAS >>> PAGE_SHIFT; four < PERMS_SIZE; four += 4) {
+      if ((i32[(PERMS + four) >> 2]! & FOUR_CODE) === 0) continue;
+      for (let page = four; page < four + 4; page++)
+        if ((perms[page]! & changeable) === changeable) this.invalidate((page << PAGE_SHIFT) >>> 0, PAGE_SIZE);
     }
     return null;
   }

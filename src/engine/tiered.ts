@@ -29,6 +29,8 @@ const WARM = 0.1;
 /** One compiled module: where its functions stand in the table, what they start at, which code they were made from. */
 interface Batch {
   readonly entries: readonly number[];
+  /** Places in the table. */
+  readonly places: readonly number[];
   readonly extent: readonly (readonly [first: number, end: number])[];
 }
 
@@ -37,11 +39,13 @@ export class Tiered implements Tier {
   private readonly parts: TieredParts;
   private readonly imports: WebAssembly.Imports;
   private batches: Batch[] = [];
-  /** Entries that are compiled, or that did not compile. */
+  /** Entries that are compiled, and those that did not compile. */
   private readonly known = new Set<number>();
-  /** Loops that were left to the function around them. */
+  /** Loops that were left to the function around them, and what did not compile. */
   private readonly again = new Set<number>();
+  /** Places in the table: the first never used, and those that were given up. */
   private next: number;
+  private readonly free: number[] = [];
   private readonly figures = {
     regions: 0,
     modules: 0,
@@ -74,9 +78,16 @@ export class Tiered implements Tier {
   }
 
   drop(address: number, size: number): void {
-    const { interpreter } = this.parts;
+    const { interpreter, regions } = this.parts;
     interpreter.drop(address, size);
     const touched = (batch: Batch): boolean => batch.extent.some(([a, b]) => a < address + size && b > address);
+    // Other code there may compile. An instruction reaches into the range from before it.
+    const first = address - this.parts.book.lengths.at(-1)!;
+    for (const pc of this.again) {
+      if (pc <= first || pc >= address + size) continue;
+      this.again.delete(pc);
+      this.known.delete(pc);
+    }
     if (!this.batches.some(touched)) return;
     for (const batch of this.batches) {
       if (!touched(batch)) continue;
@@ -84,6 +95,9 @@ export class Tiered implements Tier {
         this.known.delete(pc);
         interpreter.predecoder.dropRegion(pc);
       }
+      // Nothing calls them now; what is let go here is all that keeps the module.
+      for (const place of batch.places) regions.set(place, null);
+      this.free.push(...batch.places);
     }
     this.batches = this.batches.filter((batch) => !touched(batch));
   }
@@ -106,8 +120,7 @@ export class Tiered implements Tier {
       must: (pc) => this.again.has(pc),
       skip: (pc) => interpreter.predecoder.executions(pc) < warm,
     });
-    if (process.env.SAGE_HEADS) console.error("heads", hot.map((x) => x.toString(16)).join(), regions && [...regions.exports.keys()].map((x) => x.toString(16)).join());
-    if (regions && !(process.env.SAGE_SKIP ?? "").split(",").includes(String(this.figures.modules))) this.install(regions); else this.figures.modules++;
+    if (regions) this.install(regions);
     for (const pc of hot) {
       if (this.known.has(pc)) continue;
       if (regions && !this.again.has(pc)) interpreter.predecoder.countAgain(pc);
@@ -121,15 +134,17 @@ export class Tiered implements Tier {
     const { interpreter, regions: table } = this.parts;
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(regions.bytes), this.imports);
     const fresh = [...regions.exports];
-    const missing = this.next + fresh.length - table.length;
+    const missing = this.next + fresh.length - this.free.length - table.length;
     if (missing > 0) table.grow(Math.max(missing, table.length));
+    const places: number[] = [];
     for (const [pc, name] of fresh) {
-      table.set(this.next, exports[name] as () => void);
-      interpreter.predecoder.setRegion(pc, this.next);
+      const place = this.free.pop() ?? this.next++;
+      table.set(place, exports[name] as () => void);
+      interpreter.predecoder.setRegion(pc, place);
       this.known.add(pc);
-      this.next++;
+      places.push(place);
     }
-    this.batches.push({ entries: fresh.map(([pc]) => pc), extent: regions.extent });
+    this.batches.push({ entries: fresh.map(([pc]) => pc), places, extent: regions.extent });
     this.figures.modules++;
     this.figures.regions += fresh.length;
     this.figures.regionBlocks += regions.blocks;

@@ -114,8 +114,8 @@ export class PipeEnd implements Handle {
   poll(): number {
     const { pipe } = this;
     if (this.writes) {
-      if (!pipe.readers) return F.POLLERR | F.POLLOUT | F.POLLWRNORM;
-      return pipe.capacity - pipe.length >= PIPE_BUF ? F.POLLOUT | F.POLLWRNORM : 0;
+      const room = pipe.capacity - pipe.length >= PIPE_BUF;
+      return (room ? F.POLLOUT | F.POLLWRNORM : 0) | (pipe.readers ? 0 : F.POLLERR);
     }
     return (pipe.length ? F.POLLIN | F.POLLRDNORM : 0) | (pipe.writers ? 0 : F.POLLHUP);
   }

@@ -109,6 +109,10 @@ export class AbiBook implements Symbols, RowContext {
   decode(set: string, value: number): number | string {
     return decodeSymbol(this.mustSet(set), value);
   }
+  knows(set: string, value: number): boolean {
+    const { kind, byValue, known } = this.mustSet(set);
+    return kind === "enum" ? byValue.has(value) : (value & ~known) === 0;
+  }
   encode(set: string, value: number | string): number {
     return encodeSymbol(this.mustSet(set), value);
   }

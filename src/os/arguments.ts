@@ -73,7 +73,7 @@ export class ArgumentReader {
         return this.scalar(type.as, register);
       case "symbol": {
         const { set, strict } = type;
-        if (strict && (register.lo & ~set.known) !== 0) throw posix("EINVAL");
+        if (strict && (register.lo & ~set.known) !== 0) throw posix(strict);
         return decodeSymbol(set, set.kind === "enum" ? register.lo : register.lo >>> 0);
       }
       case "path":

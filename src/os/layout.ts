@@ -1,3 +1,4 @@
+import { posix } from "../kernel/posix.ts";
 import type { AbiError } from "./error.ts";
 import type { Symbols } from "./symbols.ts";
 
@@ -17,6 +18,8 @@ interface Field {
   readonly nested: Layout | undefined;
   /** Flag set or enumeration that the integer is read through. */
   readonly set: string | undefined;
+  /** Bits that the set does not name are EINVAL. */
+  readonly strict: boolean;
 }
 
 const SIZES: Readonly<Record<string, number>> = {
@@ -53,7 +56,7 @@ export class Layout {
     let align = 1;
     for (const token of spec.split(/\s+/)) {
       if (!token) continue;
-      const match = /^([\w-]+):(\w+?)(?:\[(\d+)\])?(?:\.(\w+))?$/.exec(token);
+      const match = /^([\w-]+):(\w+?)(?:\[(\d+)\])?(?:\.(\w+)(!?))?$/.exec(token);
       if (!match) throw fail(`"${token}" in struct ${name} is not NAME:TYPE, NAME:TYPE[COUNT] or NAME:TYPE.SET`);
       const kind = match[2]!;
       const nested = SIZES[kind] === undefined ? symbols.layout(kind) : undefined;
@@ -62,7 +65,16 @@ export class Layout {
       const wants = nested ? nested.align : size;
       const count = match[3] ? Number(match[3]) : 0;
       at = Math.ceil(at / wants) * wants;
-      fields.push({ name: match[1]!, offset: at, count, size, kind: nested ? "struct" : kind, nested, set: match[4] });
+      fields.push({
+        name: match[1]!,
+        offset: at,
+        count,
+        size,
+        kind: nested ? "struct" : kind,
+        nested,
+        set: match[4],
+        strict: match[5] === "!",
+      });
       at += size * (count || 1);
       align = Math.max(align, wants);
     }
@@ -105,7 +117,9 @@ export class Layout {
     if (field.nested) return field.nested.decode(view, at);
     if (field.kind === "bits") return view.getBigUint64(at, true);
     const n = readInt(view, at, field.kind);
-    return field.set ? this.symbols.decode(field.set, n) : n;
+    if (!field.set) return n;
+    if (field.strict && !this.symbols.knows(field.set, n)) throw posix("EINVAL");
+    return this.symbols.decode(field.set, n);
   }
 
   private writeField(view: DataView, at: number, field: Field, value: FieldValue): void {

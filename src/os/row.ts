@@ -2,10 +2,10 @@ import { AbiError } from "./error.ts";
 import type { Layout } from "./layout.ts";
 import type { SymbolSet } from "./symbols.ts";
 
-/** How an argument register is read. `sized` arguments name the argument that holds their length. */
+/** How an argument register is read. strict: error for bits that a set does not name, or "". */
 export type ArgType =
   | { readonly k: "scalar"; readonly as: Scalar }
-  | { readonly k: "symbol"; readonly set: SymbolSet; readonly strict: boolean }
+  | { readonly k: "symbol"; readonly set: SymbolSet; readonly strict: string }
   | { readonly k: "path"; readonly nullable: boolean }
   | { readonly k: "buffer"; readonly dir: Direction; readonly size: number }
   /** count: 1, a fixed number (fixed), or -1 - (argument number) of the argument that tells it. */
@@ -109,8 +109,9 @@ export class CallRow {
     if (scalar) return { k: "scalar", as: scalar };
     if (type === "path" || type === "cstr") return { k: "path", nullable: false };
     if (type === "path?") return { k: "path", nullable: true };
-    const set = this.context.set(type.replace("!", ""));
-    if (set) return { k: "symbol", set, strict: type.endsWith("!") };
+    const [name = "", strict] = type.split("!");
+    const set = this.context.set(name);
+    if (set) return { k: "symbol", set, strict: strict === "" ? "EINVAL" : (strict ?? "") };
     const buffer = /^(in|out)\[(\w+)\]$/.exec(type);
     if (buffer) return { k: "buffer", dir: buffer[1] as Direction, size: this.position(buffer[2]!, names) };
     const struct = /^(in|out|inout):(\w+)(?:\[(=?)(\w+)\])?$/.exec(type);

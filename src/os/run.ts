@@ -100,12 +100,11 @@ export class Runner {
       if (this.process.exit || task.state.k !== "ready") return;
       const slice = Math.min(SLICE, this.fuel);
       const stop = cpu.run(slice);
+      this.fuel -= cpu.spent;
       if (stop.k === "syscall") {
-        this.fuel--;
         this.syscall(task);
         if (task.state.k !== "ready" || this.fuel <= 0) return;
       } else if (stop.k === "fuel") {
-        this.fuel -= slice;
         return;
       } else {
         this.fault(task, stop);

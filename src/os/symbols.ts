@@ -20,6 +20,8 @@ export interface SymbolSet {
 export interface Symbols {
   layout(name: string): Layout | undefined;
   decode(set: string, value: number): number | string;
+  /** True where every bit, or the value, has a name. */
+  knows(set: string, value: number): boolean;
   encode(set: string, value: number | string): number;
 }
 

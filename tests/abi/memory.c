@@ -38,7 +38,7 @@ int main(int argc, char **argv) {
   SHOW(pread(fd, text, 10, 0));
   printf("  [%s]\n", text);
   SHOW(pwrite(fd, "W", 1, 2));
-  IS(shared[2] == 'W');
+  is("a mapping sees what is written", shared[2] == 'W');
   SHOW(munmap(shared, page));
   SHOW(pread(fd, text, 10, 0));
   printf("  [%s]\n", text);
@@ -88,6 +88,6 @@ int main(int argc, char **argv) {
   char *seen = mmap(0, page, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
   seen[5] = 'm';
   SHOW(pread(memory, text, 1, 5));
-  IS(text[0] == 'm');
+  is("a memory file has what its mapping wrote", text[0] == 'm');
   return 0;
 }

@@ -201,3 +201,33 @@ test("ir --emit llvm gives modules that LLVM accepts, with loops inside function
     assert.equal(spawnSync(llvmAs!, ["-o", "/dev/null", file], { encoding: "utf8" }).stderr, "");
   }
 });
+
+const wat2wasm = "/usr/bin/wat2wasm";
+const noWabt = !fs.existsSync(wat2wasm) && process.env.CI !== "true" && "no wabt";
+test("ir --emit wat gives text that assembles to a module V8 accepts", { skip: noWabt }, async () => {
+  for (const name of ["echo-riscv64", "fenv-riscv64", "recursion-riscv64"]) {
+    const { stdout, status } = await run(
+      "ir",
+      "--emit",
+      "wat",
+      path.resolve(import.meta.dirname, "../../samples", name),
+    );
+    assert.equal(status, 0);
+    const file = put("regions.wat", stdout);
+    const out = path.join(dir, "regions.wasm");
+    assert.equal(spawnSync(wat2wasm, ["--enable-all", file, "-o", out], { encoding: "utf8" }).stderr, "");
+    assert.ok(WebAssembly.validate(fs.readFileSync(out)), name);
+  }
+});
+
+test("disasm shows labels, words and text, and what no row decodes", async () => {
+  const { stdout } = await run("disasm", program);
+  assert.match(
+    stdout,
+    /^ +10000:\t00500513\tli a0, ?5\n +10004:\t00000073\tecall\n +10008:\t8000 {4}\t\.2byte\t0x8000\n$/,
+  );
+  const plain = await run("disasm", "--no-aliases", "--json", "--at", "10000", "--count", "1", program);
+  const { address, word, row, text } = JSON.parse(plain.stdout);
+  assert.deepEqual([address, word, row], ["0x10000", "00500513", "addi"]);
+  assert.match(text, /^addi a0, ?zero, ?5$/);
+});

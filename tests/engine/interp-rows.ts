@@ -54,14 +54,14 @@ export class Pair {
   private readonly random: () => number;
   private readonly data: Uint8Array;
 
-  constructor(book: IsaBook, module: WebAssembly.Module, random: () => number, fused: () => boolean) {
+  constructor(book: IsaBook, module: WebAssembly.Module, random: () => number) {
     this.book = book;
     this.random = random;
     this.memory.map(CODE, 0x2000, L.PROT_READ | L.PROT_EXEC);
     this.memory.map(DATA, DATA_SIZE, L.PROT_READ | L.PROT_WRITE);
     const regions = new WebAssembly.Table({ element: "anyfunc", initial: 1 });
     const { engine } = this;
-    this.interp = new Interpreter(book, module, { engine, guest: this.memory.wasm, regions, fused });
+    this.interp = new Interpreter(book, module, { engine, guest: this.memory.wasm, regions });
     this.memory.onCodeChange = (at, size) => this.interp.predecoder.dropRange(at, size);
     this.data = new Uint8Array(this.memory.wasm.buffer, DATA - L.BIAS, DATA_SIZE);
   }

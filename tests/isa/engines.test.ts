@@ -3,7 +3,8 @@ import test from "node:test";
 import { interpreterBytes } from "../../src/backend/wasm/interp-module.ts";
 import { createMachine, type EngineKind } from "../../src/engine/create.ts";
 import { encode, riscv64 } from "./books.ts";
-import { campaign, compare, report } from "./oracle/campaign.ts";
+import { campaign, sequences } from "./oracle/campaign.ts";
+import { compare, report } from "./oracle/compare.ts";
 import { cpuEngine } from "./oracle/cpu.ts";
 import { evaluator } from "./oracle/evaluator.ts";
 
@@ -23,5 +24,7 @@ for (const engine of ENGINES) {
       const differences = compare(trials, reference, tier);
       assert.equal(differences.length, 0, report(differences, "evaluator", engine));
     }
+    const differences = compare(sequences(book, encode, CASES, SEED), reference, tier);
+    assert.equal(differences.length, 0, report(differences, "evaluator", engine));
   });
 }

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { encode, riscv64 } from "./books.ts";
 import { qemu } from "./oracle/batch.ts";
-import { campaign, compare, report, type Trial } from "./oracle/campaign.ts";
+import { campaign, sequences, type Trial } from "./oracle/campaign.ts";
+import { compare, report } from "./oracle/compare.ts";
 import { evaluator } from "./oracle/evaluator.ts";
 import { QUIRKS, type Quirk, quirkOf } from "./oracle/quirks.ts";
 import { Random } from "./oracle/random.ts";
@@ -118,6 +119,13 @@ function isExtra(code: number): boolean {
 }
 
 const hexOf = (code: Uint8Array): string => [...code].map((b) => b.toString(16).padStart(2, "0")).join(" ");
+
+test("sequences of rows do what qemu-riscv64 does", oracle, () => {
+  const differences = compare(sequences(book, encode, 2 * CASES, SEED), truth!, reference).filter(
+    (d) => !/\bctzw\b|\bsc\./.test(d.trial.text),
+  );
+  assert.equal(differences.length, 0, report(differences, "qemu", "evaluator"));
+});
 
 /** Sequences that hidden state links: what lr reserved is only seen by sc. */
 test("lr and sc together do what qemu-riscv64 does", oracle, () => {

@@ -169,7 +169,7 @@ test("reading and writing: offsets, ends, bad buffers", () => {
   assert.equal(guest.call("read", fd, 0x10, 8), 0, "at the end nothing is touched");
   assert.equal(guest.call("lseek", fd, 0, 0), 0);
   assert.equal(guest.call("read", fd, 0x10, 8), "EFAULT");
-  assert.equal(guest.call("read", fd, at, -1), "EINVAL");
+  assert.equal(guest.call("read", fd, at, -1), "EFAULT");
   assert.equal(guest.call("write", fd, 0x10, 8), "EFAULT");
   const edge = 0x200000 - 4;
   assert.equal(guest.call("pread64", fd, edge, 64, 97), 4, "a buffer that ends too soon takes what it holds");

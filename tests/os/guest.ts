@@ -61,8 +61,11 @@ export class FakeCpu implements Cpu {
   put(name: string, value: number): void {
     this.set(this.slot(name), value | 0, Math.floor(value / 0x100000000) | 0);
   }
-  run(): Stop {
-    return this.stops.shift()?.(this) ?? { k: "fuel" };
+  spent = 1;
+  run(fuel: number): Stop {
+    const next = this.stops.shift();
+    this.spent = next ? 1 : fuel;
+    return next?.(this) ?? { k: "fuel" };
   }
   invalidate(): void {}
   save(): Uint8Array {

@@ -36,6 +36,8 @@ export class Analysis {
   /** Slots that are floats in this function. */
   readonly floats: BitRows;
   private readonly around: Summaries;
+  /** Compiled for one rounding mode: under another the function is left at its entry. */
+  readonly assumes: boolean;
   private readonly scratch: BitRows;
   private readonly demand = new Demand();
 
@@ -51,6 +53,7 @@ export class Analysis {
     this.sext = new BitRows(n, slots);
     this.floats = new BitRows(1, slots);
     this.scratch = new BitRows(4, slots);
+    this.assumes = func.blocks.some((block) => block.values.usesAssumed);
     this.findFloats();
   }
 
@@ -182,6 +185,8 @@ export class Analysis {
       s.add(0, get.aux);
       if (get.w <= 32 || demand.how(get) & (FULL | FLOAT)) s.add(1, get.aux);
     }
+    // Left at the entry, where an instruction may then trap.
+    if (block.index === 0 && this.assumes) for (const slot of s.list(0)) if (this.dirty.has(0, slot)) s.add(1, slot);
     const grew = this.full.union(block.index, s, 1);
     return this.live.union(block.index, s, 0) || grew;
   }
@@ -213,6 +218,9 @@ export class Analysis {
           for (const arg of step.node.args)
             if (arg.w === 32 || arg.w === 64) demand.float(arg);
             else demand.full(arg);
+          demand.full(step.node);
+          break;
+        case "keep":
           demand.full(step.node);
           break;
         case "put":

@@ -23,6 +23,10 @@ export const ENGINE = 1;
 export class Code extends Bytes {
   /** Open blocks. */
   depth = 0;
+  /** Branches that nearly always go one way: offset of the instruction, 1 where it is taken. */
+  readonly hints: { at: number; taken: number }[] = [];
+  /** Bytes of the local declarations, known once written. */
+  headLength = 0;
   private readonly params: readonly ValueType[];
   private readonly types: ValueType[] = [];
   private readonly free = new Map<ValueType, number[]>();
@@ -156,6 +160,15 @@ export class Code extends Bytes {
     this.depth++;
   }
 
+  /** Says of the `if` or `br_if` emitted next that it is hardly ever taken. */
+  unlikely(): void {
+    this.hints.push({ at: this.length, taken: 0 });
+  }
+  /** ... that it is nearly always taken. */
+  likely(): void {
+    this.hints.push({ at: this.length, taken: 1 });
+  }
+
   br(label: number): void {
     this.u8(0x0c);
     this.u32(label);
@@ -203,6 +216,7 @@ export class Code extends Bytes {
       head.u8(this.types[i]!);
       i = end;
     }
+    this.headLength = head.length;
     into.u32(head.length + this.length + 1);
     into.append(head);
     into.append(this);

@@ -6,6 +6,8 @@ export interface CodeSource {
   inst(pc: number): Inst | null;
   /** Targets that the indirect jump or call at `pc` was seen to take, most frequent first. */
   targets?(pc: number): readonly number[];
+  /** What a 64-bit slot held lately, low 32 bits unsigned: a hint where tables may lie. */
+  guess?(slot: number): number | undefined;
   /** Bytes that will not change without the engine hearing of it (read-only pages); null: no such promise. */
   constant?(address: number, size: number): Uint8Array | null;
 }

@@ -5,7 +5,7 @@ import type { Access } from "./access.ts";
 import type { Analysis, Summaries } from "./analysis.ts";
 import { Code, ENGINE, F32, F64, I32, I64, type ValueType } from "./code.ts";
 import { FLOAT, LOW } from "./demand.ts";
-import { type FloatHost, type Limits, lowerFloat, updateLimits } from "./float.ts";
+import { type FloatHost, type Limits, lowerFloat, newLimits, updateLimits } from "./float.ts";
 import type { Block, Func } from "./func.ts";
 import type { Step, Sticky } from "./graph.ts";
 import { Lower, type LowerEnv, naturalType } from "./lower.ts";
@@ -58,6 +58,11 @@ export class Emitter implements LowerEnv {
   private readonly wide: Int32Array;
   private readonly narrow: Int32Array;
   private readonly reps: Uint8Array;
+  /**
+   * Locals by mask word: slots that calls made so far changed in memory, -1 for none. Whoever unwinds must not store
+   * what it held of them before.
+   */
+  private readonly touched: readonly number[];
   private readonly preserved: number[];
   private readonly fuel: number;
   private readonly sticky: Sticky | undefined;
@@ -84,7 +89,19 @@ export class Emitter implements LowerEnv {
     this.loops = new Int32Array(this.func.blocks.length);
     this.fuel = this.func.blocks.some((block) => block.isHeader) ? this.code.freshLocal(I32) : -1;
     this.sticky = findSticky(this.func);
-    this.limits = this.sticky && { f64: this.code.freshLocal(F64), f32: this.code.freshLocal(F32) };
+    this.limits = this.sticky && newLimits(this.code);
+    this.touched = this.touchedByCalls().map((mask) => (mask ? this.code.freshLocal(I32) : -1));
+  }
+
+  /** Slots by mask word that some call of this function changes. */
+  private touchedByCalls(): number[] {
+    const { changes, calleeOf } = this.batch.summaries;
+    const masks = new Array<number>(Math.ceil(this.batch.slots.length / 32)).fill(0);
+    for (const block of this.func.blocks) {
+      const callee = block.flow.k === "call" ? calleeOf(block) : -1;
+      if (callee >= 0) masks.forEach((mask, i) => void (masks[i] = mask | changes.data[callee * changes.words + i]!));
+    }
+    return masks;
   }
 
   run(): Code {
@@ -127,7 +144,8 @@ export class Emitter implements LowerEnv {
     if (this.reps[slot] === WIDE) this.code.get(this.wideLocal(slot));
     else {
       this.code.get(this.narrowLocal(slot));
-      this.code.op(W.i64_extend_i32_s);
+      // Where only low bits are still read, an access may be what reads them; of an address the others are zero.
+      this.code.op(this.reps[slot] === LOWER ? W.i64_extend_i32_u : W.i64_extend_i32_s);
     }
   }
 
@@ -242,17 +260,23 @@ export class Emitter implements LowerEnv {
       this.reps[slot] = rep;
     });
     this.enterFuel();
-    if (usesAssumed(func)) {
+    if (this.analysis.assumes) {
       for (const slot of this.batch.assumedZero) {
         code.i32(0);
         code.mem(M.i32_load, ENGINE, STATE + this.batch.slots[slot]!.offset);
+        code.unlikely();
         code.if();
-        this.exitAt(func.entry, Exit.Evaluate, 0, this.analysis.dirty.list(0));
+        this.exitAt(func.entry, Exit.Evaluate, 0, this.dirtyTaken());
         code.end();
       }
     }
     if (signature.recursive) this.enterDepth();
     if (this.sticky && this.limits) updateLimits(code, this.batch.float, this.sticky, this.limits);
+  }
+
+  /** What an exit stores before anything ran: a way back to the entry may have more to store, in locals not set yet. */
+  private dirtyTaken(): number[] {
+    return this.signature.takes.filter((slot) => this.analysis.dirty.has(0, slot));
   }
 
   /** Loops count in a local; a function that can call itself counts each entry. */
@@ -274,8 +298,9 @@ export class Emitter implements LowerEnv {
       code.get(left);
       code.i32(0);
       code.op(W.i32_le_s);
+      code.unlikely();
       code.if();
-      this.exitAt(this.func.entry, Exit.Fuel, 0, this.analysis.dirty.list(0));
+      this.exitAt(this.func.entry, Exit.Fuel, 0, this.dirtyTaken());
       code.end();
     }
     if (this.fuel < 0) code.release(left);
@@ -289,8 +314,9 @@ export class Emitter implements LowerEnv {
     code.tee(depth);
     code.i32(this.batch.depthLimit);
     code.op(W.i32_ge_s);
+    code.unlikely();
     code.if();
-    this.exitAt(this.func.entry, Exit.Dispatch, 0, this.analysis.dirty.list(0));
+    this.exitAt(this.func.entry, Exit.Dispatch, 0, this.dirtyTaken());
     code.end();
     code.i32(0);
     code.get(depth);
@@ -339,6 +365,7 @@ export class Emitter implements LowerEnv {
       code.tee(this.fuel);
       code.i32(0);
       code.op(W.i32_gt_s);
+      code.likely();
       code.brIf(code.depth - this.loops[succ.index]!);
       const save = this.reps.slice();
       for (const slot of this.analysis.live.list(succ.index)) this.reps[slot] = this.entryRep(succ, slot);
@@ -491,6 +518,13 @@ export class Emitter implements LowerEnv {
         case "float": {
           lowerFloat(lower, step.node, batch.float, step.sticky, this.limits);
           const local = code.freshLocal(resultOf(step.node));
+          code.set(local);
+          lower.keep(step.node, local, ZERO);
+          break;
+        }
+        case "keep": {
+          lower.emit(step.node, ZERO);
+          const local = code.freshLocal(naturalType(step.node.w));
           code.set(local);
           lower.keep(step.node, local, ZERO);
           break;
@@ -674,10 +708,17 @@ export class Emitter implements LowerEnv {
     for (let i = 0; i * 32 < batch.slots.length; i++) {
       code.i32(0);
       code.i32(mask[i]!);
+      this.orTouched(i);
       code.mem(M.i32_store, ENGINE, STORED_MASK + 4 * i);
     }
     this.storeFuel();
     this.unwound();
+  }
+
+  private orTouched(word: number): void {
+    if (this.touched[word]! < 0) return;
+    this.code.get(this.touched[word]!);
+    this.code.op(W.i32_or);
   }
 
   private unwound(): void {
@@ -713,9 +754,20 @@ export class Emitter implements LowerEnv {
     code.tee(pc);
     code.i64(block.raw.next | 0, 0);
     code.op(W.i64_ne);
+    code.unlikely();
     code.if();
     this.unwind(callee, to, results, pc, dirty);
     code.end();
+    this.touched.forEach((local, i) => {
+      // Results are not in memory.
+      let mask = batch.summaries.changes.data[callee * batch.summaries.changes.words + i]!;
+      for (const slot of to.results) if (slot >>> 5 === i) mask &= ~(1 << (slot & 31));
+      if (local < 0 || mask === 0) return;
+      code.get(local);
+      code.i32(mask);
+      code.op(W.i32_or);
+      code.set(local);
+    });
     results.forEach((local, i) => {
       code.get(local);
       this.popAs(to.results[i]!, to.resultTypes[i]!);
@@ -806,12 +858,13 @@ export class Emitter implements LowerEnv {
       }
     }
     for (let i = 0; i * 32 < batch.slots.length; i++) {
-      if (mask[i] === 0) continue;
+      if (mask[i] === 0 && this.touched[i]! < 0) continue;
       code.i32(0);
       code.i32(0);
       code.mem(M.i32_load, ENGINE, STORED_MASK + 4 * i);
       code.i32(mask[i]!);
       code.op(W.i32_or);
+      this.orTouched(i);
       code.mem(M.i32_store, ENGINE, STORED_MASK + 4 * i);
     }
     this.unwound();
@@ -832,10 +885,16 @@ export class Emitter implements LowerEnv {
       const type = signature.params[param]!;
       if (type === F64) code.op(W.i64_reinterpret_f64);
       code.op(W.i64_ne);
+      code.unlikely();
       code.brIf(code.depth - bad);
     }
     for (const slot of dirty)
       if (batch.summaries.changes.has(analysis.index, slot) && !signature.results.includes(slot)) this.storeSlot(slot);
+    // What calls left in memory must be what is given back.
+    for (const slot of this.preserved) {
+      const calls = this.func.blocks.map((b) => (b.flow.k === "call" ? batch.summaries.calleeOf(b) : -1));
+      if (calls.some((callee) => callee >= 0 && batch.summaries.changes.has(callee, slot))) this.storeSlot(slot);
+    }
     this.storeFuel();
     if (signature.recursive) {
       code.i32(0);
@@ -925,6 +984,7 @@ export class Emitter implements LowerEnv {
     code.tee(index);
     code.i64s(span);
     code.op(W.i64_ge_u);
+    code.unlikely();
     code.brIf(code.depth - out);
     code.get(index);
     code.op(W.i32_wrap_i64);
@@ -985,9 +1045,4 @@ function storeOp(w: number): number {
 export function findSticky(func: Func): Sticky | undefined {
   for (const block of func.blocks) for (const step of block.values.steps) if (step.k === "float") return step.sticky;
   return undefined;
-}
-
-/** True where the function's code was folded under the assumption. */
-export function usesAssumed(func: Func): boolean {
-  return func.blocks.some((block) => block.values.usesAssumed);
 }

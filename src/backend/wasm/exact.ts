@@ -36,6 +36,70 @@ export function exactWay(code: Code, node: Node, fused: boolean, inexact: () => 
   }
 }
 
+/** Ops that `exactTest` knows, on doubles. */
+export const testsExact = (node: Node, fused: boolean): boolean =>
+  node.w === 64 && (node.op === "fadd" || node.op === "fsub" || (fused && (node.op === "fmul" || node.op === "fma")));
+
+/**
+ * Branches to `exact` where `result` = op(a, b, c) is surely exact, else falls through. An infinity or NaN on the way
+ * makes the comparisons false. r = a + b is exact where r - a = b and r - b = a (the terms of Knuth's 2Sum);
+ * r = a * b + c is where z = c - r is exact and a * b + z = 0. A product must be large enough for its error to be a
+ * number, or have a zero factor. Labels count from outside the one block that this opens.
+ */
+export function exactTest(code: Code, op: Op, a: number, b: number, c: number, result: number, exact: number): void {
+  /** Pushes |(x + y) - z|, with signs. */
+  const off = (x: number, sign: number, y: number, z: number, plus = false): void => {
+    code.get(x);
+    code.get(y);
+    code.op(sign);
+    code.get(z);
+    code.op(plus ? W.f64_add : W.f64_sub);
+    code.op(W.f64_abs);
+  };
+  if (op === "fadd" || op === "fsub") {
+    off(result, W.f64_sub, a, b, op === "fsub");
+    off(result, op === "fadd" ? W.f64_sub : W.f64_add, b, a);
+    code.op(W.f64_add);
+    code.f64Const(0);
+    code.op(W.f64_eq);
+    code.brIf(exact);
+    return;
+  }
+  const rest = code.local(F64);
+  if (op === "fmul") {
+    code.get(result);
+    code.op(W.f64_neg);
+  } else {
+    code.get(c);
+    code.get(result);
+    code.op(W.f64_sub);
+  }
+  code.set(rest);
+  code.block();
+  pushFma(code, a, b, rest, false);
+  if (op === "fma") {
+    code.op(W.f64_abs);
+    off(rest, W.f64_add, result, c);
+    code.op(W.f64_add);
+    off(c, W.f64_sub, rest, result);
+    code.op(W.f64_add);
+  }
+  code.f64Const(0);
+  code.op(W.f64_ne);
+  code.brIf(0);
+  code.get(rest);
+  code.op(W.f64_abs);
+  code.f64Const(SAFE);
+  code.op(W.f64_gt);
+  code.brIf(exact + 1);
+  isZero(code, a);
+  code.brIf(exact + 1);
+  isZero(code, b);
+  code.brIf(exact + 1);
+  code.end();
+  code.release(rest);
+}
+
 /** 2Sum (Knuth): err = (a - (s - b')) + (b - b') with b' = s - a is the exact error of s = a + b. */
 function twoSum(code: Code, type: ValueType, a: number, b: number, s: number): void {
   const [add, sub] = type === F64 ? [W.f64_add, W.f64_sub] : [W.f32_add, W.f32_sub];

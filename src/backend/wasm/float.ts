@@ -3,7 +3,7 @@ import type { Node, Op } from "../../ir/node.ts";
 import { remake } from "../../ir/remake.ts";
 import { SCRATCH, SCRATCH_RESULT, SCRATCH_RM } from "./abi.ts";
 import { Code, ENGINE, F32, F64, I32, I64, type ValueType } from "./code.ts";
-import { exactWay } from "./exact.ts";
+import { exactTest, exactWay, testsExact } from "./exact.ts";
 import { floatCode } from "./floatcall.ts";
 import type { Sticky } from "./graph.ts";
 import { Lower, type LowerEnv, naturalType } from "./lower.ts";
@@ -24,6 +24,8 @@ export interface FloatHost {
   readonly importFloat: number;
   /** relaxed_madd is fused on this host. */
   readonly fused: boolean;
+  /** Look for exact results in line where NX is not set: code that runs often. */
+  readonly inlineExact?: boolean;
   /** Byte address of a slot in engine memory, and its width. */
   slotOffset(slot: number): number;
   slotWidth(slot: number): number;
@@ -31,10 +33,11 @@ export interface FloatHost {
   readonly helpers: Map<string, number>;
 }
 
-/** Locals that hold the limit for f64 and f32; the function keeps them current. */
+/** Locals that the function keeps current: the limit for f64 and f32, and a mask that is 0 where NX is not set. */
 export interface Limits {
   readonly f64: number;
   readonly f32: number;
+  readonly exponent: number;
 }
 
 const isFloat: ReadonlySet<Op> = new Set<Op>([
@@ -50,8 +53,6 @@ const isFloat: ReadonlySet<Op> = new Set<Op>([
   "frint",
 ]);
 const FROM_INTEGER: ReadonlySet<Op> = new Set<Op>(["s2f", "u2f"]);
-const MIN_F64 = 2 ** -1022;
-const MIN_F32 = 2 ** -126;
 
 /** Wasm type of a float op's result. */
 export const resultType = (node: Node): ValueType =>
@@ -111,7 +112,19 @@ export function lowerFloat(
   }
   if (fast === "checked") {
     code.op(W.i32_eqz);
+    code.unlikely();
     code.if();
+  }
+  const inline = fast === "checked" && checked && host.inlineExact && testsExact(node, host.fused);
+  if (inline) {
+    const at = args.map((arg) => {
+      const local = code.local(F64);
+      l.float(arg);
+      code.set(local);
+      return local;
+    });
+    exactTest(code, node.op, at[0]!, at[1]!, at[2] ?? at[0]!, result, 0);
+    for (const local of at) code.release(local);
   }
   for (const arg of args) pushOperand(l, node, arg);
   const mode = modeOf(node);
@@ -124,6 +137,13 @@ export function lowerFloat(
   code.get(result);
   code.release(result);
 }
+
+/** Locals for limits; to be set with updateLimits. */
+export const newLimits = (code: Code): Limits => ({
+  f64: code.freshLocal(F64),
+  f32: code.freshLocal(F32),
+  exponent: code.freshLocal(I32),
+});
 
 /** Sets the limits from the sticky slot in memory. */
 export function updateLimits(code: Code, host: FloatHost, sticky: Sticky, limits: Limits): void {
@@ -142,6 +162,13 @@ export function updateLimits(code: Code, host: FloatHost, sticky: Sticky, limits
   code.tee(limits.f64);
   code.op(W.f32_demote_f64);
   code.set(limits.f32);
+  code.i32(0x7fe);
+  code.i32(0);
+  code.get(limits.f64);
+  code.f64Const(0);
+  code.op(W.f64_gt);
+  code.op(W.select);
+  code.set(limits.exponent);
 }
 
 /** The bits that NX alone sets in the sticky slot. */
@@ -258,17 +285,32 @@ function checkResult(code: Code, wide: boolean, limits: Limits | undefined, resu
     code.op(wide ? W.f64_eq : W.f32_eq);
     return "checked";
   }
+  if (!tiny) {
+    code.get(result);
+    code.op(wide ? W.f64_abs : W.f32_abs);
+    code.get(wide ? limits.f64 : limits.f32);
+    code.op(wide ? W.f64_lt : W.f32_lt);
+    return "checked";
+  }
+  // Exponent + 1, without its lowest bit, is 0 for zero, subnormals, infinity and NaN.
   code.get(result);
-  code.op(wide ? W.f64_abs : W.f32_abs);
-  code.get(wide ? limits.f64 : limits.f32);
-  code.op(wide ? W.f64_lt : W.f32_lt);
-  if (!tiny) return "checked";
-  code.get(result);
-  code.op(wide ? W.f64_abs : W.f32_abs);
-  // The least normal itself may have been rounded up to and be tiny before rounding: left to the helper.
-  code.f64Const(wide ? MIN_F64 : MIN_F32);
-  if (!wide) code.op(W.f32_demote_f64);
-  code.op(wide ? W.f64_gt : W.f32_gt);
+  if (wide) {
+    code.op(W.i64_reinterpret_f64);
+    code.i64s(52);
+    code.op(W.i64_shr_u);
+    code.op(W.i32_wrap_i64);
+  } else {
+    code.op(W.i32_reinterpret_f32);
+    code.i32(23);
+    code.op(W.i32_shr_u);
+  }
+  code.i32(1);
+  code.op(W.i32_add);
+  code.get(limits.exponent);
+  if (!wide) {
+    code.i32(0xfe);
+    code.op(W.i32_and);
+  }
   code.op(W.i32_and);
   return "checked";
 }

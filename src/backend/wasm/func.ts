@@ -1,3 +1,4 @@
+import type { Inst, Node } from "../../ir/node.ts";
 import type { CodeSource, Flow, RawBlock } from "./discover.ts";
 import { discover, pcOf } from "./discover.ts";
 import { blockValues, type Surroundings, type Values } from "./graph.ts";
@@ -41,21 +42,7 @@ export interface FuncOptions {
 }
 
 export function buildFunc(source: CodeSource, entry: number, options: FuncOptions): Func | null {
-  const raws = discover(source, entry, {
-    maxBlocks: options.maxBlocks,
-    alone: options.alone,
-    jumpTargets: (run) => {
-      const values = blockValues(
-        { pc: run.pc, insts: run.insts, flow: run.flow, next: 0, targets: [] },
-        options.around,
-      );
-      const to = values.control === undefined ? -1 : pcOf(values.control);
-      if (to >= 0) return [to];
-      const last = run.insts[run.insts.length - 1]!;
-      const table = values.control === undefined ? [] : jumpTable(source, values.control, entry);
-      return [...new Set([...table, ...(source.targets?.(last.pc) ?? [])])];
-    },
-  });
+  const raws = findBlocks(source, entry, options);
   if (!raws.has(entry)) return null;
   const made = new Map<number, Block>();
   let instructions = 0;
@@ -68,6 +55,56 @@ export function buildFunc(source: CodeSource, entry: number, options: FuncOption
   for (const block of made.values())
     block.succs = block.ways.map((pc) => (block.values.setsAssumed ? undefined : made.get(pc)));
   return { entry, blocks: order(made.get(entry)!), extent, instructions };
+}
+
+/** Rounds of looking for targets of jumps behind tables that the last round's code made known. */
+const ROUNDS = 4;
+
+function findBlocks(source: CodeSource, entry: number, options: FuncOptions): Map<number, RawBlock> {
+  const { around } = options;
+  /** What the function sets a slot to, where that is one constant. */
+  const constants = new Map<number, number>();
+  const guess = (node: Node): number | undefined => {
+    if (node.op === "const") return node.lo >>> 0;
+    if (node.op !== "get" || node.w !== 64) return undefined;
+    const known = constants.get(node.aux) ?? -1;
+    return known >= 0 ? known : source.guess?.(node.aux);
+  };
+  let jumps = 0;
+  let unresolved = 0;
+  const discovering = {
+    maxBlocks: options.maxBlocks,
+    alone: options.alone,
+    jumpTargets: (run: { insts: readonly Inst[]; flow: Flow; pc: number }): readonly number[] => {
+      const values = blockValues({ pc: run.pc, insts: run.insts, flow: run.flow, next: 0, targets: [] }, around);
+      if (values.control === undefined) return [];
+      const to = pcOf(values.control);
+      if (to >= 0) return [to];
+      const last = run.insts[run.insts.length - 1]!;
+      const targets = new Set(jumpTable(source, values.control, last.pc, guess));
+      for (const seen of source.targets?.(last.pc) ?? []) targets.add(seen);
+      jumps++;
+      if (targets.size === 0) unresolved++;
+      return [...targets];
+    },
+  };
+  let raws = discover(source, entry, discovering);
+  for (let round = 0; unresolved > 0 && round < ROUNDS; round++) {
+    const before = unresolved + jumps * 1000;
+    constants.clear();
+    for (const raw of raws.values()) {
+      for (const [slot, value] of blockValues(raw, around).sets) {
+        const to = pcOf(value);
+        const known = constants.get(slot);
+        constants.set(slot, known === undefined || known === to ? to : -1);
+      }
+    }
+    jumps = 0;
+    unresolved = 0;
+    raws = discover(source, entry, discovering);
+    if (unresolved + jumps * 1000 === before) break;
+  }
+  return raws;
 }
 
 function makeBlock(raw: RawBlock, values: Values): Block {

@@ -12,6 +12,8 @@ export type Step =
   | { readonly k: "store"; readonly addr: Node; readonly value: Node; readonly pc: number }
   /** A float op whose exceptions go into a sticky slot. */
   | { readonly k: "float"; readonly node: Node; readonly sticky: Sticky }
+  /** Computed now, because a step that follows writes what it reads. */
+  | { readonly k: "keep"; readonly node: Node }
   /** A slot that lives in memory is written. */
   | { readonly k: "put"; readonly slot: number; readonly value: Node }
   | { readonly k: "if"; readonly cond: Node; readonly then: readonly Step[]; readonly else: readonly Step[] }
@@ -164,6 +166,7 @@ class Builder {
       }
       control = target;
       const next = new Map(this.current);
+      for (const node of this.overwritten(sets)) steps.push({ k: "keep", node });
       for (const [slot, value] of sets) {
         if (this.around.resident.has(slot)) steps.push({ k: "put", slot, value });
         else next.set(slot, value);
@@ -173,6 +176,18 @@ class Builder {
     const { leavesInside, usesAssumed } = this;
     const setsAssumed = steps.some((step) => step.k === "put" && this.around.assumedZero.has(step.slot));
     return { steps, sets: this.current, control, flow, giveUp, leavesInside, usesAssumed, setsAssumed };
+  }
+
+  /** Reads of slots in memory that the same instruction writes: all its reads come first (rule 1 of node.ts). */
+  private overwritten(sets: ReadonlyMap<number, Node>): Set<Node> {
+    const found = new Set<Node>();
+    const { resident } = this.around;
+    const walk = (node: Node): void => {
+      if (node.op === "get" && resident.has(node.aux) && sets.has(node.aux)) found.add(node);
+      for (const arg of node.args) walk(arg);
+    };
+    if ([...sets.keys()].some((slot) => resident.has(slot))) for (const value of sets.values()) walk(value);
+    return found;
   }
 
   private value(slot: number): Node {
@@ -269,7 +284,9 @@ class Builder {
         case "if": {
           const cond = this.subst(e.cond);
           if (cond.op === "const") {
-            const why = this.effects(inst, isZero(cond) ? e.else : e.then, steps, sets, under);
+            const arm = isZero(cond) ? e.else : e.then;
+            if (under === undefined && arm.some((x) => x.k === "trap")) return "a trap that is sure to come";
+            const why = this.effects(inst, arm, steps, sets, under);
             if (why !== undefined) return why;
             break;
           }

@@ -8,8 +8,9 @@ import { Bytes } from "./bytes.ts";
 import { I32, I64 } from "./code.ts";
 import type { FloatHost } from "./float.ts";
 import { InterpBody, type Ways } from "./interp-body.ts";
+import { exitAt, fault, functionWays, type Helpers, lookup, type Shape } from "./interp-helpers.ts";
 import { NotLowered, planUop, type UopPlan } from "./interp-plan.ts";
-import { exitAt, fault, functionWays, type Helpers, lookup, PoolCode, type Shape, Switch } from "./interp-switch.ts";
+import { PoolCode, Switch } from "./interp-switch.ts";
 import { InterpValues } from "./interp-values.ts";
 import { ModuleBuilder } from "./module.ts";
 

@@ -7,14 +7,13 @@ import type { IsaBook } from "../../rules/book.ts";
 import { IMPORT_ENGINE, IMPORT_FLOAT, IMPORT_GUEST, IMPORTS } from "./abi.ts";
 import { floatImport } from "./floatcall.ts";
 import { IMPORT_REGIONS, ROWS_SECTION } from "./interp-module.ts";
+import { relaxedMaddIsFused } from "./probe.ts";
 
 export interface InterpParts {
   readonly engine: WebAssembly.Memory;
   readonly guest: WebAssembly.Memory;
   /** Compiled regions by index: () -> (), state and exit words in engine memory. */
   readonly regions: WebAssembly.Table;
-  /** Whether this host's relaxed_madd is fused; asked once, when the first float op has no fast way. Absent: it is not. */
-  readonly fused?: () => boolean;
 }
 
 /** The first tier: runs guest code from its first instruction on, see interp-module.ts and predecode.ts. */
@@ -37,7 +36,7 @@ export class Interpreter implements Tier {
         [IMPORT_ENGINE]: engine,
         [IMPORT_GUEST]: guest,
         [IMPORT_REGIONS]: regions,
-        [IMPORT_FLOAT]: this.float(floatImport(engine), parts.fused),
+        [IMPORT_FLOAT]: this.float(floatImport(engine)),
       },
     });
     this.enter = instance.exports.run as (uop: number) => void;
@@ -64,13 +63,11 @@ export class Interpreter implements Tier {
   }
 
   /** The reference for floats; its first call is the time to see what the host can do. */
-  private float(reference: (code: number) => number, fused: (() => boolean) | undefined): (code: number) => number {
-    let asked = fused === undefined;
+  private float(reference: (code: number) => number): (code: number) => number {
+    let asked = false;
     return (code) => {
-      if (!asked) {
-        asked = true;
-        this.words[FUSED >> 2] = fused!() ? 1 : 0;
-      }
+      if (!asked) this.words[FUSED >> 2] = relaxedMaddIsFused() ? 1 : 0;
+      asked = true;
       return reference(code);
     };
   }

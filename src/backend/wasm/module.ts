@@ -138,12 +138,43 @@ export class ModuleBuilder {
       s.u32(entry.funcs.length);
       for (const func of entry.funcs) s.u32(func);
     });
-    section(out, 10, this.bodies, (s, body) => {
+    const bodies = new Bytes(4096);
+    for (const body of this.bodies) {
       if (!body) throw new Error("wasm function without a body");
-      body.write(s);
-    });
+      body.write(bodies);
+    }
+    this.writeHints(out);
+    if (this.bodies.length > 0) {
+      const count = new Bytes(8);
+      count.u32(this.bodies.length);
+      out.u8(10);
+      out.u32(count.length + bodies.length);
+      out.append(count);
+      out.append(bodies);
+    }
     if (names) this.writeNames(out);
     return out.take();
+  }
+
+  /** Branch hinting (WebAssembly/branch-hinting): a custom section before the code. */
+  private writeHints(out: Bytes): void {
+    const hinted = this.bodies.flatMap((body, i) => (body && body.hints.length > 0 ? [{ body, i }] : []));
+    if (hinted.length === 0) return;
+    const hints = new Bytes(1024);
+    hints.name("metadata.code.branch_hint");
+    hints.u32(hinted.length);
+    for (const { body, i } of hinted) {
+      hints.u32(this.importedFuncs + i);
+      hints.u32(body.hints.length);
+      for (const { at, taken } of body.hints) {
+        hints.u32(body.headLength + at);
+        hints.u8(1);
+        hints.u8(taken);
+      }
+    }
+    out.u8(0);
+    out.u32(hints.length);
+    out.append(hints);
   }
 
   private writeNames(out: Bytes): void {

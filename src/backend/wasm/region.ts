@@ -244,6 +244,7 @@ function emitModule(
       module,
       importFloat,
       fused: options.fused,
+      inlineExact: true,
       slotOffset: (slot) => STATE + slots[slot]!.offset,
       slotWidth: (slot) => slots[slot]!.w,
       helpers: new Map(),

@@ -32,6 +32,7 @@ export function watched(source: CodeSource, roles: Roles): CodeSource {
       if (inst !== null) learnEffects(inst.effects, roles.resident, roles.assumedZero);
       return inst;
     },
+    guess: (slot) => source.guess?.(slot),
     targets: (pc) => source.targets?.(pc) ?? [],
     constant: (address, size) => source.constant?.(address, size) ?? null,
   };

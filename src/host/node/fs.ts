@@ -98,7 +98,8 @@ export const nodeFs: RealFs = {
   symlink: (target, path) => posix(() => fs.symlinkSync(target, path)),
   chmod: (path, mode) => posix(() => fs.chmodSync(path, mode)),
   realpath: (path) => posix(() => fs.realpathSync.native(path)),
-  utimes: (path, atime, mtime) => posix(() => fs.utimesSync(path, seconds(atime), seconds(mtime))),
+  // The guard has followed links already: one that appears since is not followed
+  utimes: (path, atime, mtime) => posix(() => fs.lutimesSync(path, seconds(atime), seconds(mtime))),
 };
 
 function direntType(entry: fs.Dirent): FileType {

@@ -6,11 +6,11 @@ import type { Place, Span, Timespec } from "../guest.ts";
 import { toTimespec } from "../guest.ts";
 import { posix } from "../posix.ts";
 import type { Task } from "../process.ts";
+import { locate } from "../resolve.ts";
 import { fail, type SyscallResult } from "../result.ts";
-import { locate } from "./paths.ts";
 
 /** File type bits of a mode (S_IFMT): the same in every Unix since the sixth edition. */
-export const TYPE_BITS: Readonly<Record<FileType, number>> = {
+const TYPE_BITS: Readonly<Record<FileType, number>> = {
   fifo: 0o010000,
   char: 0o020000,
   dir: 0o040000,
@@ -76,9 +76,10 @@ export function statx(
   dir: number,
   path: string,
   flags: number,
-  _mask: number,
+  mask: number,
   buf: Place<StatFields>,
 ): SyscallResult {
+  if (mask & F.STATX__RESERVED) return fail("EINVAL");
   const s = statAt(task, dir, path, flags);
   const { dev, rdev, ...fields } = statFields(s);
   buf.set({
@@ -221,6 +222,7 @@ export function utimens(
 ): SyscallResult {
   const { now: nowMark, omit } = task.kernel.personality.utime;
   const now = task.kernel.host.realtime();
+  if (path === null && dir === CWD) return fail("EFAULT");
   const wish = times.isNull ? null : ([times.get(0), times.get(1)] as const);
   const valid = (t: Timespec): boolean => (t.nsec >= 0 && t.nsec < 1e9) || t.nsec === nowMark || t.nsec === omit;
   if (wish && !(valid(wish[0]) && valid(wish[1]))) return fail("EINVAL");
@@ -260,7 +262,8 @@ export function getdents(task: Task, fd: number, entries: Span, size: number): S
   const file = task.files.get(fd);
   const list = file.handle.list?.();
   if (!list) return fail("ENOTDIR");
-  const here = file.handle.stat().ino;
+  const { ino: here, nlink } = file.handle.stat();
+  if (nlink === 0) return fail("ENOENT");
   const all = [
     { name: ".", type: "dir" as const, ino: here },
     { name: "..", type: "dir" as const, ino: here },
@@ -285,12 +288,21 @@ export function noAttribute(task: Task, path: string): SyscallResult {
   return fail("EOPNOTSUPP");
 }
 export const noAttributes = noAttribute;
+/** The l-calls speak of a link itself, which may lead nowhere. */
+export function noAttributesLink(task: Task, path: string): SyscallResult {
+  locate(task, CWD, path, false);
+  return fail("EOPNOTSUPP");
+}
 export function noAttributesFd(task: Task, fd: number): SyscallResult {
   task.files.get(fd);
   return fail("EOPNOTSUPP");
 }
 export function listAttributes(task: Task, path: string): SyscallResult {
   locate(task, CWD, path, true);
+  return 0;
+}
+export function listAttributesLink(task: Task, path: string): SyscallResult {
+  locate(task, CWD, path, false);
   return 0;
 }
 export function listAttributesFd(task: Task, fd: number): SyscallResult {

@@ -13,22 +13,25 @@ export class HostInode extends Inode {
   readonly fs: HostFs;
   readonly path: string;
   private known: HostStat | undefined;
+  /** It is what a link at `path` leads to, not the link. */
+  private readonly beyond: boolean;
 
-  constructor(fs: HostFs, path: string, known?: HostStat) {
+  constructor(fs: HostFs, path: string, known?: HostStat, beyond = false) {
     super();
     this.fs = fs;
     this.path = path;
     this.known = known;
+    this.beyond = beyond;
   }
   get type(): FileType {
-    this.known ??= this.fs.stat(this.path, false);
+    this.known ??= this.fs.stat(this.path, this.beyond);
     return this.known.type;
   }
   override get fsKind(): FsKind {
     return "host";
   }
   stat(): FileStat {
-    const s = this.known ?? this.fs.stat(this.path, false);
+    const s = this.known ?? this.fs.stat(this.path, this.beyond);
     this.known = undefined;
     return { ...s, rdev: 0 };
   }
@@ -44,7 +47,7 @@ export class HostInode extends Inode {
   }
   /** The file that this path leads to when links are followed. */
   followed(): HostInode {
-    return new HostInode(this.fs, this.path, this.fs.stat(this.path, true));
+    return new HostInode(this.fs, this.path, this.fs.stat(this.path, true), true);
   }
   override list(): DirEntry[] {
     return this.fs.readdir(this.path);
@@ -69,7 +72,7 @@ export class HostInode extends Inode {
     if (stat.type !== "dir") return new HostHandle(file, stat.type);
     file.close();
     if (how.write) throw posix("EISDIR");
-    return new DirHandle(this);
+    return new DirHandle(new HostInode(this.fs, this.path, undefined, true));
   }
   override create(name: string, mode: number): Inode {
     this.fs.open(this.child(name), { read: false, write: true, create: true, exclusive: true, mode }).close();

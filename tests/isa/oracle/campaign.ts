@@ -72,6 +72,75 @@ function trialsOf(book: IsaBook, row: Row, encode: Encode, plan: Plan, random: R
   return trials;
 }
 
+/** Bytes of code that a group can hold. */
+const ROOM = 32;
+/** The register that holds an address throughout a sequence; code in it does not write it. */
+const BASE = 8;
+/** Few registers, so that one instruction's result is another's operand. */
+const POOL: readonly number[] = [0, 8, 9, 10, 11, 12];
+
+/** Trials for sequences of random straight-line instructions that read each other's results. */
+export function sequences(book: IsaBook, encode: Encode, count: number, seed: number): Trial[] {
+  const random = new Random(seed);
+  return Array.from({ length: count }, () => {
+    const bytes: number[] = [];
+    const lines: string[] = [];
+    let row = book.rows[0];
+    while (bytes.length + 4 <= ROOM) {
+      row = random.pick(book.rows);
+      const fields = row.fields.map((f, i) => {
+        const value = fieldsOf(row, random)[i];
+        return f.view === undefined ? value : (random.pick(POOL) - (f.width < 5 ? 8 : 0)) & (2 ** f.width - 1);
+      });
+      const code = encode(row, fields);
+      const decoded = code && book.decode(code, 0);
+      if (!code || decoded?.row !== row) continue;
+      if (!straight(book, book.lift(decoded, R.CODE + bytes.length))) continue;
+      bytes.push(...code);
+      lines.push(book.disassemble(decoded, R.CODE));
+    }
+    const records = new BigUint64Array(SEQUENCE_STATES * R.RECORD);
+    for (let i = 0; i < records.length; i += R.RECORD) {
+      const record = records.subarray(i, i + R.RECORD);
+      fillState(record, random);
+      record[R.X + BASE] = BigInt(R.WINDOW_AT + 8 * random.below(8));
+    }
+    return {
+      row,
+      fields: [],
+      code: Uint8Array.from(bytes),
+      records,
+      text: lines.join("; "),
+      ignore: new Set<number>(),
+    };
+  });
+}
+const SEQUENCE_STATES = 6;
+/** Highest address of the base and the most bytes above it that an access may touch. */
+const ABOVE = 128n;
+
+/** Stays in line, asks nothing, and accesses memory through BASE within the record alone. */
+function straight(book: IsaBook, inst: Inst): boolean {
+  const base = book.slots.findIndex((slot) => slot.name === `X[${BASE}]`);
+  for (const e of nested(inst.effects)) {
+    if (e.k === "jump" || e.k === "stop" || e.k === "ask") return false;
+    if (e.k === "trap" && e.name !== "illegal") return false;
+    if (e.k === "trap" && inst.effects.includes(e)) return false;
+    if (e.k === "set" && e.slot === base) return false;
+    if (e.k === "store" && !near(e.addr, base)) return false;
+    if ((e.k === "load" || e.k === "rmw") && !near(e.node.args[0], base)) return false;
+  }
+  return true;
+}
+
+/** BASE, or BASE plus less than ABOVE. */
+function near(address: Node, base: number): boolean {
+  if (address.op === "get") return address.aux === base;
+  if (address.op !== "add") return false;
+  const [a, b] = address.args;
+  return a.op === "get" && a.aux === base && b.op === "const" && b.hi === 0 && b.lo >= 0 && BigInt(b.lo) < ABOVE;
+}
+
 /** Field values: registers often equal, immediates often at their ends. */
 function fieldsOf(row: Row, random: Random): number[] {
   const equal = random.chance(20) ? random.u32() : undefined;
@@ -175,86 +244,4 @@ function codeAddress(random: Random): bigint {
   if (kind < 8) return random.pick(NOWHERE);
   const at = R.CODE + 4 + random.below(R.REACH / 2) * (random.chance(50) ? 1 : -1);
   return BigInt(at >= R.CODE - 2 && at < R.CODE + 4 ? R.CODE + 8 : at);
-}
-
-/** A case in which two engines differ. */
-interface Difference {
-  readonly trial: Trial;
-  /** State before. */
-  readonly before: BigUint64Array;
-  readonly words: readonly { readonly index: number; readonly left: bigint; readonly right: bigint }[];
-}
-
-/** Runs all trials on both engines; the trials' own records stay as they are. */
-export function compare(trials: readonly Trial[], left: R.Engine, right: R.Engine): Difference[] {
-  const lefts = trials.map((t) => ({ code: t.code, records: t.records.slice() }));
-  const rights = trials.map((t) => ({ code: t.code, records: t.records.slice() }));
-  left.run(lefts);
-  right.run(rights);
-  const differences: Difference[] = [];
-  trials.forEach((trial, i) => {
-    for (let at = 0; at < trial.records.length; at += R.RECORD) {
-      const a = lefts[i].records.subarray(at, at + R.RECORD);
-      const b = rights[i].records.subarray(at, at + R.RECORD);
-      const words = differing(a, b, trial.ignore);
-      if (words.length > 0) differences.push({ trial, before: trial.records.subarray(at, at + R.RECORD), words });
-    }
-  });
-  return differences;
-}
-
-function differing(a: BigUint64Array, b: BigUint64Array, ignore: ReadonlySet<number>): Difference["words"] {
-  const words = [];
-  for (let index = 1; index < R.RECORD; index++) {
-    if (ignore.has(index) || same(index, a[index], b[index])) continue;
-    // Only a fault has an address; qemu-user says 0 for one that is not canonical.
-    if (index === R.ADDRESS && (a[R.SIGNAL] !== R.SIGSEGV || a[index] === 0n)) continue;
-    words.push({ index, left: a[index], right: b[index] });
-  }
-  return words;
-}
-
-/** Addresses beyond 2^53, which fault wherever they are, may have passed through a double. */
-function same(index: number, a: bigint, b: bigint): boolean {
-  if (a === b) return true;
-  return (index === R.PC || index === R.ADDRESS) && BigInt.asUintN(64, BigInt(Number(a))) === b;
-}
-
-/** The first difference in each of the first rows, as text. */
-export function report(differences: readonly Difference[], left: string, right: string): string {
-  const byRow = new Map<Row, Difference>();
-  for (const d of differences) if (!byRow.has(d.trial.row)) byRow.set(d.trial.row, d);
-  const shown = [...byRow.values()].slice(0, 8).map((d) => describe(d, left, right));
-  return `${differences.length} differences in ${byRow.size} rows\n${shown.join("\n")}`;
-}
-
-/** One line a differing word, with what the instruction was and read. */
-function describe(d: Difference, left: string, right: string): string {
-  const hex = (v: bigint): string => `0x${v.toString(16)}`;
-  const bytes = [...d.trial.code].map((b) => b.toString(16).padStart(2, "0")).join(" ");
-  const registers = d.trial.row.fields
-    .filter((f) => f.view !== undefined)
-    .map((f) => f.name)
-    .join(" ");
-  const state: string[] = [];
-  for (let i = 1; i < R.PC; i++) {
-    const name = nameInText(i, d.trial.text);
-    if (name !== undefined) state.push(`${name}=${hex(d.before[i])}`);
-  }
-  const words = d.words.map((w) => `  ${R.nameOf(w.index)}: ${left} ${hex(w.left)}, ${right} ${hex(w.right)}`);
-  return [`${d.trial.text} (${d.trial.row.name}: ${registers}; ${bytes}) with ${state.join(" ")}`, ...words].join("\n");
-}
-
-const INTEGER_NAMES =
-  "zero ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6".split(" ");
-const FLOAT_NAMES = [
-  ..."ft0 ft1 ft2 ft3 ft4 ft5 ft6 ft7 fs0 fs1 fa0 fa1 fa2 fa3 fa4 fa5 fa6 fa7".split(" "),
-  ..."fs2 fs3 fs4 fs5 fs6 fs7 fs8 fs9 fs10 fs11 ft8 ft9 ft10 ft11".split(" "),
-];
-
-/** The register's name if the instruction's text has it; fcsr always. */
-function nameInText(index: number, text: string): string | undefined {
-  if (index === R.FCSR) return "fcsr";
-  const name = index < R.F ? INTEGER_NAMES[index] : FLOAT_NAMES[index - R.F];
-  return new RegExp(`\\b${name}\\b`).test(text) ? name : undefined;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { seeds } from "../format/fuzz.ts";
-import { fuzzRuns, fuzzStreams } from "./fuzz-runs.ts";
+import { seeds } from "../../scripts/fuzz/elf.ts";
+import { fuzzRuns, fuzzStreams } from "../../scripts/fuzz/runs.ts";
 
 const ended = (tally: Record<string, number>, outcome: string) => assert.ok(tally[outcome], JSON.stringify(tally));
 
