@@ -1,14 +1,13 @@
 /**
- * Feeds hostile files to SAGE: mutated ELF files to the readers (default), to whole runs (--run), or programs of random
- * instructions to whole runs (--streams). Each case has its own seed, printed with a failure:
- * `node scripts/fuzz-elf.ts --seed S --cases 1` with the same mode repeats it.
+ * Feeds hostile files to SAGE: mutated ELF files to the readers (default), mutated programs, libraries and scripts to
+ * whole runs (--run), or programs of random instructions to whole runs (--streams). Every case has its own seed,
+ * printed with a failure: `node scripts/fuzz-elf.ts --seed S --cases 1` with the same mode repeats it.
  *
  *     node scripts/fuzz-elf.ts [--run | --streams] [--engine interp|wasm|auto] [--cases 100000] [--seed 1]
  */
 import { parseArgs } from "node:util";
 import { engines } from "../src/run-options.ts";
-import { fuzzElf, seeds } from "./fuzz/elf.ts";
-import { fuzzRuns, fuzzStreams } from "./fuzz/runs.ts";
+import { watch, whole } from "./fuzz/watch.ts";
 
 const { values } = parseArgs({
   options: {
@@ -19,20 +18,12 @@ const { values } = parseArgs({
     streams: { type: "boolean", default: false },
   },
 });
-const engine = engines.find((name) => name === values.engine) ?? "interp";
-const first = Number(values.seed);
-const cases = Number(values.cases);
-const progress = (done: number) => {
-  if (process.stderr.isTTY) process.stderr.write(`\r${done} `);
-};
-const files = seeds();
-const start = performance.now();
-const campaign = { first, cases, engine, progress };
-const tally = values.streams
-  ? fuzzStreams(files, campaign)
-  : values.run
-    ? fuzzRuns(files, campaign)
-    : fuzzElf(files, first, cases, progress);
-const seconds = ((performance.now() - start) / 1000).toFixed(1);
-console.log(`${cases} cases from seed ${first} of ${files.length} files in ${seconds} s, no failure`);
-for (const [outcome, count] of Object.entries(tally).sort((a, b) => b[1] - a[1])) console.log(`  ${count} ${outcome}`);
+const engine = engines.find((name) => name === values.engine);
+if (!engine) throw new Error(`--engine is one of ${engines.join(", ")}`);
+const kind = values.streams ? "streams" : values.run ? "run" : "read";
+const failures = await watch(
+  new URL("fuzz/elf-worker.ts", import.meta.url),
+  { first: whole("seed", values.seed), count: whole("cases", values.cases), options: { engine, kind } },
+  { patience: 60, memory: 3000, enough: 20 },
+);
+process.exit(failures ? 1 : 0);

@@ -91,36 +91,42 @@ function write(view: DataView, at: number, width: number, value: bigint, little:
 /** What came of each case: an error's code, or what the file was taken for. */
 export type Tally = Record<string, number>;
 
+/** Cases by their seeds, from `first` on. */
+export interface Campaign {
+  readonly first: number;
+  readonly cases: number;
+  /** Called before each case, with the number done. */
+  readonly progress?: (done: number) => void;
+  /** Takes what went wrong; thrown where it is not given. */
+  readonly failed?: (error: Error) => void;
+}
+
 /** Each case: mutate, then everything that reads an image. Anything thrown that is no SageError names its seed. */
-export function fuzzElf(
-  files: readonly Seed[],
-  first: number,
-  cases: number,
-  progress?: (done: number) => void,
-): Tally {
-  return campaign(files, first, cases, progress, readAll);
+export function fuzzElf(files: readonly Seed[], of: Campaign): Tally {
+  return campaign(files, of, readAll);
 }
 
 export function campaign(
   files: readonly Seed[],
-  first: number,
-  cases: number,
-  progress: ((done: number) => void) | undefined,
+  { first, cases, progress, failed }: Campaign,
   one: (bytes: Uint8Array, pick: Random) => string,
 ): Tally {
   const tally: Tally = {};
   for (let i = 0; i < cases; i++) {
+    progress?.(i);
     const pick = random(first + i);
     const file = files[pick(files.length)]!;
     const bytes = mutate(file, pick);
-    let outcome: string;
+    let outcome = "FAILED";
     try {
       outcome = one(bytes, pick);
-    } catch (error) {
-      throw new Error(`--seed ${first + i} --cases 1 (${file.name}): ${String(error)}`, { cause: error });
+    } catch (cause) {
+      const text = cause instanceof Error ? cause.stack : String(cause);
+      const error = new Error(`--seed ${first + i} --cases 1 (${file.name}): ${text}`, { cause });
+      if (!failed) throw error;
+      failed(error);
     }
     tally[outcome] = (tally[outcome] ?? 0) + 1;
-    if (progress && i % 1000 === 0) progress(i);
   }
   return tally;
 }

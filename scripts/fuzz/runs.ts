@@ -1,62 +1,116 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
 import { SageError } from "../../src/errors.ts";
 import { parseElf } from "../../src/format/elf.ts";
 import { noAudit } from "../../src/guard/audit.ts";
-import { type GuardedHost, guard } from "../../src/guard/guard.ts";
-import { denyAll } from "../../src/guard/policy.ts";
-import { HostError, type HostStream } from "../../src/host/host.ts";
-import { nodeHost } from "../../src/host/node/index.ts";
+import { guard } from "../../src/guard/guard.ts";
+import { allowAll } from "../../src/guard/policy.ts";
+import { HostError } from "../../src/host/host.ts";
 import { runProgram } from "../../src/node.ts";
 import type { EngineName } from "../../src/run-options.ts";
 import { buildElf } from "../../tests/format/build-elf.ts";
-import { campaign, type Random, type Seed, type Tally } from "./elf.ts";
+import { type Campaign, campaign, mutate, type Random, type Seed, type Tally } from "./elf.ts";
+import { memoryHost } from "./host.ts";
 
 /** Most guest memory and fuel of a case: a hostile file must not get more. */
 const MEMORY = 16 << 20;
 const FUEL = 20_000;
+/** Milliseconds that a case may take by this machine's clock: a hundred times what it does. */
+const PATIENCE = 20_000;
 
-const nowhere: HostStream = {
-  isTerminal: false,
-  type: "fifo",
-  read: () => 0,
-  write: (from) => from.length,
-  windowSize: () => null,
-  readable: () => true,
-};
+const LIBRARIES = ["/lib/ld-linux-riscv64-lp64d.so.1", "/lib/libc.so.6"];
+/** What interpreters programs ask for: what is there, what is not, what is no program, themselves. */
+const INTERPRETERS = [
+  ...LIBRARIES,
+  "/fuzz",
+  "/",
+  "/lib",
+  "",
+  "lib/../lib/libc.so.6",
+  "/lib/none.so",
+  "/dev/zero",
+  "/proc/self/exe",
+];
 
-/** A host without files or output. */
-function emptyHost(): GuardedHost {
-  const host = { ...nodeHost(), stdin: nowhere, stdout: nowhere, stderr: nowhere, env: {}, sleep: () => {} };
-  return guard(host, denyAll, { warn: () => {} });
+export interface RunSettings {
+  readonly engine: EngineName;
+  readonly files?: ReadonlyMap<string, Uint8Array>;
+  readonly traced?: boolean;
 }
 
-/** Loads and runs bytes under limits; gives the exit status or the error's code. Anything else thrown is a failure. */
-export function runBytes(bytes: Uint8Array, engine: EngineName): string {
+/**
+ * Loads and runs bytes under limits, on a host that is memory; gives the exit status or the error's code. Anything else
+ * thrown is a failure, and so is going beyond a limit.
+ */
+export function runBytes(bytes: Uint8Array, { engine, files, traced }: RunSettings): string {
+  const host = guard(memoryHost(new Map([...(files ?? []), ["/fuzz", bytes]])), allowAll, { warn: () => {} });
+  let told = "";
   const options = {
-    ...{ host: emptyHost(), audit: noAudit, program: "fuzz", file: "/fuzz", bytes, args: [], root: undefined },
-    ...{ engine, rules: undefined, trace: undefined, stats: undefined, strict: false, tell: () => {} },
+    ...{ host, audit: noAudit, program: "/fuzz", file: "/fuzz", bytes, args: ["one"], root: undefined },
+    ...{ engine, rules: undefined, trace: traced ? () => {} : undefined, stats: "json" as const, strict: false },
     ...{ memory: MEMORY, timeoutMs: 5000, fuel: FUEL },
+    tell: (line: string) => {
+      told = line.startsWith("{") ? line : told;
+    },
   };
+  const start = performance.now();
+  let outcome: string;
   try {
-    return `exit ${runProgram(options)}`;
+    outcome = `exit ${runProgram(options)}`;
   } catch (error) {
-    if (error instanceof SageError && error.code !== "INTERNAL") return error.code;
     if (error instanceof HostError)
       throw new Error(`a host error reached the command line: ${error.code}`, { cause: error });
-    throw error;
+    if (!(error instanceof SageError) || error.code === "INTERNAL") throw error;
+    assert.match(error.line, /^[A-Z_]+: [^\n\r]+ \([^\n\r]+\)$/);
+    outcome = error.code;
   }
+  const took = performance.now() - start;
+  if (took > PATIENCE) throw new Error(`it took ${(took / 1000).toFixed(1)} seconds`);
+  if (told !== "") {
+    const { memory } = JSON.parse(told) as { memory: number };
+    assert.ok(memory >= 0 && memory <= MEMORY, `${memory} bytes of guest memory`);
+  }
+  return outcome;
 }
 
-export interface RunCampaign {
-  readonly first: number;
-  readonly cases: number;
+export interface RunCampaign extends Campaign {
   readonly engine: EngineName;
-  readonly progress?: (done: number) => void;
 }
 
-/** Mutated programs, loaded and run. */
-export function fuzzRuns(files: readonly Seed[], { first, cases, engine, progress }: RunCampaign): Tally {
-  const programs = files.filter((file) => file.name.endsWith("-riscv64"));
-  return campaign(programs, first, cases, progress, (bytes) => runBytes(bytes, engine));
+/** Mutated programs, loaded and run, some with mutated libraries or another interpreter; some scripts. */
+export function fuzzRuns(files: readonly Seed[], of: RunCampaign): Tally {
+  const { engine } = of;
+  const programs = files.filter((file) => file.name.endsWith("-riscv64") || file.name === "made-64-little");
+  const libraries = LIBRARIES.map((path) => {
+    const real = `/usr/riscv64-linux-gnu${path}`;
+    return { name: path, bytes: existsSync(real) ? new Uint8Array(readFileSync(real)) : new Uint8Array(64) };
+  });
+  return campaign(programs, of, (bytes, pick) => {
+    const beside = new Map(libraries.map((lib) => [lib.name, pick(6) === 0 ? mutate(lib, pick) : lib.bytes]));
+    const program = pick(32) === 0 ? script(pick) : pick(4) === 0 ? reinterpreted(bytes, pick) : bytes;
+    return runBytes(program, { engine, files: beside, traced: pick(4) === 0 });
+  });
+}
+
+/** The program with another interpreter's path, as far as it has room for one. */
+function reinterpreted(bytes: Uint8Array, pick: Random): Uint8Array {
+  const size = 56;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let at = 64; at + size <= Math.min(bytes.length, 64 + 16 * size); at += size) {
+    if (view.getUint32(at, true) !== 3) continue;
+    const text = new TextEncoder().encode(`${INTERPRETERS[pick(INTERPRETERS.length)]}\0`);
+    const from = view.getUint32(at + 8, true);
+    if (from + text.length > bytes.length) break;
+    bytes.set(text, from);
+    view.setUint32(at + 32, text.length, true);
+  }
+  return bytes;
+}
+
+function script(pick: Random): Uint8Array {
+  const path = pick(8) === 0 ? "x".repeat(pick(600)) : INTERPRETERS[pick(INTERPRETERS.length)]!;
+  const bytes = new TextEncoder().encode(`#!${" ".repeat(pick(3))}${path} ${"a".repeat(pick(40))}\n`);
+  return bytes.subarray(0, bytes.length - (pick(4) === 0 ? pick(bytes.length) : 0));
 }
 
 const CODE = 0x10000;
@@ -67,10 +121,11 @@ const DATA_SIZE = 0x20000;
  * Random instruction streams: words of real programs, some with flipped bits, among random ones. Registers first point
  * into writable data, so that loads and stores do not all fault at once.
  */
-export function fuzzStreams(files: readonly Seed[], { first, cases, engine, progress }: RunCampaign): Tally {
+export function fuzzStreams(files: readonly Seed[], of: RunCampaign): Tally {
+  const { engine } = of;
   const words = files.filter((file) => file.name.endsWith("-riscv64")).flatMap(codeWords);
-  const one = (_: Uint8Array, pick: Random) => runBytes(stream(words, pick), engine);
-  return campaign([{ name: "stream", bytes: new Uint8Array(16) }], first, cases, progress, one);
+  const one = (_: Uint8Array, pick: Random) => runBytes(stream(words, pick), { engine, traced: pick(4) === 0 });
+  return campaign([{ name: "stream", bytes: new Uint8Array(16) }], of, one);
 }
 
 function codeWords({ bytes }: Seed): number[] {

@@ -101,6 +101,9 @@ export class FdTable {
     for (let fd = 0; fd < this.slots.length; fd++) if (this.slots[fd]) out.push(fd);
     return out;
   }
+  closeOnExec(): void {
+    for (const fd of this.numbers()) if (this.slot(fd).cloexec) this.close(fd);
+  }
   closeAll(): void {
     for (const fd of this.numbers()) this.close(fd);
   }

@@ -1,5 +1,6 @@
 import { PAGE_SIZE } from "../memory/layout.ts";
 import type { GuestMemory } from "../memory/memory.ts";
+import { posix } from "./posix.ts";
 
 /**
  * A buffer argument: guest bytes, checked when used, so that errors come in Linux's order (a bad descriptor before a bad
@@ -81,4 +82,11 @@ export function toTimeval(ns: bigint): Timeval {
 export function fromTimeval(time: Timeval): bigint | null {
   if (!(time.usec >= 0 && time.usec < 1e6)) return null;
   return fromTimespec({ sec: time.sec, nsec: time.usec * 1000 });
+}
+
+/** A time argument as nanoseconds. Throws EINVAL. */
+export function duration(time: Timespec): bigint {
+  const ns = fromTimespec(time);
+  if (ns === null) throw posix("EINVAL");
+  return ns;
 }

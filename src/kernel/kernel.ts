@@ -27,9 +27,13 @@ export interface Personality {
   readonly utime: { readonly now: number; readonly omit: number };
   /** A getdents record: entry, type as S_IFMT >> 12, offset of the next entry. */
   pack(entry: DirEntry, type: number, next: number): Uint8Array;
+  /** The process goes on as another program. Arguments are strings already. */
+  exec(task: Task, path: string, args: readonly string[], env: readonly string[]): SyscallResult;
   /** Takes a task back to what a signal handler interrupted. */
   sigreturn(task: Task): SyscallResult;
   stackPointer(task: Task): number;
+  /** Guest bytes as a string, so that every byte comes back. */
+  text(bytes: Uint8Array): string;
   /** Throws where the name is none: a programming error. */
   signal(name: string): number;
 }

@@ -140,7 +140,7 @@ export class Tracer {
 
   private readable(place: StructPlace, count: number): boolean {
     try {
-      if (count) place.get(count - 1);
+      for (let i = 0; i < count; i++) place.get(i);
       return true;
     } catch {
       return false;

@@ -8,10 +8,10 @@ import type { Policy } from "./policy.ts";
 import type { AddressForm, SdmForm } from "./sdm.ts";
 
 /**
- * A book as bytes: a line of magic, then JSON of short arrays. Integer cores and semantics stay text in the inlined
- * canonical form and are read when first looked at, so that opening a book costs about the JSON parser's time.
+ * A book as lines of text: magic; JSON of what decoding needs; JSON of what assembly needs; the semantics of each row
+ * in the inlined canonical form. Lines are read when first looked at, so that opening a book costs a short JSON's time.
  */
-const MAGIC = "sage-book 1\n";
+const MAGIC = "sage-book 2";
 
 type PackedItem =
   | string
@@ -29,12 +29,19 @@ type PackedRow = readonly [
   match: number,
   fields: readonly number[],
   where: string,
-  assembly: readonly PackedItem[],
-  stands: 0 | readonly [number, readonly (readonly [string, readonly number[] | 0])[]],
   hash: string,
-  body: string,
   sdm: SdmForm | 0,
 ];
+/** Assembly of a row and what it stands for. */
+type PackedText = readonly [
+  assembly: readonly PackedItem[],
+  stands: 0 | readonly [number, readonly (readonly [string, readonly number[] | 0])[]],
+];
+interface PackedTexts {
+  readonly rows: readonly PackedText[];
+  readonly aliases: readonly (readonly [number, readonly PackedItem[], string])[];
+  readonly tables: readonly (readonly string[])[];
+}
 interface PackedBook {
   readonly name: string;
   readonly little: boolean;
@@ -45,8 +52,6 @@ interface PackedBook {
   readonly texts: readonly string[];
   readonly fields: readonly PackedField[];
   readonly rows: readonly PackedRow[];
-  readonly aliases: readonly (readonly [number, readonly PackedItem[], string])[];
-  readonly tables: readonly (readonly string[])[];
   readonly tree: readonly number[];
   readonly addresses: readonly AddressForm[] | 0;
   readonly traps: readonly string[];
@@ -58,7 +63,6 @@ export function toBlob(book: ExpandedBook): Uint8Array {
   const texts = new Numbering<string>((s) => s);
   const fields = new Numbering<EncField>((f) => JSON.stringify(f));
   const rows = book.rows.map((r): PackedRow => {
-    const stands = r.stands && ([r.stands.row, r.stands.fields.map(packStands)] as const);
     return [
       r.name,
       texts.of(r.section),
@@ -69,10 +73,7 @@ export function toBlob(book: ExpandedBook): Uint8Array {
       r.match,
       r.fields.map((f) => fields.of(f)),
       r.where ? printCore(r.where) : "",
-      r.assembly.map(packItem),
-      stands ?? 0,
       r.hash,
-      printCore(r.body),
       r.sdm ?? 0,
     ];
   });
@@ -92,21 +93,63 @@ export function toBlob(book: ExpandedBook): Uint8Array {
       f.pieces.flatMap((p) => [p.at, p.to, p.len]),
     ]),
     rows,
-    aliases: book.aliases.map((a) => [a.row, a.assembly.map(packItem), a.when ? printCore(a.when) : ""]),
-    tables: book.tables,
     tree: [...book.tree],
     addresses: book.addresses ?? 0,
     traps: book.traps,
     stops: book.stops,
   };
-  return new TextEncoder().encode(MAGIC + JSON.stringify(packed));
+  const assembly: PackedTexts = {
+    rows: book.rows.map((r) => [
+      r.assembly.map(packItem),
+      r.stands ? [r.stands.row, r.stands.fields.map(packStands)] : 0,
+    ]),
+    aliases: book.aliases.map((a) => [a.row, a.assembly.map(packItem), a.when ? printCore(a.when) : ""]),
+    tables: book.tables,
+  };
+  const lines = [
+    MAGIC,
+    JSON.stringify(packed),
+    JSON.stringify(assembly),
+    ...book.rows.map((r) => printCore(r.body)),
+    "",
+  ];
+  return new TextEncoder().encode(lines.join("\n"));
+}
+
+/** The lines of a blob, cut when asked for. */
+class Lines {
+  readonly head: PackedBook;
+  private readonly text: string;
+  private readonly second: number;
+  private readonly third: number;
+  private bodies: readonly string[] | undefined;
+  private parsed: PackedTexts | undefined;
+
+  constructor(bytes: Uint8Array) {
+    this.text = new TextDecoder().decode(bytes);
+    const first = MAGIC.length + 1;
+    this.second = this.text.indexOf("\n", first) + 1;
+    this.third = this.text.indexOf("\n", this.second) + 1;
+    if (!this.text.startsWith(`${MAGIC}\n`) || this.second === 0 || this.third === 0 || !this.text.endsWith("\n"))
+      throw new RuleError("RULE_BLOB", "not a precompiled rulebook of this version, or a damaged one");
+    this.head = json<PackedBook>(this.text.slice(first, this.second));
+  }
+
+  get assembly(): PackedTexts {
+    return (this.parsed ??= json<PackedTexts>(this.text.slice(this.second, this.third)));
+  }
+
+  body(row: number): Core {
+    this.bodies ??= this.text.slice(this.third).split("\n");
+    return parseCore(this.bodies[row]);
+  }
 }
 
 /** The book that `toBlob` wrote. Throws RuleError for anything else. */
 export function fromBlob(bytes: Uint8Array): ExpandedBook {
-  const text = new TextDecoder().decode(bytes);
-  if (!text.startsWith(MAGIC)) throw new RuleError("RULE_BLOB", "not a precompiled rulebook of this version");
-  const p = parsed(text.slice(MAGIC.length));
+  const lines = new Lines(bytes);
+  const p = lines.head;
+  let aliases: readonly ExpandedAlias[] | undefined;
   const fields = p.fields.map(unpackField);
   return {
     name: p.name,
@@ -115,9 +158,13 @@ export function fromBlob(bytes: Uint8Array): ExpandedBook {
     slots: p.slots,
     slotNames: p.slotNames,
     policies: p.policies,
-    rows: p.rows.map((r) => new BlobRow(r, p.texts, fields)),
-    aliases: p.aliases.map((a) => new BlobAlias(a)),
-    tables: p.tables,
+    rows: p.rows.map((r, i) => new BlobRow(i, r, lines, fields)),
+    get aliases() {
+      return (aliases ??= lines.assembly.aliases.map((a) => new BlobAlias(a)));
+    },
+    get tables() {
+      return lines.assembly.tables;
+    },
     tree: Int32Array.from(p.tree),
     addresses: p.addresses === 0 ? undefined : p.addresses,
     traps: p.traps,
@@ -125,9 +172,9 @@ export function fromBlob(bytes: Uint8Array): ExpandedBook {
   };
 }
 
-function parsed(json: string): PackedBook {
+function json<T>(text: string): T {
   try {
-    return JSON.parse(json) as PackedBook;
+    return JSON.parse(text) as T;
   } catch {
     throw new RuleError("RULE_BLOB", "a precompiled rulebook is damaged");
   }
@@ -145,13 +192,18 @@ class BlobRow implements ExpandedRow {
   readonly conditional: boolean;
   readonly hash: string;
   readonly sdm: SdmForm | undefined;
+  private readonly index: number;
   private readonly packed: PackedRow;
+  private readonly lines: Lines;
   private readBody: Core | undefined;
   private readWhere: Core | undefined;
   private readAssembly: readonly AsmItem[] | undefined;
 
-  constructor(packed: PackedRow, texts: readonly string[], fields: readonly EncField[]) {
+  constructor(index: number, packed: PackedRow, lines: Lines, fields: readonly EncField[]) {
+    const { texts } = lines.head;
+    this.index = index;
     this.packed = packed;
+    this.lines = lines;
     this.name = packed[0];
     this.section = texts[packed[1]];
     this.file = texts[packed[2]];
@@ -161,8 +213,8 @@ class BlobRow implements ExpandedRow {
     this.match = packed[6];
     this.fields = packed[7].map((n) => fields[n]);
     this.conditional = packed[8] !== "";
-    this.hash = packed[11];
-    this.sdm = packed[13] === 0 ? undefined : packed[13];
+    this.hash = packed[9];
+    this.sdm = packed[10] === 0 ? undefined : packed[10];
   }
 
   get where(): Core | undefined {
@@ -170,11 +222,11 @@ class BlobRow implements ExpandedRow {
   }
 
   get assembly(): readonly AsmItem[] {
-    return (this.readAssembly ??= this.packed[9].map(unpackItem));
+    return (this.readAssembly ??= this.lines.assembly.rows[this.index][0].map(unpackItem));
   }
 
   get stands(): Stands | undefined {
-    const stands = this.packed[10];
+    const stands = this.lines.assembly.rows[this.index][1];
     if (stands === 0) return undefined;
     return {
       row: stands[0],
@@ -183,17 +235,17 @@ class BlobRow implements ExpandedRow {
   }
 
   get body(): Core {
-    return (this.readBody ??= parseCore(this.packed[12]));
+    return (this.readBody ??= this.lines.body(this.index));
   }
 }
 
 class BlobAlias implements ExpandedAlias {
   readonly row: number;
-  private readonly packed: PackedBook["aliases"][number];
+  private readonly packed: PackedTexts["aliases"][number];
   private readAssembly: readonly AsmItem[] | undefined;
   private readWhen: Core | undefined;
 
-  constructor(packed: PackedBook["aliases"][number]) {
+  constructor(packed: PackedTexts["aliases"][number]) {
     this.packed = packed;
     this.row = packed[0];
   }

@@ -3,7 +3,7 @@ import test from "node:test";
 import { fuzzElf, seeds } from "../../scripts/fuzz/elf.ts";
 
 test("3,000 mutated ELF files are read or refused with one coded line", () => {
-  const tally = fuzzElf(seeds(), 1, 3000);
+  const tally = fuzzElf(seeds(), { first: 1, cases: 3000 });
   // The mutations reach what they are meant to reach
   for (const code of [
     "runnable",

@@ -40,6 +40,11 @@ const cases: Record<string, Case> = {
   "the last two bytes of executable memory begin a longer instruction": caseOf([".half 0x106f"], {}, true),
   "the last two bytes of executable memory are no instruction": caseOf([".half 0x0010"], {}, true),
   "an atomic access to a constant address that is not aligned traps": caseOf(["li ra, 3", "amoadd.d gp, a0, (ra)"], {}),
+  "an address above 2 GiB outlives a region": caseOf(
+    // The second instruction's latter half is an instruction too: fld fs1, 8(sp).
+    ["nop", ".half 0x9933", ".half 0x28a2", "nop", "jal sp, -6"],
+    {},
+  ),
   "exception flags are swapped": caseOf(["fadd.d fa0, fa1, fa2", "fsflagsi t2, 7", "ebreak"], { fflags: 3n }),
   "a reserved rounding mode leaves a function before it runs": caseOf(
     ["fadd.s ft3, fs0, ft1", "fcvt.s.wu fa4, t2, rup", "csrrc t2, frm, 8", "ebreak"],

@@ -144,7 +144,8 @@ export class Emitter implements LowerEnv {
     if (this.reps[slot] === WIDE) this.code.get(this.wideLocal(slot));
     else {
       this.code.get(this.narrowLocal(slot));
-      this.code.op(W.i64_extend_i32_s);
+      // Where only low bits are still read, an access may be what reads them; of an address the others are zero.
+      this.code.op(this.reps[slot] === LOWER ? W.i64_extend_i32_u : W.i64_extend_i32_s);
     }
   }
 

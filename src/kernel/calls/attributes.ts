@@ -6,11 +6,11 @@ import type { Place, Span, Timespec } from "../guest.ts";
 import { toTimespec } from "../guest.ts";
 import { posix } from "../posix.ts";
 import type { Task } from "../process.ts";
+import { locate } from "../resolve.ts";
 import { fail, type SyscallResult } from "../result.ts";
-import { locate } from "./paths.ts";
 
 /** File type bits of a mode (S_IFMT): the same in every Unix since the sixth edition. */
-export const TYPE_BITS: Readonly<Record<FileType, number>> = {
+const TYPE_BITS: Readonly<Record<FileType, number>> = {
   fifo: 0o010000,
   char: 0o020000,
   dir: 0o040000,

@@ -9,7 +9,7 @@ import { fail, type SyscallResult } from "../result.ts";
 /** Status flags that F_SETFL may change (fcntl(2)). */
 const CHANGEABLE = F.O_APPEND | F.O_NONBLOCK | F.O_ASYNC | F.O_DIRECT | F.O_NOATIME;
 /** What open(2) was told only about opening itself, and F_GETFL does not show. */
-export const OPENING = F.O_CREAT | F.O_EXCL | F.O_NOCTTY | F.O_TRUNC | F.O_CLOEXEC;
+const OPENING = F.O_CREAT | F.O_EXCL | F.O_NOCTTY | F.O_TRUNC | F.O_CLOEXEC;
 
 interface IntValue {
   readonly value: number;

@@ -1,8 +1,7 @@
-import type { Place, Timespec } from "../guest.ts";
+import { duration, type Place, type Timespec } from "../guest.ts";
 import type { Task } from "../process.ts";
 import { block, fail, type SyscallResult } from "../result.ts";
 import { interrupted } from "../signals.ts";
-import { duration } from "./time.ts";
 
 /*
  * futex(2). Waiters queue in the kernel by address (private) so that more tasks than one can wait; with one task a wait

@@ -16,7 +16,7 @@ const readable = (bits: number): number => (bits & 6 ? bits | 1 : bits);
 const aligned = (n: number): boolean => n % PAGE_SIZE === 0;
 
 /** Reads a file's bytes into pages, whatever their permissions. Bytes beyond the file's end stay zero. */
-export function loadFile(task: Task, file: Description, region: Region): void {
+function loadFile(task: Task, file: Description, region: Region): void {
   const size = Math.min(region.end - region.start, Math.max(0, file.handle.stat().size - region.offset));
   const buffer = new Uint8Array(Math.min(size, 0x100000));
   for (let at = 0; at < size; ) {

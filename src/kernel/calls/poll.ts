@@ -1,13 +1,12 @@
 import { Description } from "../files.ts";
 import { F } from "../flags.ts";
 import type { FileStat, Handle } from "../fs/inode.ts";
-import { type Place, type Timespec, toTimespec } from "../guest.ts";
+import { duration, type Place, type Timespec, toTimespec } from "../guest.ts";
 import { namelessStat } from "../pipe.ts";
 import { posix } from "../posix.ts";
 import type { Task } from "../process.ts";
 import { block, fail, type SyscallResult } from "../result.ts";
 import { interrupted } from "../signals.ts";
-import { duration } from "./time.ts";
 
 /** Told whether asked for or not. */
 const ALWAYS = F.POLLERR | F.POLLHUP | F.POLLNVAL;

@@ -1,6 +1,7 @@
 import { F } from "../flags.ts";
 import type { Place, Span, Timeval } from "../guest.ts";
 import { toTimeval } from "../guest.ts";
+import { posix } from "../posix.ts";
 import type { Limit, Process, Task } from "../process.ts";
 import { fail, type SyscallResult } from "../result.ts";
 
@@ -14,6 +15,28 @@ export function exit(task: Task, status: number): SyscallResult {
 export function exitGroup(_task: Task, status: number): SyscallResult {
   return { k: "exit", status: status & 0xff, group: true };
 }
+/** Strings of an execve vector, each with its pointer. `argv` null is no strings. Throws EFAULT, E2BIG. */
+function strings(task: Task, at: number): string[] {
+  const { memory } = task.space;
+  const out: string[] = [];
+  if (at === 0) return out;
+  for (let i = 0; ; i++) {
+    if (i > MAX_STRINGS) throw posix("E2BIG");
+    const pointer = memory.u64(at + i * 8);
+    if (pointer === 0) return out;
+    const bytes = memory.cstring(pointer, MAX_STRING);
+    if (!bytes) throw posix("E2BIG");
+    out.push(task.kernel.personality.text(bytes));
+  }
+}
+const MAX_STRINGS = 0x40000;
+const MAX_STRING = 0x20000;
+
+export function execve(task: Task, path: string, argv: number, envp: number): SyscallResult {
+  const args = strings(task, argv);
+  return task.kernel.personality.exec(task, path, args.length ? args : [""], strings(task, envp));
+}
+
 /** There are no children. */
 export function wait(): SyscallResult {
   return fail("ECHILD");

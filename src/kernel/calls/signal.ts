@@ -1,9 +1,8 @@
 import { F } from "../flags.ts";
-import type { Place, Timespec } from "../guest.ts";
+import { duration, type Place, type Timespec } from "../guest.ts";
 import type { Task } from "../process.ts";
 import { block, fail, type SyscallResult } from "../result.ts";
 import { type Action, bitOf, ignored, interrupted, raise } from "../signals.ts";
-import { duration } from "./time.ts";
 
 interface MaskValue {
   readonly mask: bigint;

@@ -1,13 +1,21 @@
 import { F } from "../flags.ts";
-import { fromTimespec, fromTimeval, type Place, type Timespec, type Timeval, toTimespec, toTimeval } from "../guest.ts";
+import {
+  duration,
+  fromTimespec,
+  fromTimeval,
+  type Place,
+  type Timespec,
+  type Timeval,
+  toTimespec,
+  toTimeval,
+} from "../guest.ts";
 import type { Kernel } from "../kernel.ts";
-import { posix } from "../posix.ts";
 import type { Task } from "../process.ts";
 import { block, fail, type SyscallResult } from "../result.ts";
 import { interrupted } from "../signals.ts";
 
 /** Nanoseconds of a clock by its POSIX name; null: no such clock. */
-export function clockNow(kernel: Kernel, clock: string): bigint | null {
+function clockNow(kernel: Kernel, clock: string): bigint | null {
   const { host } = kernel;
   switch (clock) {
     case "REALTIME":
@@ -67,13 +75,6 @@ function sleep(task: Task, until: bigint, remain: Place<Timespec> | null): Sysca
     return fail("EINTR");
   };
   return block({ until, poll, expired: () => 0, outside: false });
-}
-
-/** A time argument as nanoseconds. Throws EINVAL. */
-export function duration(time: Timespec): bigint {
-  const ns = fromTimespec(time);
-  if (ns === null) throw posix("EINVAL");
-  return ns;
 }
 
 export function nanosleep(task: Task, request: Place<Timespec>, remain: Place<Timespec>): SyscallResult {

@@ -9,7 +9,7 @@ import { block, fail, type SyscallResult } from "../result.ts";
 import { interrupted, raise } from "../signals.ts";
 
 /** Most bytes one transfer moves (Linux: INT_MAX rounded down to a page). */
-export const MAX_TRANSFER = 0x7ffff000;
+const MAX_TRANSFER = 0x7ffff000;
 const IOV_MAX = 1024;
 
 interface Iovec {
@@ -18,7 +18,7 @@ interface Iovec {
 }
 
 /** Waits for a file: the same transfer again until it does something. */
-export function blockOn(task: Task, file: Description, again: () => number): SyscallResult {
+function blockOn(task: Task, file: Description, again: () => number): SyscallResult {
   const attempt = (): SyscallResult | null => {
     if (interrupted(task)) return fail("EINTR");
     const n = again();

@@ -177,9 +177,10 @@ export class MemoryFile extends MemoryInode {
     this.own();
     if (this.seals & 8) throw posix("EPERM");
     if (at + from.length > this.length && this.seals & 4) throw posix("EPERM");
-    if (from.length) this.reserve(at + from.length);
+    if (!from.length) return 0;
+    this.reserve(at + from.length);
     this.bytes.set(from, at);
-    this.length = Math.max(this.length, from.length ? at + from.length : 0);
+    this.length = Math.max(this.length, at + from.length);
     this.touched();
     return from.length;
   }
@@ -278,7 +279,7 @@ export class MemoryDir extends MemoryInode {
   readonly type = "dir";
   /** null: deleted, whatever the lower folder says. */
   private readonly entries = new Map<string, Inode | null>();
-  private lowerNames: string[] | undefined;
+  private lowerEntries: readonly DirEntry[] | undefined;
   private gone = false;
 
   constructor(fs: MemoryFs, mode: number, lower?: string, first?: HostStat) {
@@ -299,15 +300,16 @@ export class MemoryDir extends MemoryInode {
     return inode;
   }
   override list(): DirEntry[] {
-    const out: DirEntry[] = [];
-    const seen = new Set<string>();
     // What the lower folder holds comes in its own order, then what was made here.
-    this.lowerNames ??= this.lower === undefined ? [] : this.fs.lower!.readdir(this.lower).map((entry) => entry.name);
-    for (const name of [...this.lowerNames, ...this.entries.keys()]) {
-      const inode = seen.has(name) ? null : this.lookup(name);
-      seen.add(name);
-      if (inode) out.push({ name, type: inode.type, ino: inode.stat().ino });
+    this.lowerEntries ??= this.lower === undefined ? [] : this.fs.lower!.readdir(this.lower);
+    const out: DirEntry[] = [];
+    const below = new Set<string>();
+    for (const entry of this.lowerEntries) {
+      below.add(entry.name);
+      const known = this.entries.get(entry.name);
+      if (known !== null) out.push(known ? entryOf(entry.name, known) : entry);
     }
+    for (const [name, inode] of this.entries) if (inode && !below.has(name)) out.push(entryOf(name, inode));
     return out;
   }
   /** Puts a ready node in, for mounting and device files. */
@@ -415,6 +417,10 @@ export class MemoryDir extends MemoryInode {
     if (stat.type === "link") return new MemoryLink(this.fs, undefined, path, stat);
     return new LowerSpecial(this.fs, stat.type, path, stat);
   }
+}
+
+function entryOf(name: string, inode: Inode): DirEntry {
+  return { name, type: inode.type, ino: inode.stat().ino };
 }
 
 /** An open directory: its entries are taken when reading starts. */

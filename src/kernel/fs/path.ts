@@ -63,11 +63,9 @@ export function walk(start: Start, path: string, options: WalkOptions, mounts: M
       if (!mount) return descend(at, todo, options, slash);
     }
     const name = todo.shift()!;
-    if (name === ".") {
+    if (name === "." || name === "..") {
       if (at.inode.type !== "dir") throw posix("ENOTDIR");
-      continue;
-    }
-    if (name === "..") {
+      if (name === ".") continue;
       if (at !== start.root && at.parent) at = up(at, start.root);
       continue;
     }

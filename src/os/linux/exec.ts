@@ -1,63 +1,55 @@
 import type { Cpu } from "../../engine/cpu.ts";
-import { sageError } from "../../errors.ts";
-import type { Image, Segment } from "../../format/image.ts";
+import { SageError, sageError } from "../../errors.ts";
+import type { Image } from "../../format/image.ts";
 import { HostError } from "../../host/host.ts";
-import { AddressSpace, pageDown, pageUp } from "../../kernel/address-space.ts";
+import { AddressSpace } from "../../kernel/address-space.ts";
 import { pathOf, type Start } from "../../kernel/fs/path.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import { posix } from "../../kernel/posix.ts";
 import { Process, Task } from "../../kernel/process.ts";
+import { permitted } from "../../kernel/resolve.ts";
+import { fail, type SyscallResult } from "../../kernel/result.ts";
+import { SIG_IGN } from "../../kernel/signals.ts";
 import { ADDRESS_LIMIT, BIAS } from "../../memory/layout.ts";
-import { encodeText } from "../text.ts";
+import { OutOfGuestMemory } from "../../memory/memory.ts";
+import { decodeText, encodeText } from "../text.ts";
+import { ARGUMENT_SPACE, load, MAX_STRING } from "./load.ts";
 import type { Linux } from "./personality.ts";
 
-/** Where position-independent programs go; their break follows them, mappings come from above down. */
-const PIE_BASE = 0x00400000;
-const STACK_TOP = 0x3ff00000;
-const STACK_SIZE = 0x800000;
-/** Where code that the kernel gives every process lies: the return from signal handlers. */
-const TRAMPOLINE = 0x3fff0000;
-/** Linux: a quarter of the stack limit, and no string longer than 32 pages. */
-const ARGUMENT_SPACE = STACK_SIZE / 4;
-const MAX_STRING = 0x20000;
-
-export interface Program {
+/** The first program of a process. */
+export interface FirstProgram {
   readonly image: Image;
-  /** As the guest knows it; AT_EXECFN and /proc/self/exe. */
+  /** As the guest knows it. */
   readonly path: string;
   readonly args: readonly string[];
   readonly env: readonly string[];
-  /** Reads an image out of bytes: the interpreter's. */
+  /** Reads an image out of bytes: the interpreter's, and programs that are exec'ed later. Throws SageError. */
   readonly read: (bytes: Uint8Array) => Image;
 }
 
 /** A process ready to run its first instruction. Throws SageError. */
-export function startProcess(kernel: Kernel, linux: Linux, cpu: Cpu, program: Program): Process {
-  const { image } = program;
-  const space = new AddressSpace(cpu.memory);
+export function startProcess(kernel: Kernel, linux: Linux, cpu: Cpu, program: FirstProgram): Process {
+  const { image, path, args, env } = program;
+  linux.readImage = program.read;
   const pid = kernel.pid();
+  const space = new AddressSpace(cpu.memory);
   const process = new Process(kernel, pid, space, kernel.standardFiles(pid), kernel.start(), kernel.ids);
-  process.executable = absolute(kernel, process, program.path);
-  process.args = program.args;
-  process.env = program.env;
-  const task = new Task(pid, process, cpu, (program.path.split("/").at(-1) ?? "").slice(0, 15));
+  const task = new Task(pid, process, cpu, "");
   process.tasks.push(task);
   kernel.processes.set(pid, process);
   kernel.current = process;
-
-  const base = place(space, image, program.path, PIE_BASE);
-  const interpreter = image.interpreter === undefined ? null : interpreterOf(kernel, process, program, linux);
-  const linker = interpreter ? place(space, interpreter.image, interpreter.path, null) : 0;
-  const end = Math.max(...image.segments.map((s) => s.address + s.memorySize), 0) + base;
-  space.brkStart = pageUp(end);
-  space.brk = space.brkStart;
-  trampoline(space, process, linux);
-  space.map({ start: STACK_TOP - STACK_SIZE, end: STACK_TOP, prot: 3 | ((image.stackProt ?? 3) & 4), name: "[stack]" });
-  const entry = image.entry + base;
-  const sp = stack(kernel, linux, space, program, { base, linker, entry });
-  const slot = cpu.slot(linux.abi.stack);
-  cpu.set(slot, sp | 0, 0);
-  cpu.pc = interpreter ? interpreter.image.entry + linker : entry;
+  const linker = firstLinker(kernel, linux, process, image, path);
+  load(kernel, linux, task, { image, path, args, env, linker });
+  named(kernel, task, path, args, env);
   return process;
+}
+
+function named(kernel: Kernel, task: Task, path: string, args: readonly string[], env: readonly string[]): void {
+  const { process } = task;
+  process.executable = absolute(kernel, process, path);
+  process.args = args;
+  process.env = env;
+  task.name = (path.split("/").at(-1) ?? "").slice(0, 15);
 }
 
 /** What /proc/self/exe shows: the program's path with links resolved where the kernel resolves them. */
@@ -71,62 +63,30 @@ function absolute(kernel: Kernel, process: Process, path: string): string {
   }
 }
 
-/** Maps an image; returns what is added to its addresses. base null: wherever there is room. */
-function place(space: AddressSpace, image: Image, path: string, base: number | null): number {
-  const low = pageDown(Math.min(...image.segments.map((s) => s.address)));
-  const high = pageUp(Math.max(...image.segments.map((s) => s.address + s.memorySize)));
-  if (!image.segments.length || high > ADDRESS_LIMIT * 2)
-    throw sageError("ELF_TOO_BIG", `${path} has nothing to map, or too much`);
-  let bias = 0;
-  if (image.type !== "exec") {
-    const start = space.find(high - low, base ?? 0);
-    bias = start - low;
-  }
-  if (low + bias < BIAS || high + bias > ADDRESS_LIMIT)
-    throw sageError("ELF_SEGMENT", `${path} wants addresses from 0x${low.toString(16)} to 0x${high.toString(16)}`);
-  for (const segment of image.segments) mapSegment(space, image, segment, bias, path);
-  return bias;
-}
-
-function mapSegment(space: AddressSpace, image: Image, segment: Segment, bias: number, path: string): void {
-  if (segment.memorySize === 0) return;
-  const address = segment.address + bias;
-  const start = pageDown(address);
-  const end = pageUp(address + segment.memorySize);
-  // Segments may share a page: what is there already stays, and the page may do what either may.
-  const shared = space.within(start, start + 1)[0];
-  const from = shared ? Math.min(shared.end, end) : start;
-  const prot = segment.prot & 6 ? segment.prot | 1 : segment.prot;
-  if (shared && from > start) space.protect(start, from - start, shared.prot | prot);
-  if (end > from) space.map({ start: from, end, prot, name: path, offset: pageDown(segment.fileOffset) });
-  const bytes = image.bytes.subarray(segment.fileOffset, segment.fileOffset + segment.fileSize);
-  if (!bytes.length) return;
-  if (prot === 0) space.memory.protect(start, end - start, 1);
-  space.memory.poke(address, bytes);
-  if (prot === 0) space.memory.protect(start, end - start, 0);
-}
-
-/** The dynamic linker that the program asks for, from the guest's files. */
-function interpreterOf(
+/** The dynamic linker of a first program; a missing one is told to the person. */
+function firstLinker(
   kernel: Kernel,
-  process: Process,
-  program: Program,
   linux: Linux,
-): { image: Image; path: string } {
-  const path = program.image.interpreter!;
-  const missing = (why: string): never => {
-    throw sageError("INTERPRETER_MISSING", `${program.path} needs ${path}: ${why}`);
-  };
-  let bytes: Uint8Array;
+  start: Start,
+  image: Image,
+  path: string,
+): { image: Image; path: string } | null {
   try {
-    bytes = readWhole(kernel, process, path);
+    return linkerOf(kernel, linux, start, image);
   } catch (error) {
-    if (error instanceof HostError) return missing(error.code);
-    throw error;
+    if (!(error instanceof HostError)) throw error;
+    const why = error.code === "ELIBBAD" ? "it is for another machine" : error.code;
+    throw sageError("INTERPRETER_MISSING", `${path} needs ${image.interpreter}: ${why}`);
   }
-  const image = program.read(bytes);
-  if (image.isa !== linux.abi.isa) return missing(`it is for ${image.isa}`);
-  return { image, path };
+}
+
+/** The dynamic linker that an image asks for, from the guest's files. Throws HostError, SageError. */
+function linkerOf(kernel: Kernel, linux: Linux, start: Start, image: Image): { image: Image; path: string } | null {
+  const path = image.interpreter;
+  if (path === undefined) return null;
+  const linker = linux.readImage(readWhole(kernel, start, path));
+  if (linker.isa !== linux.abi.isa) throw posix("ELIBBAD");
+  return { image: linker, path };
 }
 
 /** A file's bytes by its guest path. Throws HostError. */
@@ -144,93 +104,76 @@ export function readWhole(kernel: Kernel, start: Start, path: string): Uint8Arra
   }
 }
 
-function trampoline(space: AddressSpace, process: Process, linux: Linux): void {
-  space.map({ start: TRAMPOLINE, end: TRAMPOLINE + linux.abi.page, prot: 5, name: "[sigreturn]" });
-  space.memory.poke(TRAMPOLINE, linux.abi.trampoline);
-  process.trampoline = TRAMPOLINE;
+/** Scripts may be interpreted by scripts, so deep (fs/exec.c). */
+const SCRIPT_DEPTH = 5;
+/** How much of a first line Linux reads. */
+const SCRIPT_LINE = 256;
+
+interface Found {
+  readonly image: Image;
+  readonly path: string;
+  readonly args: readonly string[];
 }
 
-interface Loaded {
-  readonly base: number;
-  readonly linker: number;
-  readonly entry: number;
+/** What execve is to run: the program, or the interpreter its first line names. Throws HostError, SageError. */
+function find(kernel: Kernel, linux: Linux, task: Task, path: string, args: readonly string[]): Found {
+  let at = path;
+  let all = args;
+  for (let depth = 0; depth < SCRIPT_DEPTH; depth++) {
+    const { inode } = kernel.walk(task.process, at, { follow: true }).at;
+    if (inode.type !== "file") throw posix("EACCES");
+    permitted(task, inode, 1);
+    if (!(inode.stat().mode & 0o111)) throw posix("EACCES");
+    const bytes = readWhole(kernel, task.process, at);
+    if (bytes[0] !== 0x23 || bytes[1] !== 0x21) return { image: linux.readImage(bytes), path: at, args: all };
+    const line = decodeText(bytes.subarray(2, SCRIPT_LINE)).split("\n", 1)[0]!.trim();
+    const space = line.search(/[ \t]/);
+    const interpreter = space < 0 ? line : line.slice(0, space);
+    if (!interpreter) throw posix("ENOEXEC");
+    const option = space < 0 ? [] : [line.slice(space).trim()];
+    all = [interpreter, ...option, at, ...all.slice(1)];
+    at = interpreter;
+  }
+  throw posix("ELOOP");
 }
 
-/** Auxiliary vector types (uapi auxvec.h), the same on every Linux. */
-const AT = {
-  NULL: 0,
-  PHDR: 3,
-  PHENT: 4,
-  PHNUM: 5,
-  PAGESZ: 6,
-  BASE: 7,
-  FLAGS: 8,
-  ENTRY: 9,
-  UID: 11,
-  EUID: 12,
-  GID: 13,
-  EGID: 14,
-  PLATFORM: 15,
-  HWCAP: 16,
-  CLKTCK: 17,
-  SECURE: 23,
-  RANDOM: 25,
-  EXECFN: 31,
-} as const;
-
-/** Writes strings, auxv, envp, argv and argc as execve leaves them; returns the stack pointer, 16-byte aligned. */
-function stack(kernel: Kernel, linux: Linux, space: AddressSpace, program: Program, loaded: Loaded): number {
-  const { memory } = space;
-  let top = STACK_TOP - 8;
-  const push = (bytes: Uint8Array): number => {
-    top -= bytes.length;
-    memory.poke(top, bytes);
-    return top;
-  };
-  const text = (value: string): number => push(terminated(value));
-  const strings = [...program.args, ...program.env].map(terminated);
-  const total = strings.reduce((sum, s) => sum + s.length + 8, 0);
-  if (total > ARGUMENT_SPACE || strings.some((s) => s.length > MAX_STRING))
-    throw sageError("USAGE", "the arguments and environment are too long", "Linux takes 2 MiB in all and 128 KiB each");
-  const execfn = text(program.path);
-  const env = program.env.map(text);
-  const args = program.args.map(text);
-  const platform = linux.abi.platform ? text(linux.abi.platform) : 0;
-  const random = new Uint8Array(16);
-  kernel.host.random(random);
-  top = Math.floor(top / 16) * 16;
-  const seed = push(random);
-  const { phdr } = program.image;
-  const { uid, gid } = kernel.ids;
-  const aux: [number, number][] = [
-    [AT.HWCAP, linux.abi.hwcap],
-    [AT.PAGESZ, linux.abi.page],
-    [AT.CLKTCK, linux.abi.tick],
-    ...(phdr.address === undefined ? [] : ([[AT.PHDR, phdr.address + loaded.base]] as [number, number][])),
-    [AT.PHENT, phdr.entrySize],
-    [AT.PHNUM, phdr.count],
-    [AT.BASE, loaded.linker],
-    [AT.FLAGS, 0],
-    [AT.ENTRY, loaded.entry],
-    [AT.UID, uid],
-    [AT.EUID, uid],
-    [AT.GID, gid],
-    [AT.EGID, gid],
-    [AT.SECURE, 0],
-    [AT.RANDOM, seed],
-    [AT.EXECFN, execfn],
-    ...(platform ? ([[AT.PLATFORM, platform]] as [number, number][]) : []),
-    [AT.NULL, 0],
-  ];
-  const words = [args.length, ...args, 0, ...env, 0, ...aux.flat()];
-  const sp = Math.floor((top - words.length * 8) / 16) * 16;
-  for (const [i, word] of words.entries()) memory.setU64(sp + i * 8, word);
-  return sp;
-}
-
-function terminated(value: string): Uint8Array {
-  const bytes = encodeText(value);
-  const out = new Uint8Array(bytes.length + 1);
-  out.set(bytes);
-  return out;
+/**
+ * execve(2) with one task: the process goes on as another program. Errors leave everything as it was; after the old
+ * program is gone there is no way back, and what then fails kills.
+ */
+export function replaceProgram(
+  linux: Linux,
+  task: Task,
+  path: string,
+  args: readonly string[],
+  env: readonly string[],
+): SyscallResult {
+  const { kernel, process, space } = task;
+  const sizes = [...args, ...env].map((text) => encodeText(text).length + 1);
+  if (sizes.reduce((sum, size) => sum + size + 8, 0) > ARGUMENT_SPACE || sizes.some((size) => size > MAX_STRING))
+    return fail("E2BIG");
+  let found: Found;
+  let linker: { image: Image; path: string } | null;
+  try {
+    found = find(kernel, linux, task, path, args);
+    linker = linkerOf(kernel, linux, process, found.image);
+  } catch (error) {
+    if (error instanceof SageError) return fail("ENOEXEC");
+    throw error;
+  }
+  if (found.image.isa !== linux.abi.isa || found.image.segments.length === 0) return fail("ENOEXEC");
+  process.files.closeOnExec();
+  for (const [signal, action] of process.actions) if (action.handler !== SIG_IGN) process.actions.delete(signal);
+  space.unmap(BIAS, ADDRESS_LIMIT - BIAS);
+  task.stack = { sp: 0, size: 0, disabled: true };
+  task.clearTid = 0;
+  task.robustList = { head: 0, size: 0 };
+  try {
+    load(kernel, linux, task, { image: found.image, path, args: found.args, env, linker });
+  } catch (error) {
+    if (!(error instanceof SageError || error instanceof HostError || error instanceof OutOfGuestMemory)) throw error;
+    return { k: "exit", status: 128 + linux.signal("SIGKILL"), group: true };
+  }
+  named(kernel, task, found.path, found.args, env);
+  return { k: "resume" };
 }

@@ -1,3 +1,4 @@
+import type { Image } from "../../format/image.ts";
 import type { DirEntry } from "../../kernel/fs/inode.ts";
 import type { Personality } from "../../kernel/kernel.ts";
 import type { Task } from "../../kernel/process.ts";
@@ -5,7 +6,8 @@ import type { SyscallResult } from "../../kernel/result.ts";
 import type { DefaultAction } from "../../kernel/signals.ts";
 import type { AbiBook, Machine } from "../abi.ts";
 import { AbiError } from "../error.ts";
-import { encodeText } from "../text.ts";
+import { decodeText, encodeText } from "../text.ts";
+import { replaceProgram } from "./exec.ts";
 import { leaveHandler } from "./signal-frame.ts";
 
 /** Linux for one ISA, as the kernel asks for it. */
@@ -19,6 +21,10 @@ export class Linux implements Personality {
   readonly utime: { readonly now: number; readonly omit: number };
   readonly book: AbiBook;
   readonly abi: Machine;
+  /** Reads a program file. Throws SageError. Given by whoever starts the first program. */
+  readImage: (bytes: Uint8Array) => Image = () => {
+    throw new AbiError("no reader of program files");
+  };
 
   /** Throws AbiError where the rulebook has no abi for `isa`. */
   constructor(book: AbiBook, isa: string) {
@@ -44,6 +50,12 @@ export class Linux implements Personality {
   stackPointer(task: Task): number {
     const slot = task.cpu.slot(this.abi.stack);
     return (task.cpu.hi(slot) >>> 0) * 0x100000000 + (task.cpu.lo(slot) >>> 0);
+  }
+  text(bytes: Uint8Array): string {
+    return decodeText(bytes);
+  }
+  exec(task: Task, path: string, args: readonly string[], env: readonly string[]): SyscallResult {
+    return replaceProgram(this, task, path, args, env);
   }
   sigreturn(task: Task): SyscallResult {
     return leaveHandler(this, task);

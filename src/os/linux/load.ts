@@ -1,0 +1,172 @@
+import { sageError } from "../../errors.ts";
+import type { Image, Segment } from "../../format/image.ts";
+import { type AddressSpace, pageDown, pageUp } from "../../kernel/address-space.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import type { Process, Task } from "../../kernel/process.ts";
+import { ADDRESS_LIMIT, BIAS } from "../../memory/layout.ts";
+import { encodeText } from "../text.ts";
+import type { Linux } from "./personality.ts";
+
+/** Where position-independent programs go; their break follows them, mappings come from above down. */
+const PIE_BASE = 0x00400000;
+const STACK_TOP = 0x3ff00000;
+const STACK_SIZE = 0x800000;
+/** Where code that the kernel gives every process lies: the return from signal handlers. */
+const TRAMPOLINE = 0x3fff0000;
+/** Linux: a quarter of the stack limit, and no string longer than 32 pages. */
+export const ARGUMENT_SPACE = STACK_SIZE / 4;
+export const MAX_STRING = 0x20000;
+
+/** A program with all that it needs in hand. */
+export interface Program {
+  readonly image: Image;
+  /** As the guest knows it: AT_EXECFN. */
+  readonly path: string;
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  /** The dynamic linker it asks for. */
+  readonly linker: { readonly image: Image; readonly path: string } | null;
+}
+
+/** Maps a program into an empty address space and sets the task to its first instruction. Throws SageError, OutOfGuestMemory. */
+export function load(kernel: Kernel, linux: Linux, task: Task, program: Program): void {
+  const { process, space, cpu } = task;
+  const { image, linker } = program;
+  const base = place(space, image, program.path, PIE_BASE);
+  const linkerBase = linker ? place(space, linker.image, linker.path, null) : 0;
+  space.brkStart = pageUp(Math.max(...image.segments.map((s) => s.address + s.memorySize), 0) + base);
+  space.brk = space.brkStart;
+  trampoline(space, process, linux);
+  space.map({ start: STACK_TOP - STACK_SIZE, end: STACK_TOP, prot: 3 | ((image.stackProt ?? 3) & 4), name: "[stack]" });
+  const entry = image.entry + base;
+  const sp = stack(kernel, linux, space, program, { base, linker: linkerBase, entry });
+  for (let slot = 0; slot < cpu.slots.length; slot++) cpu.set(slot, 0, 0);
+  cpu.set(cpu.slot(linux.abi.stack), sp | 0, 0);
+  cpu.pc = linker ? linker.image.entry + linkerBase : entry;
+}
+
+/** Maps an image; returns what is added to its addresses. base null: wherever there is room. */
+function place(space: AddressSpace, image: Image, path: string, base: number | null): number {
+  const low = pageDown(Math.min(...image.segments.map((s) => s.address)));
+  const high = pageUp(Math.max(...image.segments.map((s) => s.address + s.memorySize)));
+  if (!image.segments.length || high > ADDRESS_LIMIT * 2)
+    throw sageError("ELF_TOO_BIG", `${path} has nothing to map, or too much`);
+  let bias = 0;
+  if (image.type !== "exec") {
+    const start = space.find(high - low, base ?? 0);
+    bias = start - low;
+  }
+  if (low + bias < BIAS || high + bias > ADDRESS_LIMIT)
+    throw sageError("ELF_SEGMENT", `${path} wants addresses from 0x${low.toString(16)} to 0x${high.toString(16)}`);
+  for (const segment of image.segments) mapSegment(space, image, segment, bias, path);
+  return bias;
+}
+
+function mapSegment(space: AddressSpace, image: Image, segment: Segment, bias: number, path: string): void {
+  if (segment.memorySize === 0) return;
+  const address = segment.address + bias;
+  const start = pageDown(address);
+  const end = pageUp(address + segment.memorySize);
+  // Segments may share a page: what is there already stays, and the page may do what either may.
+  const shared = space.within(start, start + 1)[0];
+  const from = shared ? Math.min(shared.end, end) : start;
+  const prot = segment.prot & 6 ? segment.prot | 1 : segment.prot;
+  if (shared && from > start) space.protect(start, from - start, shared.prot | prot);
+  if (end > from) space.map({ start: from, end, prot, name: path, offset: pageDown(segment.fileOffset) });
+  const bytes = image.bytes.subarray(segment.fileOffset, segment.fileOffset + segment.fileSize);
+  if (!bytes.length) return;
+  if (prot === 0) space.memory.protect(start, end - start, 1);
+  space.memory.poke(address, bytes);
+  if (prot === 0) space.memory.protect(start, end - start, 0);
+}
+
+function trampoline(space: AddressSpace, process: Process, linux: Linux): void {
+  space.map({ start: TRAMPOLINE, end: TRAMPOLINE + linux.abi.page, prot: 5, name: "[sigreturn]" });
+  space.memory.poke(TRAMPOLINE, linux.abi.trampoline);
+  process.trampoline = TRAMPOLINE;
+}
+
+interface Loaded {
+  readonly base: number;
+  readonly linker: number;
+  readonly entry: number;
+}
+
+/** Auxiliary vector types (uapi auxvec.h), the same on every Linux. */
+const AT = {
+  NULL: 0,
+  PHDR: 3,
+  PHENT: 4,
+  PHNUM: 5,
+  PAGESZ: 6,
+  BASE: 7,
+  FLAGS: 8,
+  ENTRY: 9,
+  UID: 11,
+  EUID: 12,
+  GID: 13,
+  EGID: 14,
+  PLATFORM: 15,
+  HWCAP: 16,
+  CLKTCK: 17,
+  SECURE: 23,
+  RANDOM: 25,
+  EXECFN: 31,
+} as const;
+
+/** Writes strings, auxv, envp, argv and argc as execve leaves them; returns the stack pointer, 16-byte aligned. */
+function stack(kernel: Kernel, linux: Linux, space: AddressSpace, program: Program, loaded: Loaded): number {
+  const { memory } = space;
+  let top = STACK_TOP - 8;
+  const push = (bytes: Uint8Array): number => {
+    top -= bytes.length;
+    memory.poke(top, bytes);
+    return top;
+  };
+  const text = (value: string): number => push(terminated(value));
+  const strings = [...program.args, ...program.env].map(terminated);
+  const total = strings.reduce((sum, s) => sum + s.length + 8, 0);
+  if (total > ARGUMENT_SPACE || strings.some((s) => s.length > MAX_STRING))
+    throw sageError("USAGE", "the arguments and environment are too long", "Linux takes 2 MiB in all and 128 KiB each");
+  const execfn = text(program.path);
+  const env = program.env.map(text);
+  const args = program.args.map(text);
+  const platform = linux.abi.platform ? text(linux.abi.platform) : 0;
+  const random = new Uint8Array(16);
+  kernel.host.random(random);
+  top = Math.floor(top / 16) * 16;
+  const seed = push(random);
+  const { phdr } = program.image;
+  const { uid, gid } = kernel.ids;
+  const aux: [number, number][] = [
+    [AT.HWCAP, linux.abi.hwcap],
+    [AT.PAGESZ, linux.abi.page],
+    [AT.CLKTCK, linux.abi.tick],
+    ...(phdr.address === undefined ? [] : ([[AT.PHDR, phdr.address + loaded.base]] as [number, number][])),
+    [AT.PHENT, phdr.entrySize],
+    [AT.PHNUM, phdr.count],
+    [AT.BASE, loaded.linker],
+    [AT.FLAGS, 0],
+    [AT.ENTRY, loaded.entry],
+    [AT.UID, uid],
+    [AT.EUID, uid],
+    [AT.GID, gid],
+    [AT.EGID, gid],
+    [AT.SECURE, 0],
+    [AT.RANDOM, seed],
+    [AT.EXECFN, execfn],
+    ...(platform ? ([[AT.PLATFORM, platform]] as [number, number][]) : []),
+    [AT.NULL, 0],
+  ];
+  const words = [args.length, ...args, 0, ...env, 0, ...aux.flat()];
+  const sp = Math.floor((top - words.length * 8) / 16) * 16;
+  for (const [i, word] of words.entries()) memory.setU64(sp + i * 8, word);
+  return sp;
+}
+
+function terminated(value: string): Uint8Array {
+  const bytes = encodeText(value);
+  const out = new Uint8Array(bytes.length + 1);
+  out.set(bytes);
+  return out;
+}
