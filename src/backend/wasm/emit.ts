@@ -900,11 +900,7 @@ export class Emitter implements LowerEnv {
     }
     for (const slot of dirty)
       if (batch.summaries.changes.has(analysis.index, slot) && !signature.results.includes(slot)) this.storeSlot(slot);
-    // What calls left in memory must be what is given back.
-    for (const slot of this.preserved) {
-      const calls = this.func.blocks.map((b) => (b.flow.k === "call" ? batch.summaries.calleeOf(b) : -1));
-      if (calls.some((callee) => callee >= 0 && batch.summaries.changes.has(callee, slot))) this.storeSlot(slot);
-    }
+    for (const slot of this.preserved) if (batch.summaries.restores.has(analysis.index, slot)) this.storeSlot(slot);
     this.storeFuel();
     if (signature.recursive) {
       code.i32(0);

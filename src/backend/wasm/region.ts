@@ -141,6 +141,7 @@ function summarise(
   const n = funcs.length;
   const changes = new BitRows(n, slotCount);
   const preserved = new BitRows(n, slotCount);
+  const restores = new BitRows(n, slotCount);
   const takes = new BitRows(n, slotCount);
   const results: number[][] = funcs.map(() => []);
   const writes = new BitRows(n, slotCount);
@@ -148,7 +149,7 @@ function summarise(
     for (const block of func.blocks) for (const slot of block.values.sets.keys()) writes.add(i, slot);
     preserved.fill(i, slotCount);
   });
-  const summaries: Summaries = { slotCount, changes, preserved, takes, results, resident, calleeOf };
+  const summaries: Summaries = { slotCount, changes, preserved, restores, takes, results, resident, calleeOf };
   const callees = funcs.map((func) => func.blocks.map(calleeOf).filter((callee) => callee >= 0));
   // What each changes follows from what it gives back, and the other way round: from the most hopeful, downwards.
   for (let again = true; again; ) {
@@ -182,6 +183,18 @@ function summarise(
   for (let i = 0; i < n; i++) {
     preserved.intersect(i, writes, i);
     takes.union(i, preserved, i);
+  }
+  const left = new BitRows(1, slotCount);
+  for (let grew = true; grew; ) {
+    grew = false;
+    for (let i = n - 1; i >= 0; i--) {
+      for (const callee of callees[i]!) {
+        left.copy(0, changes, callee);
+        left.union(0, restores, callee);
+        left.intersect(0, preserved, i);
+        if (restores.union(i, left, 0)) grew = true;
+      }
+    }
   }
   const analyses = funcs.map((func, i) => new Analysis(func, i, summaries));
   const settle = (): void => {
