@@ -412,7 +412,10 @@ export class Emitter implements LowerEnv {
     const control = block.values.control;
     const hasControl =
       control !== undefined &&
-      (flow.k === "branch" || flow.k === "ret" || flow.k === "jump" || (flow.k === "call" && block.callee < 0));
+      (flow.k === "branch" ||
+        flow.k === "ret" ||
+        flow.k === "jump" ||
+        (flow.k === "call" && (block.callee < 0 || block.guarded)));
     if (hasControl) lower.emit(control, ZERO);
     this.applySets(plan);
     this.convert(block);
@@ -746,12 +749,24 @@ export class Emitter implements LowerEnv {
     const { code, batch, analysis } = this;
     const callee = batch.summaries.calleeOf(block);
     if (callee < 0) {
-      if (block.callee >= 0) this.exitAt(block.callee, Exit.Dispatch, 0, this.dirtyAfter(block));
+      if (block.callee >= 0 && !block.guarded) this.exitAt(block.callee, Exit.Dispatch, 0, this.dirtyAfter(block));
       else this.exitTo(this.dirtyAfter(block));
       return;
     }
     const to = batch.signatures[callee]!;
     const dirty = this.dirtyAfter(block);
+    if (block.guarded) {
+      const target = code.local(I64);
+      code.tee(target);
+      code.i64(block.callee | 0, 0);
+      code.op(W.i64_ne);
+      code.unlikely();
+      code.if();
+      code.get(target);
+      this.exitTo(dirty);
+      code.end();
+      code.release(target);
+    }
     if (to.usesFuel) this.storeFuel();
     to.takes.forEach((slot, i) => {
       this.pushAs(slot, to.params[i]!);
