@@ -767,6 +767,10 @@ export class Emitter implements LowerEnv {
       code.end();
       code.release(target);
     }
+    // What the callee only may change comes back in memory, whichever way it goes.
+    const { changes, takes, defines } = batch.summaries;
+    for (const slot of dirty)
+      if (changes.has(callee, slot) && !takes.has(callee, slot) && !defines.has(callee, slot)) this.storeSlot(slot);
     if (to.usesFuel) this.storeFuel();
     to.takes.forEach((slot, i) => {
       this.pushAs(slot, to.params[i]!);
