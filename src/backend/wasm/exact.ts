@@ -42,27 +42,28 @@ export const testsExact = (node: Node, fused: boolean): boolean =>
 
 /**
  * Branches to `exact` where `result` = op(a, b, c) is surely exact, else falls through. An infinity or NaN on the way
- * makes the comparisons false. r = a + b is exact where r - a = b and r - b = a (the terms of Knuth's 2Sum);
- * r = a * b + c is where z = c - r is exact and a * b + z = 0. A product must be large enough for its error to be a
+ * makes the comparisons false. r = a + b is exact where r - a = b and r - b = a (the terms of Knuth's 2Sum). r = a * b
+ * + c is exact where z = c - r, rounded, is -(a * b), and r + z = c: whichever of a * b and c is the larger, one of the
+ * two differences is exact (Dekker's Fast2Sum) and says so. A product must be large enough for its error to be a
  * number, or have a zero factor. Labels count from outside the one block that this opens.
  */
 export function exactTest(code: Code, op: Op, a: number, b: number, c: number, result: number, exact: number): void {
-  /** Pushes |(x + y) - z|, with signs. */
-  const off = (x: number, sign: number, y: number, z: number, plus = false): void => {
+  const least = (x: number, sign: number, y: number, z: number, back: number): void => {
     code.get(x);
     code.get(y);
     code.op(sign);
     code.get(z);
-    code.op(plus ? W.f64_add : W.f64_sub);
+    code.op(back);
     code.op(W.f64_abs);
   };
+  code.block();
   if (op === "fadd" || op === "fsub") {
-    off(result, W.f64_sub, a, b, op === "fsub");
-    off(result, op === "fadd" ? W.f64_sub : W.f64_add, b, a);
+    least(result, W.f64_sub, a, b, op === "fsub" ? W.f64_add : W.f64_sub);
+    least(result, op === "fadd" ? W.f64_sub : W.f64_add, b, a, W.f64_sub);
     code.op(W.f64_add);
-    code.f64Const(0);
-    code.op(W.f64_eq);
-    code.brIf(exact);
+    unlessZero(code);
+    code.br(exact + 1);
+    code.end();
     return;
   }
   const rest = code.local(F64);
@@ -75,22 +76,18 @@ export function exactTest(code: Code, op: Op, a: number, b: number, c: number, r
     code.op(W.f64_sub);
   }
   code.set(rest);
-  code.block();
   pushFma(code, a, b, rest, false);
+  code.op(W.f64_abs);
   if (op === "fma") {
-    code.op(W.f64_abs);
-    off(rest, W.f64_add, result, c);
-    code.op(W.f64_add);
-    off(c, W.f64_sub, rest, result);
+    least(rest, W.f64_add, result, c, W.f64_sub);
     code.op(W.f64_add);
   }
-  code.f64Const(0);
-  code.op(W.f64_ne);
-  code.brIf(0);
+  unlessZero(code);
   code.get(rest);
   code.op(W.f64_abs);
   code.f64Const(SAFE);
   code.op(W.f64_gt);
+  code.likely();
   code.brIf(exact + 1);
   isZero(code, a);
   code.brIf(exact + 1);
@@ -98,6 +95,15 @@ export function exactTest(code: Code, op: Op, a: number, b: number, c: number, r
   code.brIf(exact + 1);
   code.end();
   code.release(rest);
+}
+
+/** Leaves the block unless the magnitude on the stack is zero; by an ordered comparison, which is one jump. */
+function unlessZero(code: Code): void {
+  code.f64Const(0);
+  code.op(W.f64_le);
+  code.op(W.i32_eqz);
+  code.unlikely();
+  code.brIf(0);
 }
 
 /** 2Sum (Knuth): err = (a - (s - b')) + (b - b') with b' = s - a is the exact error of s = a + b. */

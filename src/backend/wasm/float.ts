@@ -26,6 +26,8 @@ export interface FloatHost {
   readonly fused: boolean;
   /** Look for exact results in line where NX is not set: code that runs often. */
   readonly inlineExact?: boolean;
+  /** NX was not set when this was compiled: ask first whether a result is exact. Only speed hangs on it. */
+  readonly exactFirst?: boolean;
   /** Byte address of a slot in engine memory, and its width. */
   slotOffset(slot: number): number;
   slotWidth(slot: number): number;
@@ -104,7 +106,24 @@ export function lowerFloat(
   const type = resultType(node);
   const result = code.local(type);
   const checked = sticky !== undefined && limits !== undefined;
-  const fast = fastWay(l, node, host, checked ? limits : undefined, result);
+  const tests = checked && (host.inlineExact ?? false) && modeOf(node) === 0 && testsExact(node, host.fused);
+  const test = (): void => {
+    const at = args.map((arg) => {
+      const local = code.local(F64);
+      l.float(arg);
+      code.set(local);
+      return local;
+    });
+    exactTest(code, node.op, at[0]!, at[1]!, at[2] ?? at[0]!, result, 0);
+    for (const local of at) code.release(local);
+  };
+  const first = tests && (host.exactFirst ?? false) && fastWayKnown(node);
+  if (first) {
+    compute(l, node, result);
+    code.block();
+    test();
+  }
+  const fast = fastWay(l, node, host, checked ? limits : undefined, result, first);
   if (fast === "exact") {
     code.get(result);
     code.release(result);
@@ -115,17 +134,7 @@ export function lowerFloat(
     code.unlikely();
     code.if();
   }
-  const inline = fast === "checked" && checked && host.inlineExact && testsExact(node, host.fused);
-  if (inline) {
-    const at = args.map((arg) => {
-      const local = code.local(F64);
-      l.float(arg);
-      code.set(local);
-      return local;
-    });
-    exactTest(code, node.op, at[0]!, at[1]!, at[2] ?? at[0]!, result, 0);
-    for (const local of at) code.release(local);
-  }
+  if (fast === "checked" && tests && !first) test();
   for (const arg of args) pushOperand(l, node, arg);
   const mode = modeOf(node);
   if (mode < 0) l.emit(node.args[node.args.length - 1]!, ZERO);
@@ -134,8 +143,32 @@ export function lowerFloat(
   code.set(result);
   if (sticky !== undefined && limits !== undefined) updateLimits(code, host, sticky, limits);
   if (fast === "checked") code.end();
+  if (first) code.end();
   code.get(result);
   code.release(result);
+}
+
+/** Ops that `compute` knows. */
+const fastWayKnown = (node: Node): boolean => node.fp!.nan === "canonical" && knownFloat(node);
+
+/** result = the op in the host's arithmetic, to nearest even: sums, products, quotients, fused multiply-adds. */
+function compute(l: Lower, node: Node, result: number): void {
+  const code = l.code;
+  const wide = node.w === 64;
+  const [a, b, c] = node.args as [Node, Node, Node];
+  if (node.op === "fma") {
+    for (const x of [a, b, c]) {
+      l.float(x);
+      code.fd(wide ? FD.f64x2_splat : FD.f32x4_splat);
+    }
+    code.fd(wide ? FD.f64x2_relaxed_madd : FD.f32x4_relaxed_madd);
+    code.lane(wide ? FD.f64x2_extract_lane : FD.f32x4_extract_lane, 0);
+  } else {
+    l.float(a);
+    l.float(b);
+    code.op(ARITH[node.op]![wide ? 0 : 1]);
+  }
+  code.set(result);
 }
 
 /** Locals for limits; to be set with updateLimits. */
@@ -172,7 +205,7 @@ export function updateLimits(code: Code, host: FloatHost, sticky: Sticky, limits
 }
 
 /** The bits that NX alone sets in the sticky slot. */
-function inexactBits(sticky: Sticky): number {
+export function inexactBits(sticky: Sticky): number {
   const value = withExceptions(sticky.value, constNum(6, 1));
   return value.op === "const" ? value.lo : -1;
 }
@@ -188,12 +221,22 @@ function withExceptions(node: Node, bits: Node): Node {
 
 type Fast = "exact" | "checked" | "none";
 
-/** Computes the usual case into `result`; "checked": pushes whether it holds. limits undefined: exceptions do not matter. */
-function fastWay(l: Lower, node: Node, host: FloatHost, limits: Limits | undefined, result: number): Fast {
+/**
+ * Computes the usual case into `result`, unless it is `computed`; "checked": pushes whether it holds.
+ * limits undefined: exceptions do not matter.
+ */
+function fastWay(
+  l: Lower,
+  node: Node,
+  host: FloatHost,
+  limits: Limits | undefined,
+  result: number,
+  computed: boolean,
+): Fast {
   const code = l.code;
   const mode = modeOf(node);
   const wide = node.w === 64;
-  const [a, b, c] = node.args as [Node, Node, Node];
+  const [a, b] = node.args as [Node, Node];
   if (node.fp!.nan !== "canonical" || !knownFloat(node)) return "none";
   switch (node.op) {
     case "fadd":
@@ -201,10 +244,7 @@ function fastWay(l: Lower, node: Node, host: FloatHost, limits: Limits | undefin
     case "fmul":
     case "fdiv": {
       if (mode !== 0) return "none";
-      l.float(a);
-      l.float(b);
-      code.op(ARITH[node.op]![wide ? 0 : 1]);
-      code.set(result);
+      if (!computed) compute(l, node, result);
       return checkResult(code, wide, limits, result, node.op === "fmul" || node.op === "fdiv");
     }
     case "fsqrt":
@@ -215,13 +255,7 @@ function fastWay(l: Lower, node: Node, host: FloatHost, limits: Limits | undefin
       return checkResult(code, wide, limits, result, false);
     case "fma":
       if (mode !== 0 || !host.fused) return "none";
-      for (const x of [a, b, c]) {
-        l.float(x);
-        code.fd(wide ? FD.f64x2_splat : FD.f32x4_splat);
-      }
-      code.fd(wide ? FD.f64x2_relaxed_madd : FD.f32x4_relaxed_madd);
-      code.lane(wide ? FD.f64x2_extract_lane : FD.f32x4_extract_lane, 0);
-      code.set(result);
+      if (!computed) compute(l, node, result);
       return checkResult(code, wide, limits, result, true);
     case "f2f":
       l.float(a);

@@ -7,6 +7,7 @@ import { BitRows } from "./bits.ts";
 import { Code, ENGINE, F64, I32, I64, type ValueType } from "./code.ts";
 import type { CodeSource } from "./discover.ts";
 import { type Batch, Emitter, findSticky, paramType, type Signature } from "./emit.ts";
+import { inexactBits } from "./float.ts";
 import { type Block, buildFunc, type Func } from "./func.ts";
 import type { Surroundings } from "./graph.ts";
 import { ModuleBuilder } from "./module.ts";
@@ -79,7 +80,14 @@ export function compileRegions(
   if (funcs.length === 0) return null;
   const calleeOf = (block: Block): number => (block.flow.k === "call" ? (indexOf.get(block.callee) ?? -1) : -1);
   const { summaries, analyses } = summarise(funcs, slots.length, around.resident, calleeOf);
-  return emitModule(book, options, limits.depthLimit, { funcs, summaries, analyses, ...around }, instructions);
+  return emitModule(
+    book,
+    options,
+    limits.depthLimit,
+    inexactSoFar(source, funcs),
+    { funcs, summaries, analyses, ...around },
+    instructions,
+  );
 }
 
 interface Found {
@@ -267,10 +275,23 @@ function chooseResults(analyses: readonly Analysis[], summaries: Summaries): voi
   });
 }
 
+/** Whether the guest's sticky exceptions have NX now, as code does that is not exact throughout. */
+function inexactSoFar(source: CodeSource, funcs: readonly Func[]): boolean {
+  for (const func of funcs) {
+    const sticky = findSticky(func);
+    if (sticky === undefined) continue;
+    const bits = inexactBits(sticky);
+    const now = source.guess?.(sticky.slot);
+    return now === undefined || (now & bits) === bits;
+  }
+  return true;
+}
+
 function emitModule(
   book: RegionBook,
   options: RegionOptions,
   depthLimit: number,
+  inexact: boolean,
   all: Analysed,
   instructions: number,
 ): Regions {
@@ -291,6 +312,7 @@ function emitModule(
       importFloat,
       fused: options.fused,
       inlineExact: true,
+      exactFirst: !inexact,
       slotOffset: (slot) => STATE + slots[slot]!.offset,
       slotWidth: (slot) => slots[slot]!.w,
       helpers: new Map(),
