@@ -440,7 +440,7 @@ export class Emitter implements LowerEnv {
         // The call and its unwinding: dirty slots the callee does not own, and arguments.
         wide = true;
       }
-      if (inside || (callee >= 0 && !batch.summaries.changes.has(callee, slot))) {
+      if (callee < 0 || !batch.summaries.changes.has(callee, slot)) {
         for (const succ of block.succs) {
           const rep = succ && wants(succ, slot);
           if (rep === undefined) continue;
@@ -846,7 +846,7 @@ export class Emitter implements LowerEnv {
     dirty: readonly number[],
   ): void {
     const { code, batch } = this;
-    const { changes, preserved, takes } = batch.summaries;
+    const { changes, takes, touches } = batch.summaries;
     code.get(pc);
     code.i64s(UNWOUND);
     code.op(W.i64_ne);
@@ -872,10 +872,9 @@ export class Emitter implements LowerEnv {
     code.end();
     const mask = new Int32Array(MASK_WORDS);
     for (const slot of dirty) {
-      const owned = changes.has(callee, slot) || preserved.has(callee, slot);
       mask[slot >>> 5]! |= 1 << (slot & 31);
-      if (!owned) this.storeSlot(slot);
-      else if (!takes.has(callee, slot) || preserved.has(callee, slot)) {
+      if (!touches.has(callee, slot)) this.storeSlot(slot);
+      else if (!takes.has(callee, slot) || !changes.has(callee, slot)) {
         code.i32(0);
         code.mem(M.i32_load, ENGINE, STORED_MASK + 4 * (slot >>> 5));
         code.i32(1 << (slot & 31));
