@@ -31,6 +31,8 @@ export interface RegionOptions {
   readonly maxInstructions?: number;
   /** Guest calls on the wasm stack before recursion goes through the dispatcher. */
   readonly depthLimit?: number;
+  /** Check every access: one that is not allowed leaves with the state before its instruction, for the evaluator. */
+  readonly checked?: boolean;
   /** Names in the module, for profilers. */
   readonly names?: boolean;
   /** Entries to compile even where another function of the batch runs through them. */
@@ -67,7 +69,7 @@ export function compileRegions(
   const { slots } = book;
   const roles = rolesOf(slots);
   const watching = watched(source, roles);
-  const around = { ...roles, widthOf: (slot: number) => slots[slot]!.w };
+  const around = { ...roles, widthOf: (slot: number) => slots[slot]!.w, checked: options.checked ?? false };
   const limits = { ...DEFAULTS, ...options };
   let found = findFuncs(watching, entries, limits, around);
   // Code may show the role of a slot only after blocks were made without knowing it.
