@@ -33,6 +33,8 @@ export interface Tier {
   drop(address: number, size: number): void;
   /** Called now and then, between runs: the time to compile what became hot. */
   improve(): void;
+  /** Find every fault where it happens, with the state before the instruction. */
+  bePrecise?(): void;
   /** Figures for --stats. */
   stats(): Record<string, number>;
 }
@@ -55,6 +57,8 @@ export class Machine implements Cpu {
   private readonly tier: Tier | null;
   private readonly names = new Map<string, number>();
   private evaluated = 0;
+  /** Slot of the stack pointer; -1: not told. */
+  private stack = -1;
   spent = 0;
 
   /** tier null: the evaluator runs everything (slow; the reference). */
@@ -106,6 +110,23 @@ export class Machine implements Cpu {
     this.tier?.drop(address, size);
   }
 
+  bePrecise(): void {
+    this.tier?.bePrecise?.();
+  }
+
+  /**
+   * Tells which register is the stack's. Unchecked code may run off the end of its stack without a fault; seen off it
+   * when fuel runs out, it goes on checked, and so faults at its next access there.
+   */
+  watchStack(name: string): void {
+    this.stack = this.slot(name);
+  }
+
+  private offStack(): boolean {
+    if (this.stack < 0) return false;
+    return this.hi(this.stack) !== 0 || !(this.memory.perms[this.lo(this.stack) >>> PAGE_SHIFT]! & PROT_WRITE);
+  }
+
   save(): Uint8Array {
     return this.state.save();
   }
@@ -138,6 +159,7 @@ export class Machine implements Cpu {
       this.tier.run();
       switch (this.state.ctl(CTL_EXIT)) {
         case Exit.Fuel:
+          if (this.offStack()) this.bePrecise();
           this.tier.improve();
           break;
         case Exit.Evaluate:
@@ -150,7 +172,8 @@ export class Machine implements Cpu {
           stop = this.trap(this.book.traps[this.state.ctl(CTL_AUX)]!);
           break;
         case Exit.Fault:
-          stop = this.fault(this.state.ctlBig(CTL_ADDR), this.state.ctl(CTL_AUX), true);
+          // An access of no kind: unchecked code was stopped by the end of memory.
+          stop = this.fault(this.state.ctlBig(CTL_ADDR), this.state.ctl(CTL_AUX), this.state.ctl(CTL_AUX) !== 0);
           break;
         case Exit.Illegal:
           stop = this.illegal();

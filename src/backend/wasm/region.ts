@@ -310,7 +310,7 @@ function emitModule(
     module.body(signatures[i]!.func, new Emitter(batch, all.analyses[i]!).run());
     const name = func.entry.toString(16);
     const door = module.func(voidType, `enter_${name}`);
-    module.body(door, enter(signatures[i]!, slots));
+    module.body(door, enter(func.entry, signatures[i]!, slots));
     module.exportFunc(name, door);
     exports.set(func.entry, name);
     extent.push(...func.extent);
@@ -367,8 +367,12 @@ function reachable(callees: readonly (readonly number[])[]): BitRows {
 }
 
 /** The dispatcher's way in: arguments from memory, results into it. */
-function enter(signature: Signature, slots: readonly Slot[]): Code {
+function enter(entry: number, signature: Signature, slots: readonly Slot[]): Code {
   const code = new Code([]);
+  // Where a trap of unchecked code happened is known no better.
+  code.i32(0);
+  code.i64(entry | 0, 0);
+  code.mem(M.i64_store, ENGINE, CTL_PC);
   // What unwound to the dispatcher left its depth behind; here the wasm stack is empty.
   code.i32(0);
   code.i32(0);
