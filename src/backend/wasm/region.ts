@@ -53,6 +53,11 @@ export interface Regions {
   readonly instructions: number;
 }
 
+/** Bytes of wasm stack that recursion may take: V8 has 984 KiB, of which its caller and the callees need some. */
+const RECURSION_BYTES = 480 * 1024;
+/** Bytes of a frame in V8's baseline code: a word a local, and what calls need. */
+const frameBytes = (locals: number): number => 8 * locals + 256;
+
 const DEFAULTS = { maxBlocks: 800, maxFunctions: 200, maxInstructions: 20000, depthLimit: 400 };
 
 /**
@@ -305,9 +310,12 @@ function emitModule(
   const exports = new Map<number, string>();
   const extent: (readonly [number, number])[] = [];
   let blocks = 0;
+  let deepest = 0;
   const voidType = module.type([], []);
   all.funcs.forEach((func, i) => {
-    module.body(signatures[i]!.func, new Emitter(batch, all.analyses[i]!).run());
+    const code = new Emitter(batch, all.analyses[i]!).run();
+    if (signatures[i]!.recursive) deepest = Math.max(deepest, frameBytes(code.locals));
+    module.body(signatures[i]!.func, code);
     const name = func.entry.toString(16);
     const door = module.func(voidType, `enter_${name}`);
     module.body(door, enter(func.entry, signatures[i]!, slots));
@@ -316,6 +324,8 @@ function emitModule(
     extent.push(...func.extent);
     blocks += func.blocks.length;
   });
+  const fits = Math.max(1, Math.floor(RECURSION_BYTES / (deepest + 1)));
+  if (fits < depthLimit) return emitModule(book, options, fits, all, instructions);
   return { bytes: module.build(options.names), exports, extent, blocks, instructions };
 }
 
