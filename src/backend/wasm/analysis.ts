@@ -11,6 +11,8 @@ export interface Summaries {
   readonly slotCount: number;
   /** Slots a call may change for the caller: written by it or its callees, and not given back. */
   readonly changes: BitRows;
+  /** Slots that it or its callees write at all, also where they are given back: in an unwinding they may be theirs. */
+  readonly touches: BitRows;
   /** Of those changed, the ones that every way through it to a return sets. */
   readonly defines: BitRows;
   /** Slots it writes on the way but gives back. */

@@ -906,7 +906,7 @@ export class Emitter implements LowerEnv {
     dirty: readonly number[],
   ): void {
     const { code, batch } = this;
-    const { changes, preserved, takes } = batch.summaries;
+    const { changes, takes, touches } = batch.summaries;
     code.get(pc);
     code.i64s(UNWOUND);
     code.op(W.i64_ne);
@@ -932,10 +932,9 @@ export class Emitter implements LowerEnv {
     code.end();
     const mask = new Int32Array(MASK_WORDS);
     for (const slot of dirty) {
-      const owned = changes.has(callee, slot) || preserved.has(callee, slot);
       mask[slot >>> 5]! |= 1 << (slot & 31);
-      if (!owned) this.storeSlot(slot);
-      else if (!takes.has(callee, slot) || preserved.has(callee, slot)) {
+      if (!touches.has(callee, slot)) this.storeSlot(slot);
+      else if (!takes.has(callee, slot) || !changes.has(callee, slot)) {
         code.i32(0);
         code.mem(M.i32_load, ENGINE, STORED_MASK + 4 * (slot >>> 5));
         code.i32(1 << (slot & 31));
