@@ -57,6 +57,8 @@ export class Machine implements Cpu {
   private readonly tier: Tier | null;
   private readonly names = new Map<string, number>();
   private evaluated = 0;
+  /** Fuel spent since the tier last was to improve. */
+  private unimproved = 0;
   /** Slot of the stack pointer; -1: not told. */
   private stack = -1;
   spent = 0;
@@ -146,6 +148,7 @@ export class Machine implements Cpu {
 
   run(fuel: number): Stop {
     let left = fuel;
+    let { unimproved } = this;
     while (left > 0) {
       if (this.tier === null) {
         const stop = this.evaluate();
@@ -160,7 +163,7 @@ export class Machine implements Cpu {
       switch (this.state.ctl(CTL_EXIT)) {
         case Exit.Fuel:
           if (this.offStack()) this.bePrecise();
-          this.tier.improve();
+          unimproved = SLICE;
           break;
         case Exit.Evaluate:
           stop = this.evaluate();
@@ -182,8 +185,16 @@ export class Machine implements Cpu {
           break;
       }
       // What is left of the slice was not spent; at least one is, so that nothing runs for ever.
-      left -= Math.max(1, slice - Math.max(0, this.state.ctl(CTL_FUEL)));
+      const spent = Math.max(1, slice - Math.max(0, this.state.ctl(CTL_FUEL)));
+      left -= spent;
       this.spent = fuel - left;
+      // A guest that calls the kernel or faults often never comes to the end of a slice.
+      unimproved += spent;
+      if (unimproved >= SLICE) {
+        this.tier.improve();
+        unimproved = 0;
+      }
+      this.unimproved = unimproved;
       if (stop) return stop;
     }
     return { k: "fuel" };
