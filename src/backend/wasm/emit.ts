@@ -451,7 +451,7 @@ export class Emitter implements LowerEnv {
         // The call and its unwinding: dirty slots the callee does not own, and arguments.
         wide = true;
       }
-      if (inside || (callee >= 0 && !batch.summaries.changes.has(callee, slot))) {
+      if (callee < 0 || !batch.summaries.changes.has(callee, slot)) {
         for (const succ of block.succs) {
           const rep = succ && wants(succ, slot);
           if (rep === undefined) continue;
