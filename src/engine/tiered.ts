@@ -114,6 +114,7 @@ export class Tiered implements Tier {
     const source = {
       inst: (pc: number) => (interpreter.predecoder.decoded(pc) ? code.inst(pc) : null),
       constant: (address: number, size: number) => code.constant(address, size),
+      guess: (slot: number) => this.parts.state.lo(slot) >>> 0,
     };
     const regions = compileRegions(book, source, hot, {
       fused: relaxedMaddIsFused(),

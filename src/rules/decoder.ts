@@ -1,5 +1,5 @@
-import { compileInt, num } from "./core.ts";
-import { type Encoding, extractField, mask32 } from "./encoding.ts";
+import { type Core, compileInt, num } from "./core.ts";
+import { type EncField, type Encoding, extractField, mask32 } from "./encoding.ts";
 import { type Place, RuleError } from "./error.ts";
 import type { ExpandedRow } from "./expanded.ts";
 
@@ -7,6 +7,8 @@ import type { ExpandedRow } from "./expanded.ts";
 export interface Pattern {
   readonly encoding: Encoding;
   readonly where: ((fields: ArrayLike<number>) => boolean) | undefined;
+  /** Bits of the word that `where` depends on. */
+  readonly looksAt: number;
   readonly name: string;
   readonly place: Place;
 }
@@ -18,9 +20,20 @@ export function patternOf(row: ExpandedRow): Pattern {
   return {
     encoding: { bits, mask, match, fields },
     where: row.conditional ? test : undefined,
+    get looksAt() {
+      return row.where ? bitsLookedAt(row.where, fields) : 0;
+    },
     name,
     place: { file, line },
   };
+}
+
+/** Bits of the word behind the fields that a condition mentions. */
+function bitsLookedAt(c: Core, fields: readonly EncField[]): number {
+  let bits = 0;
+  if (c.op === "field") for (const p of fields[c.n].pieces) bits |= mask32(p.len) << p.at;
+  for (const a of c.a) bits |= bitsLookedAt(a, fields);
+  return bits;
 }
 
 /** Bits a row fixes. */
@@ -181,7 +194,6 @@ export function checkOverlaps(patterns: readonly Pattern[]): void {
     for (let j = i + 1; j < patterns.length; j++) {
       const b = patterns[j].encoding;
       if (bits[i] !== bits[j] || ((a.match ^ b.match) & a.mask & b.mask) !== 0) continue;
-      if (a.bits !== b.bits && lowDiffers(a, b)) continue;
       if (separated(patterns[i], patterns[j])) continue;
       throw new RuleError(
         "RULE_OVERLAP",
@@ -192,27 +204,22 @@ export function checkOverlaps(patterns: readonly Pattern[]): void {
   }
 }
 
-/** Rows of different length overlap only where the shorter's bits agree; they do here, so nothing more to see. */
-const lowDiffers = (a: Encoding, b: Encoding): boolean => ((a.match ^ b.match) & a.mask & b.mask & 0xffff) !== 0;
+/** At most this many bits that conditions look at are tried. */
+const ENUMERATE = 18;
 
-const ENUMERATE = 16;
-
-/** Whether `where` keeps the rows apart: tried for every word both match (as far as the conditions' bits go). */
+/** Whether `where` keeps the rows apart: tried for every value of the free bits that the conditions look at. */
 function separated(a: Pattern, b: Pattern): boolean {
   if (!a.where && !b.where) return false;
-  const fixed = a.encoding.mask | b.encoding.mask;
+  const looked = (a.looksAt | b.looksAt) & ~(a.encoding.mask | b.encoding.mask);
   const free: number[] = [];
-  for (let i = 0; i < a.encoding.bits; i++) if (((fixed >>> i) & 1) === 0) free.push(i);
-  const limit = Math.min(free.length, ENUMERATE);
-  // All words over the first free bits with the rest at zero and at one: conditions look at one or two fields.
-  for (const rest of [0, -1]) {
-    for (let n = 0; n < 1 << limit; n++) {
-      let word = a.encoding.match | b.encoding.match;
-      free.forEach((bit, k) => {
-        if (k < limit ? (n >>> k) & 1 : rest) word |= 1 << bit;
-      });
-      if (passes(a, word) && passes(b, word)) return false;
-    }
+  for (let i = 0; i < 32; i++) if ((looked >>> i) & 1) free.push(i);
+  if (free.length > ENUMERATE) return false;
+  for (let n = 0; n < 1 << free.length; n++) {
+    let word = a.encoding.match | b.encoding.match;
+    free.forEach((bit, k) => {
+      if ((n >>> k) & 1) word |= 1 << bit;
+    });
+    if (passes(a, word) && passes(b, word)) return false;
   }
   return true;
 }

@@ -127,7 +127,8 @@ export class Lifter extends ValueLifter {
     path.pending.delete(LOCKED);
     const node = rmw(this.lockAddress, value, { acq: true, rel: true });
     path.effects.unshift({ k: "rmw", node });
-    for (const [slot, v] of path.pending) path.pending.set(slot, before ? replace(v, before, node) : v);
+    const memo = new Map(before ? [[before, node]] : []);
+    for (const [slot, v] of path.pending) path.pending.set(slot, replace(v, memo));
     return path;
   }
 
@@ -238,11 +239,15 @@ export class Lifter extends ValueLifter {
   }
 }
 
-/** `n` with `from` replaced by `to`. */
-function replace(n: Node, from: Node, to: Node): Node {
-  if (n === from) return to;
-  const args = n.args.map((a) => replace(a, from, to));
-  return args.every((a, i) => a === n.args[i]) ? n : remake(n, args);
+/** `n` with what `memo` holds replaced; it remembers the rest, for values share their parts. */
+function replace(n: Node, memo: Map<Node, Node>): Node {
+  let out = memo.get(n);
+  if (!out) {
+    const args = n.args.map((a) => replace(a, memo));
+    out = args.every((a, i) => a === n.args[i]) ? n : remake(n, args);
+    memo.set(n, out);
+  }
+  return out;
 }
 
 const purity = new WeakMap<Core, boolean>();

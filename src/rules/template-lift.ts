@@ -255,8 +255,11 @@ const sameLeaf = (a: Node, b: Node): boolean =>
   a === b || (a.op === "const" && b.op === "const" && a.w === b.w && a.lo === b.lo && a.hi === b.hi && a.big === b.big);
 
 /** Whether a written node keeps part of the register beside the value put in. */
-const readsBeside = (n: Node, value: Node): boolean =>
-  n !== value && ((n.op === "get" && n.aux < 0) || n.args.some((a) => readsBeside(a, value)));
+function readsBeside(n: Node, value: Node, seen = new Set([value])): boolean {
+  if (seen.has(n)) return false;
+  seen.add(n);
+  return (n.op === "get" && n.aux < 0) || n.args.some((a) => readsBeside(a, value, seen));
+}
 
 /** The low `w` bits, or zero-extended. */
 const fitted = (n: Node, w: number): Node => (n.w < w ? zext(n, w) : trunc(n, w));

@@ -102,6 +102,7 @@ function fill(draw: Draw): void {
   });
   machine.state.setBig(book.slot("s0")!, BigInt(DATA + 64));
   machine.state.setBig(book.slot("s1")!, BigInt(DATA + 128));
+  machine.state.setBig(book.slot("t6")!, BigInt(1 + draw(40)));
   machine.state.setBig(book.slot("X[0]")!, 0n);
   for (let i = 0; i < 256; i++) memory.setU8(DATA + i, draw(256));
 }
@@ -134,7 +135,9 @@ function instruction(draw: Draw): Uint8Array {
     if (/"k":"(load|store|rmw|jump|stop|ask)"/.test(text)) continue;
     const s0 = book.slot("s0")!;
     const s1 = book.slot("s1")!;
+    const t6 = book.slot("t6")!;
     if (text.includes(`"k":"set","slot":${s0},`) || text.includes(`"k":"set","slot":${s1},`)) continue;
+    if (text.includes(`"k":"set","slot":${t6},`)) continue;
     return bytes.slice(0, decoded.length);
   }
 }
@@ -158,16 +161,16 @@ function reference(most: number): string {
   return "fuel";
 }
 
-function enter(code: Uint8Array<ArrayBuffer>, name: string): void {
+function enter(code: Uint8Array<ArrayBuffer>, name: string, fuel: number): void {
   const instance = new WebAssembly.Instance(new WebAssembly.Module(code), {
     [IMPORTS]: { engine, guest: memory.wasm, float: floatImport(engine) },
   });
-  words[CTL_FUEL >> 2] = 1000;
+  words[CTL_FUEL >> 2] = fuel;
   words[CTL_DEPTH >> 2] = 0;
   (instance.exports[name] as () => void)();
 }
 
-function check(seed: number, code: readonly Uint8Array[]): void {
+function check(seed: number, code: readonly Uint8Array[], rounds = 1): void {
   place(code);
   const draw = random(seed ^ 0x5bd1e995);
   const regions = compileRegions(book, new Code(book, memory), [CODE], { fused: true });
@@ -176,23 +179,23 @@ function check(seed: number, code: readonly Uint8Array[]): void {
     const again = seed + round * 7919;
     fill(random(again));
     const before = snapshot();
-    reference(code.length);
+    reference(code.length * rounds);
     const want = snapshot();
     fill(random(again));
     assert.deepEqual(snapshot().slice(0, -1), before.slice(0, -1));
     words[CTL_PC >> 2] = 0;
     words[(CTL_PC >> 2) + 1] = 0;
-    enter(regions.bytes, CODE.toString(16));
-    if (words[CTL_EXIT >> 2] === Exit.Evaluate) {
+    // Sometimes it runs out of fuel on the way.
+    enter(regions.bytes, CODE.toString(16), round % 2 ? 1000 : 1 + draw(12));
+    if (words[CTL_EXIT >> 2] !== Exit.Trap) {
       // The rest is the reference's.
-      for (let i = 0; i < code.length && machine.run(1).k === "fuel"; i++);
+      for (let i = 0; i < code.length * rounds && machine.run(1).k === "fuel"; i++);
     }
     const got = snapshot();
     const text = code.map((bytes) => book.disassemble(book.decode(bytes, 0)!, CODE)).join("\n");
     const differ = got.map((g, i) => (g === want[i] ? "" : `${g} want ${want[i]} was ${before[i]}`)).filter(Boolean);
     assert.deepEqual(differ, [], `seed ${seed}\n${text}\nexit ${words[CTL_EXIT >> 2]} ${words[CTL_AUX >> 2]}`);
   }
-  void draw;
 }
 
 const ebreak = book.assemble("ebreak", 0);
@@ -204,5 +207,53 @@ test("blocks of random instructions end in the evaluator's state", () => {
     const draw = random(seed * 0x9e3779b1);
     const code = Array.from({ length: 1 + draw(14) }, () => instruction(draw));
     check(seed, [...code, ebreak]);
+  }
+});
+
+/** Random blocks with random branches between them, irreducible loops among them; a count in t6 ends it. */
+test("random control flow ends in the evaluator's state", () => {
+  const runs = Number(process.env.REGION_RUNS ?? 150);
+  const first = Number(process.env.REGION_SEED ?? 1);
+  const jumps = ["beq", "bne", "blt", "bge", "bltu", "bgeu"];
+  for (let seed = first; seed < first + runs; seed++) {
+    const draw = random(seed * 0x85ebca6b);
+    const count = 2 + draw(8);
+    const bodies = Array.from({ length: count }, () => Array.from({ length: draw(4) }, () => instruction(draw)));
+    const ends = bodies.map(() => ({
+      kind: draw(5),
+      op: jumps[draw(jumps.length)]!,
+      a: REGISTERS[draw(REGISTERS.length)]!,
+      b: REGISTERS[draw(REGISTERS.length)]!,
+      to: draw(count),
+      other: draw(count),
+    }));
+    const size = (i: number): number => bodies[i]!.reduce((n, bytes) => n + bytes.length, 0) + 16;
+    const starts: number[] = [];
+    let at = CODE;
+    for (let i = 0; i < count; i++) {
+      starts.push(at);
+      at += size(i);
+    }
+    const end = at;
+    const code: Uint8Array[] = [];
+    for (let i = 0; i < count; i++) {
+      let pc = starts[i]!;
+      const add = (bytes: Uint8Array): void => {
+        code.push(bytes);
+        pc += bytes.length;
+      };
+      for (const bytes of bodies[i]!) add(bytes);
+      const { kind, op, a, b, to, other } = ends[i]!;
+      const wide = (text: string): Uint8Array => {
+        const bytes = book.assemble(text, pc);
+        assert.equal(bytes.length, 4, text);
+        return bytes;
+      };
+      add(wide("addiw t6, t6, -1"));
+      add(wide(`beq t6, zero, ${end}`));
+      add(kind === 0 ? wide("addi zero, zero, 1") : wide(`${op} ${a}, ${b}, ${starts[to]}`));
+      add(kind < 2 && i < count - 1 ? wide("addi zero, zero, 2") : wide(`jal zero, ${starts[other]}`));
+    }
+    check(seed, [...code, ebreak], 64);
   }
 });

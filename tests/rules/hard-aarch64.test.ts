@@ -10,6 +10,7 @@ import { loadIsaBook, openIsaBook, precompile } from "../../src/rules/index.ts";
 import { installed, needs, output } from "../isa/tools.ts";
 import { mix, observe, randomState } from "./machine.ts";
 import { native } from "./native/build.ts";
+import { throughReaders } from "./readers.ts";
 
 const text = readFileSync(new URL("hard-aarch64.rules", import.meta.url), "utf8");
 const book = loadIsaBook(text, { file: "hard-aarch64.rules" });
@@ -58,6 +59,9 @@ const sample = book.rows.flatMap((row) => words(row, 24));
 test("every row has words to try", () => {
   assert.equal(new Set(sample.map((w) => book.decodeRow(w, 4))).size, book.rows.length);
 });
+
+const lifted = sample.filter((_, i) => i % 6 === 0).map((w, i) => book.lift(decoded(w), 0x1000 + 4 * i));
+throughReaders(book, lifted, 250);
 
 test("the canonical form reads back, and so does the precompiled book", () => {
   const opened = openIsaBook(precompile(text));

@@ -13,6 +13,7 @@ import { encodeSdm } from "../../src/rules/sdm-encode.ts";
 import { installed, needs, output } from "../isa/tools.ts";
 import { mix, observe, randomState } from "./machine.ts";
 import { native } from "./native/build.ts";
+import { throughReaders } from "./readers.ts";
 
 const text = readFileSync(new URL("hard-x86-64.rules", import.meta.url), "utf8");
 const book = loadIsaBook(text, { file: "hard-x86-64.rules" });
@@ -79,6 +80,9 @@ const sample = book.rows.flatMap((row) =>
 test("every row decodes", () => {
   assert.equal(new Set(sample.map((bytes) => decoded(bytes).row.index)).size, book.rows.length);
 });
+
+const lifted = sample.filter((_, i) => i % 2 === 0).map((bytes) => book.lift(decoded(bytes), CODE));
+throughReaders(book, lifted, 3000);
 
 test("the canonical form reads back, and so does the precompiled book", () => {
   const opened = openIsaBook(precompile(text));
@@ -193,7 +197,11 @@ function state(d: Decoded, seed: bigint): State {
   return { g, flags, v: randomState(Array(16).fill(word), seed + 700n), memory };
 }
 
-const isOpen = (n: Node): boolean => (n.op === "undef" && n.args.length === 0) || n.args.some(isOpen);
+function isOpen(n: Node, seen = new Set<Node>()): boolean {
+  if (seen.has(n)) return false;
+  seen.add(n);
+  return (n.op === "undef" && n.args.length === 0) || n.args.some((a) => isOpen(a, seen));
+}
 
 /** State after the instruction; `known`: bits of flags that are not left open. */
 function evaluated(bytes: Uint8Array, s: State): { expected: bigint[]; known: bigint; trapped: boolean } {

@@ -1,6 +1,7 @@
 import type { Node } from "../../ir/node.ts";
 import { BitRows } from "./bits.ts";
 import { Demand, FLOAT, FULL } from "./demand.ts";
+import type { Flow } from "./discover.ts";
 import type { Block, Func } from "./func.ts";
 import type { Step } from "./graph.ts";
 import { isSext32 } from "./values.ts";
@@ -131,7 +132,7 @@ export class Analysis {
     const { around, demand } = this;
     s.clear(0);
     s.clear(1);
-    let exits = block.flow.k !== "branch" && block.flow.k !== "next" && block.flow.k !== "goto";
+    let exits = !staysInside(block.flow);
     const callee = block.flow.k === "call" ? around.calleeOf(block) : -1;
     for (const succ of block.succs) {
       if (succ === undefined) exits = true;
@@ -269,6 +270,10 @@ export class Analysis {
     for (const slot of this.floats.list(0)) for (const block of blocks) this.sext.remove(block.index, slot);
   }
 }
+
+/** True where a block's end passes control to blocks of the function only, or to where `succs` has none. */
+export const staysInside = (flow: Flow): boolean =>
+  flow.k === "branch" || flow.k === "next" || flow.k === "goto" || flow.k === "dispatch";
 
 const FLOAT_OPS: ReadonlySet<string> = new Set([
   "fadd",

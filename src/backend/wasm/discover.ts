@@ -22,6 +22,8 @@ export type Flow =
   | { readonly k: "jump"; readonly target: Node }
   | { readonly k: "stop"; readonly name: string }
   | { readonly k: "trap"; readonly name: string }
+  /** By number to one of several blocks: made by the compiler (reducible.ts), no instruction's. */
+  | { readonly k: "dispatch" }
   /** Nothing that a region can do: the evaluator must. */
   | { readonly k: "evaluate" };
 

@@ -2,7 +2,7 @@ import type { Node, Slot } from "../../ir/node.ts";
 import { CTL_AUX, CTL_DEPTH, CTL_EXIT, CTL_FUEL, CTL_PC, Exit, STATE } from "../../memory/layout.ts";
 import { UNWOUND } from "./abi.ts";
 import type { Access } from "./access.ts";
-import type { Analysis, Summaries } from "./analysis.ts";
+import { type Analysis, type Summaries, staysInside } from "./analysis.ts";
 import { Code, ENGINE, F32, F64, I32, I64, type ValueType } from "./code.ts";
 import { FLOAT, LOW } from "./demand.ts";
 import { type FloatHost, type Limits, lowerFloat, newLimits, updateLimits } from "./float.ts";
@@ -71,6 +71,8 @@ export class Emitter implements LowerEnv {
   private readonly labels: Int32Array;
   private readonly loops: Int32Array;
   private oldLocal = -1;
+  /** Which way a dispatch block goes. */
+  private route = -1;
   private block: Block;
 
   constructor(batch: Batch, analysis: Analysis) {
@@ -347,7 +349,7 @@ export class Emitter implements LowerEnv {
   }
 
   private isMerge(block: Block): boolean {
-    return block.forward > 1 || block.preds.some((pred) => pred.flow.k === "jump");
+    return block.forward > 1 || block.preds.some((pred) => pred.flow.k === "jump" || pred.flow.k === "dispatch");
   }
 
   /** Control to `succ` of the current block, or out. */
@@ -357,6 +359,11 @@ export class Emitter implements LowerEnv {
     if (succ === undefined) {
       this.exitAt(from.ways[way]!, Exit.Dispatch, 0, this.dirtyAfter(from));
       return;
+    }
+    if (succ.flow.k === "dispatch") {
+      if (this.route < 0) this.route = code.freshLocal(I32);
+      code.i32(from.routes[way]!);
+      code.set(this.route);
     }
     if (succ.index <= from.index) {
       code.get(this.fuel);
@@ -371,7 +378,7 @@ export class Emitter implements LowerEnv {
       for (const slot of this.analysis.live.list(succ.index)) this.reps[slot] = this.entryRep(succ, slot);
       const live = this.analysis.live;
       this.exitAt(
-        succ.raw.pc,
+        from.ways[way]!,
         Exit.Fuel,
         0,
         this.dirtyAfter(from).filter((slot) => live.has(succ.index, slot)),
@@ -418,7 +425,7 @@ export class Emitter implements LowerEnv {
     const out: PlannedSet[] = [];
     const wants = (succ: Block, slot: number): Rep | undefined =>
       analysis.live.has(succ.index, slot) ? this.entryRep(succ, slot) : undefined;
-    const inside = block.flow.k === "next" || block.flow.k === "goto" || block.flow.k === "branch";
+    const inside = staysInside(block.flow);
     const callee = block.flow.k === "call" ? batch.summaries.calleeOf(block) : -1;
     let exits = !inside && !(callee >= 0);
     for (const succ of block.succs) if (succ === undefined) exits = true;
@@ -655,6 +662,9 @@ export class Emitter implements LowerEnv {
         return;
       case "jump":
         this.jump(block);
+        return;
+      case "dispatch":
+        this.dispatch(block);
         return;
       case "stop":
         this.exitAt(block.raw.next, Exit.Stop, batch.stops.indexOf(flow.name), this.dirtyAfter(block));
@@ -957,6 +967,20 @@ export class Emitter implements LowerEnv {
     code.get(target);
     code.release(target);
     this.exitTo(this.dirtyAfter(block));
+  }
+
+  /** To the block whose number the edge here has set. */
+  private dispatch(block: Block): void {
+    const { code } = this;
+    const count = block.succs.length;
+    for (let i = 0; i < count; i++) code.block();
+    code.get(this.route);
+    const labels = block.succs.map((_, way) => count - 1 - way);
+    code.brTable(labels.slice(0, -1), labels[count - 1]!);
+    for (let way = count - 1; way >= 0; way--) {
+      code.end();
+      this.edge(block, way);
+    }
   }
 
   /** br_table over the distance from the lowest target. */

@@ -3,6 +3,7 @@ import type { CodeSource, Flow, RawBlock } from "./discover.ts";
 import { discover, pcOf } from "./discover.ts";
 import { blockValues, type Surroundings, type Values } from "./graph.ts";
 import { jumpTable } from "./jumptable.ts";
+import { makeReducible } from "./reducible.ts";
 
 /** A node of a function's control flow graph. */
 export interface Block {
@@ -15,6 +16,8 @@ export interface Block {
   readonly ways: readonly number[];
   /** Blocks of `ways`; undefined: outside, through the dispatcher. */
   succs: (Block | undefined)[];
+  /** Where a way leads to a dispatch block: the number to hand it. */
+  readonly routes: number[];
   preds: Block[];
   idom: Block | undefined;
   children: Block[];
@@ -143,6 +146,7 @@ function blockOf(raw: RawBlock, values: Values, flow: Flow, ways: readonly numbe
     flow,
     ways,
     succs: [],
+    routes: [],
     preds: [],
     idom: undefined,
     children: [],
@@ -152,52 +156,49 @@ function blockOf(raw: RawBlock, values: Values, flow: Flow, ways: readonly numbe
   };
 }
 
-/** Most copies of blocks that making a function reducible may cost. */
-const MAX_COPIES = 200;
+/** A block that sends control on to one of `entries` by number. */
+function dispatchTo(entries: Block[]): Block {
+  const flow: Flow = { k: "dispatch" };
+  const pc = entries[0]!.raw.pc;
+  const raw: RawBlock = { pc, insts: [], flow, next: pc, targets: [] };
+  const values: Values = {
+    steps: [],
+    sets: new Map(),
+    control: undefined,
+    flow,
+    giveUp: -1,
+    leavesInside: false,
+    usesAssumed: false,
+    setsAssumed: false,
+  };
+  const block = blockOf(
+    raw,
+    values,
+    flow,
+    entries.map((entry) => entry.raw.pc),
+    -1,
+  );
+  block.succs = entries.slice();
+  return block;
+}
 
-/** Orders blocks, finds dominators and loops; splits blocks until the graph is reducible, or cuts what is left. */
+/** Makes the graph reducible, orders blocks, finds dominators and loops. */
 function order(entry: Block): Block[] {
-  for (let copies = 0; ; ) {
-    const blocks = postorder(entry).reverse();
-    blocks.forEach((block, i) => {
-      block.index = i;
-      block.preds = [];
-      block.children = [];
-      block.isHeader = false;
-      block.forward = 0;
-      block.idom = undefined;
-    });
-    for (const block of blocks)
-      for (const succ of block.succs) if (succ && !succ.preds.includes(block)) succ.preds.push(block);
-    dominators(blocks);
-    let bad: { from: Block; way: number } | undefined;
-    for (const block of blocks) {
-      for (let way = 0; way < block.succs.length && !bad; way++) {
-        const to = block.succs[way];
-        if (to && to.index <= block.index && !dominates(to, block)) bad = { from: block, way };
-      }
-      if (bad) break;
-    }
-    if (bad === undefined) {
-      finish(blocks);
-      return blocks;
-    }
-    if (copies < MAX_COPIES) {
-      copies++;
-      // The block that is jumped back into gets a copy of its own for this way in.
-      const to = bad.from.succs[bad.way]!;
-      const copy = blockOf(to.raw, to.values, to.flow, to.ways, to.callee);
-      copy.succs = to.succs.slice();
-      bad.from.succs[bad.way] = copy;
-      // Other ways from the same block to the same target share the copy.
-      for (let i = 0; i < bad.from.succs.length; i++) if (bad.from.succs[i] === to) bad.from.succs[i] = copy;
-    } else {
-      for (const block of blocks)
-        block.succs = block.succs.map((to) =>
-          to && to.index <= block.index && !dominates(to, block) ? undefined : to,
-        );
+  makeReducible(entry, postorder(entry), dispatchTo);
+  const blocks = postorder(entry).reverse();
+  blocks.forEach((block, i) => {
+    block.index = i;
+  });
+  for (const block of blocks)
+    for (const succ of block.succs) if (succ && !succ.preds.includes(block)) succ.preds.push(block);
+  dominators(blocks);
+  for (const block of blocks) {
+    for (const to of block.succs) {
+      if (to && to.index <= block.index && !dominates(to, block)) throw new Error("irreducible control flow was left");
     }
   }
+  finish(blocks);
+  return blocks;
 }
 
 function postorder(entry: Block): Block[] {

@@ -39,8 +39,9 @@ function read(source: CodeSource, entry: Node, base: number, near: number, guess
       if (bytes === null) break;
       const word = bytes[0]! | (bytes[1]! << 8) | (bytes[2]! << 16) | (bytes[3]! << 24);
       const to = ((word + base) & ~1) >>> 0;
-      if (Math.abs(to - near) > REACH || source.inst(to) === null) break;
-      out.push(to);
+      if (Math.abs(to - near) > REACH) break;
+      // Code that never ran may be left out by the source.
+      if (source.inst(to) !== null) out.push(to);
     }
     if (out.length > 0) break;
   }
