@@ -11,8 +11,15 @@ export interface Summaries {
   readonly slotCount: number;
   /** Slots a call may change for the caller: written by it or its callees, and not given back. */
   readonly changes: BitRows;
+  /** Of those changed, the ones that every way through it to a return sets. */
+  readonly defines: BitRows;
   /** Slots it writes on the way but gives back. */
   readonly preserved: BitRows;
+  /**
+   * Of those preserved, the ones that some call on the way leaves in memory: there too they are given back. A caller
+   * may hold a newer value than memory did, so what a callee restores its caller must restore as well.
+   */
+  readonly restores: BitRows;
   /** Slots whose values it takes as arguments. */
   readonly takes: BitRows;
   /** Slots whose values it returns, beside the pc. */

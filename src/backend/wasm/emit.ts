@@ -412,7 +412,10 @@ export class Emitter implements LowerEnv {
     const control = block.values.control;
     const hasControl =
       control !== undefined &&
-      (flow.k === "branch" || flow.k === "ret" || flow.k === "jump" || (flow.k === "call" && block.callee < 0));
+      (flow.k === "branch" ||
+        flow.k === "ret" ||
+        flow.k === "jump" ||
+        (flow.k === "call" && (block.callee < 0 || block.guarded)));
     if (hasControl) lower.emit(control, ZERO);
     this.applySets(plan);
     this.convert(block);
@@ -746,12 +749,28 @@ export class Emitter implements LowerEnv {
     const { code, batch, analysis } = this;
     const callee = batch.summaries.calleeOf(block);
     if (callee < 0) {
-      if (block.callee >= 0) this.exitAt(block.callee, Exit.Dispatch, 0, this.dirtyAfter(block));
+      if (block.callee >= 0 && !block.guarded) this.exitAt(block.callee, Exit.Dispatch, 0, this.dirtyAfter(block));
       else this.exitTo(this.dirtyAfter(block));
       return;
     }
     const to = batch.signatures[callee]!;
     const dirty = this.dirtyAfter(block);
+    if (block.guarded) {
+      const target = code.local(I64);
+      code.tee(target);
+      code.i64(block.callee | 0, 0);
+      code.op(W.i64_ne);
+      code.unlikely();
+      code.if();
+      code.get(target);
+      this.exitTo(dirty);
+      code.end();
+      code.release(target);
+    }
+    // What the callee only may change comes back in memory, whichever way it goes.
+    const { changes, takes, defines } = batch.summaries;
+    for (const slot of dirty)
+      if (changes.has(callee, slot) && !takes.has(callee, slot) && !defines.has(callee, slot)) this.storeSlot(slot);
     if (to.usesFuel) this.storeFuel();
     to.takes.forEach((slot, i) => {
       this.pushAs(slot, to.params[i]!);
@@ -900,11 +919,7 @@ export class Emitter implements LowerEnv {
     }
     for (const slot of dirty)
       if (batch.summaries.changes.has(analysis.index, slot) && !signature.results.includes(slot)) this.storeSlot(slot);
-    // What calls left in memory must be what is given back.
-    for (const slot of this.preserved) {
-      const calls = this.func.blocks.map((b) => (b.flow.k === "call" ? batch.summaries.calleeOf(b) : -1));
-      if (calls.some((callee) => callee >= 0 && batch.summaries.changes.has(callee, slot))) this.storeSlot(slot);
-    }
+    for (const slot of this.preserved) if (batch.summaries.restores.has(analysis.index, slot)) this.storeSlot(slot);
     this.storeFuel();
     if (signature.recursive) {
       code.i32(0);

@@ -27,6 +27,8 @@ export interface Block {
   forward: number;
   /** Callee known at translation, -1: none. */
   readonly callee: number;
+  /** The callee is a guess: the code compares the target with it first. */
+  readonly guarded: boolean;
 }
 
 /** A guest function: what is reachable from `entry` without entering calls. */
@@ -51,7 +53,7 @@ export function buildFunc(source: CodeSource, entry: number, options: FuncOption
   let instructions = 0;
   const extent: [number, number][] = [];
   for (const raw of raws.values()) {
-    made.set(raw.pc, makeBlock(raw, blockValues(raw, options.around)));
+    made.set(raw.pc, makeBlock(raw, blockValues(raw, options.around), source));
     instructions += raw.insts.length;
     extent.push([raw.pc, raw.next]);
   }
@@ -110,10 +112,18 @@ function findBlocks(source: CodeSource, entry: number, options: FuncOptions): Ma
   return raws;
 }
 
-function makeBlock(raw: RawBlock, values: Values): Block {
+/** Where an indirect call is likely to go: where its register leads right now. -1: no idea. */
+function guessCallee(control: Node, source: CodeSource): number {
+  const of = control.op === "and" ? control.args[0]! : control;
+  const to = of.op === "get" && of.w === 64 ? source.guess?.(of.aux) : undefined;
+  return to !== undefined && (to & 1) === 0 && source.inst(to) !== null ? to : -1;
+}
+
+function makeBlock(raw: RawBlock, values: Values, source: CodeSource): Block {
   let flow = values.flow;
   let ways: number[] = [];
   let callee = -1;
+  let guarded = false;
   const control = values.control;
   if (flow.k === "next") ways = [raw.next];
   else if (flow.k === "goto") ways = [flow.to];
@@ -127,6 +137,10 @@ function makeBlock(raw: RawBlock, values: Values): Block {
     if (ways.length === 1) flow = { k: "goto", to: ways[0]! };
   } else if (flow.k === "call") {
     callee = pcOf(control!);
+    if (callee < 0) {
+      callee = guessCallee(control!, source);
+      guarded = callee >= 0;
+    }
     ways = [raw.next];
   } else if (flow.k === "jump") {
     const to = pcOf(control!);
@@ -135,10 +149,17 @@ function makeBlock(raw: RawBlock, values: Values): Block {
       ways = [to];
     } else ways = [...raw.targets];
   }
-  return blockOf(raw, values, flow, ways, callee);
+  return blockOf(raw, values, flow, ways, callee, guarded);
 }
 
-function blockOf(raw: RawBlock, values: Values, flow: Flow, ways: readonly number[], callee: number): Block {
+function blockOf(
+  raw: RawBlock,
+  values: Values,
+  flow: Flow,
+  ways: readonly number[],
+  callee: number,
+  guarded = false,
+): Block {
   return {
     index: -1,
     raw,
@@ -153,6 +174,7 @@ function blockOf(raw: RawBlock, values: Values, flow: Flow, ways: readonly numbe
     isHeader: false,
     forward: 0,
     callee,
+    guarded,
   };
 }
 

@@ -141,6 +141,8 @@ function summarise(
   const n = funcs.length;
   const changes = new BitRows(n, slotCount);
   const preserved = new BitRows(n, slotCount);
+  const restores = new BitRows(n, slotCount);
+  const defines = new BitRows(n, slotCount);
   const takes = new BitRows(n, slotCount);
   const results: number[][] = funcs.map(() => []);
   const writes = new BitRows(n, slotCount);
@@ -148,7 +150,7 @@ function summarise(
     for (const block of func.blocks) for (const slot of block.values.sets.keys()) writes.add(i, slot);
     preserved.fill(i, slotCount);
   });
-  const summaries: Summaries = { slotCount, changes, preserved, takes, results, resident, calleeOf };
+  const summaries: Summaries = { slotCount, changes, defines, preserved, restores, takes, results, resident, calleeOf };
   const callees = funcs.map((func) => func.blocks.map(calleeOf).filter((callee) => callee >= 0));
   // What each changes follows from what it gives back, and the other way round: from the most hopeful, downwards.
   for (let again = true; again; ) {
@@ -183,6 +185,19 @@ function summarise(
     preserved.intersect(i, writes, i);
     takes.union(i, preserved, i);
   }
+  findDefined(funcs, defines, slotCount, calleeOf);
+  const left = new BitRows(1, slotCount);
+  for (let grew = true; grew; ) {
+    grew = false;
+    for (let i = n - 1; i >= 0; i--) {
+      for (const callee of callees[i]!) {
+        left.copy(0, changes, callee);
+        left.union(0, restores, callee);
+        left.intersect(0, preserved, i);
+        if (restores.union(i, left, 0)) grew = true;
+      }
+    }
+  }
   const analyses = funcs.map((func, i) => new Analysis(func, i, summaries));
   const settle = (): void => {
     for (let grew = true; grew; ) {
@@ -200,6 +215,37 @@ function summarise(
   settle();
   for (const analysis of analyses) analysis.flowSext();
   return { summaries, analyses };
+}
+
+/** Slots set on every way from a function's entry to its returns: from all downwards. */
+function findDefined(
+  funcs: readonly Func[],
+  defines: BitRows,
+  slotCount: number,
+  calleeOf: (block: Block) => number,
+): void {
+  funcs.forEach((_, i) => {
+    defines.fill(i, slotCount);
+  });
+  for (let shrank = true; shrank; ) {
+    shrank = false;
+    funcs.forEach((func, i) => {
+      const before = new BitRows(func.blocks.length, slotCount);
+      for (const block of func.blocks) if (block.index > 0) before.fill(block.index, slotCount);
+      const after = new BitRows(1, slotCount);
+      for (let changed = true; changed; ) {
+        changed = false;
+        for (const block of func.blocks) {
+          after.copy(0, before, block.index);
+          for (const slot of block.values.sets.keys()) after.add(0, slot);
+          const callee = block.flow.k === "call" ? calleeOf(block) : -1;
+          if (callee >= 0) after.union(0, defines, callee);
+          for (const succ of block.succs) if (succ && before.intersect(succ.index, after, 0)) changed = true;
+          if (block.flow.k === "ret" && defines.intersect(i, after, 0)) shrank = true;
+        }
+      }
+    });
+  }
 }
 
 /** Returns in registers what callers read most. */
