@@ -28,7 +28,7 @@ export interface MachineOptions {
 const WASM_PAGE = 0x10000;
 /** Executions of a head before it is compiled: late pays (see docs/performance.md), early is for tests. */
 const HOT = 100_000;
-const EAGER = 10;
+const EAGER = 500;
 
 /** A fresh address space with one hardware thread on it. */
 export function createMachine(parts: IsaParts, options: MachineOptions): Machine {

@@ -28,6 +28,9 @@ export interface TieredParts {
 /** Executions from which a callee is compiled along with its caller. */
 const WARM = 0.1;
 
+/** Compiled callees up to this many instructions are compiled again with a caller, so that the call is direct. */
+const MOST_TWICE = 150;
+
 /** One compiled module: where its functions stand in the table, what they start at, which code they were made from. */
 interface Batch {
   readonly entries: readonly number[];
@@ -48,6 +51,8 @@ export class Tiered implements Tier {
   /** Loops that were left to the function around them, and what did not compile. */
   private readonly again = new Set<number>();
   /** Places in the table: the first never used, and those that were given up. */
+  /** Guest instructions of the functions compiled so far, by entry. */
+  private readonly sizes = new Map<number, number>();
   private next: number;
   private readonly free: number[] = [];
   private readonly figures = {
@@ -132,7 +137,7 @@ export class Tiered implements Tier {
       fused: relaxedMaddIsFused(),
       checked: this.checked,
       must: (pc) => this.again.has(pc),
-      skip: (pc) => interpreter.predecoder.executions(pc) < warm,
+      skip: (pc) => interpreter.predecoder.executions(pc) < warm || (this.sizes.get(pc) ?? 0) > MOST_TWICE,
     });
     if (regions) this.install(regions);
     for (const pc of hot) {
@@ -151,6 +156,7 @@ export class Tiered implements Tier {
     const missing = this.next + fresh.length - this.free.length - table.length;
     if (missing > 0) table.grow(Math.max(missing, table.length));
     const places: number[] = [];
+    for (const [pc, size] of regions.sizes) this.sizes.set(pc, size);
     for (const [pc, name] of fresh) {
       const place = this.free.pop() ?? this.next++;
       table.set(place, exports[name] as () => void);

@@ -48,6 +48,8 @@ export interface Regions {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Entry pc to the name of the exported function: () -> (). */
   readonly exports: ReadonlyMap<number, string>;
+  /** Entry pc to the guest instructions of its function. */
+  readonly sizes: ReadonlyMap<number, number>;
   /** Guest addresses [first, end) that were read as code, or as constant tables. */
   readonly extent: readonly (readonly [number, number])[];
   readonly blocks: number;
@@ -59,7 +61,7 @@ const RECURSION_BYTES = 480 * 1024;
 /** Bytes of a frame in V8's baseline code: a word a local, and what calls need. */
 const frameBytes = (locals: number): number => 8 * locals + 256;
 
-const DEFAULTS = { maxBlocks: 800, maxFunctions: 200, maxInstructions: 20000, depthLimit: 400 };
+const DEFAULTS = { maxBlocks: 800, maxFunctions: 100, maxInstructions: 4000, depthLimit: 400 };
 
 /**
  * Compiles the functions at `entries` and, within limits, those they call, into one module. null: nothing compiles.
@@ -330,6 +332,7 @@ function emitModule(
     depthLimit,
   };
   const exports = new Map<number, string>();
+  const sizes = new Map<number, number>();
   const extent: (readonly [number, number])[] = [];
   let blocks = 0;
   let deepest = 0;
@@ -343,12 +346,13 @@ function emitModule(
     module.body(door, enter(func.entry, signatures[i]!, slots));
     module.exportFunc(name, door);
     exports.set(func.entry, name);
+    sizes.set(func.entry, func.instructions);
     extent.push(...func.extent);
     blocks += func.blocks.length;
   });
   const fits = Math.max(1, Math.floor(RECURSION_BYTES / (deepest + 1)));
-  if (fits < depthLimit) return emitModule(book, options, fits, all, instructions);
-  return { bytes: module.build(options.names), exports, extent, blocks, instructions };
+  if (fits < depthLimit) return emitModule(book, options, fits, inexact, all, instructions);
+  return { bytes: module.build(options.names), exports, sizes, extent, blocks, instructions };
 }
 
 function signaturesOf(module: ModuleBuilder, slots: readonly Slot[], all: Analysed): Signature[] {
