@@ -158,7 +158,18 @@ function summarise(
     for (const block of func.blocks) for (const slot of block.values.sets.keys()) writes.add(i, slot);
     preserved.fill(i, slotCount);
   });
-  const summaries: Summaries = { slotCount, changes, touches: writes, defines, preserved, restores, takes, results, resident, calleeOf };
+  const summaries: Summaries = {
+    slotCount,
+    changes,
+    touches: writes,
+    defines,
+    preserved,
+    restores,
+    takes,
+    results,
+    resident,
+    calleeOf,
+  };
   const callees = funcs.map((func) => func.blocks.map(calleeOf).filter((callee) => callee >= 0));
   // What each changes follows from what it gives back, and the other way round: from the most hopeful, downwards.
   for (let again = true; again; ) {
