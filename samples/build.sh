@@ -12,7 +12,7 @@ common=(-Os -g0 -Wall -Wextra -Werror -s -Wl,--build-id=none -Wl,--gc-sections)
 tiny=(-static -nostdlib -nostartfiles -ffreestanding -fno-pie -no-pie -fno-stack-protector -fno-asynchronous-unwind-tables
   -fno-tree-loop-distribute-patterns -Wl,-z,norelro -Wl,-z,noexecstack)
 
-for name in echo cat recursion fenv interpreter; do
+for name in echo cat recursion fenv interpreter faults; do
   "${cc[@]}" "${common[@]}" "${tiny[@]}" "src/$name.c" -o "$name-$isa"
 done
 # Its code must be in a segment of its own that is not writable.

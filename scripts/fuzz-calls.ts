@@ -17,6 +17,6 @@ const { values } = parseArgs({
 const failures = await watch(
   new URL("fuzz/calls-worker.ts", import.meta.url),
   { first: whole("seed", values.seed), count: whole("count", values.count), options: { isa: values.isa } },
-  { patience: 30, memory: 3000, enough: 20 },
+  { patience: 30, memory: 1000, enough: 20 },
 );
 process.exit(failures ? 1 : 0);

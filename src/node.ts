@@ -54,6 +54,12 @@ export function runProgram(options: RunOptions): number {
     // Counters a program may read (RISC-V Zicntr) all tell monotonic time: honest, and enough to see it pass.
     ask: () => [options.host.monotonic()],
   });
+  machine.watchStack(linux.abi.stack);
+  // A guest that handles memory faults sees registers and addresses: from then on they are exact.
+  const looksAtFaults = new Set(["SIGSEGV", "SIGBUS"].map((name) => linux.signal(name)));
+  kernel.onHandler = (task, signal) => {
+    if (looksAtFaults.has(signal)) task.cpu.bePrecise?.();
+  };
   const env = Object.entries(options.host.env).map(([name, value]) => `${name}=${value}`);
   const process = fitting(path, () =>
     startProcess(kernel, linux, machine, { image, path, args, env, read: parseImage }),

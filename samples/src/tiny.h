@@ -13,7 +13,8 @@ __asm__(".globl _start\n"
         "  mv a0, sp\n"
         "  andi sp, sp, -16\n"
         "  call tiny_start\n");
-enum { SYS_openat = 56, SYS_close = 57, SYS_read = 63, SYS_write = 64, SYS_exit = 93, SYS_brk = 214, SYS_mmap = 222 };
+enum { SYS_openat = 56, SYS_close = 57, SYS_read = 63, SYS_write = 64, SYS_exit = 93, SYS_rt_sigaction = 134 };
+enum { SYS_brk = 214, SYS_mmap = 222, SYS_mprotect = 226 };
 static inline long syscall6(long n, long a, long b, long c, long d, long e, long f) {
   register long a0 __asm__("a0") = a, a1 __asm__("a1") = b, a2 __asm__("a2") = c, a3 __asm__("a3") = d,
                 a4 __asm__("a4") = e, a5 __asm__("a5") = f, a7 __asm__("a7") = n;

@@ -130,11 +130,15 @@ export class CallFuzzer {
     });
   }
 
+  linux(): Linux {
+    return new Linux(this.book, this.isa.name);
+  }
+
   /** One process; how it ended. Throws what the kernel should not have thrown. */
   one(seed: number, script?: Script): string {
     const random = new Random(seed);
     this.trail = [];
-    const linux = new Linux(this.book, this.isa.name);
+    const linux = this.linux();
     const bytes = new TextEncoder().encode("some text\nand more\n".repeat(50));
     const files = new Map([
       ["/dir/file", bytes],

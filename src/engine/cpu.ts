@@ -5,7 +5,10 @@ import type { GuestMemory } from "../memory/memory.ts";
 export type Stop =
   | { readonly k: "syscall" }
   | { readonly k: "fuel" }
-  /** access: 1 read, 2 write, 4 execute. mapped: the page exists but forbids it. */
+  /**
+   * access: 1 read, 2 write, 4 execute. mapped: the page exists but forbids it. Not precise: of the fault nothing but
+   * that it happened is known, and pc is where the code that did it begins; registers are lost.
+   */
   | {
       readonly k: "fault";
       readonly address: bigint;
@@ -35,6 +38,8 @@ export interface Cpu {
   readonly spent: number;
   /** Code in [address, address + size) may have changed: translate it again. */
   invalidate(address: number, size: number): void;
+  /** From now on every fault is found where it happens: the guest, or somebody else, looks at them. */
+  bePrecise?(): void;
   /** The whole state area as bytes, for signals, fork and snapshots (a copy). */
   save(): Uint8Array;
   restore(state: Uint8Array): void;

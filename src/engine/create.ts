@@ -36,6 +36,7 @@ export function createMachine(parts: IsaParts, options: MachineOptions): Machine
   const engine = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const memory = new GuestMemory(engine, options.memory);
   const { book, interpreter: module } = parts;
+  const { strict } = options;
   if (options.engine === "eval") return new Machine(book, engine, memory, options.ask, null);
   if (!module) throw new Error("this engine needs the interpreter's module");
   const regions = new WebAssembly.Table({ element: "anyfunc", initial: 1 });
@@ -44,6 +45,6 @@ export function createMachine(parts: IsaParts, options: MachineOptions): Machine
     if (options.engine === "interp") return interpreter;
     const threshold = options.engine === "auto" ? HOT : EAGER;
     interpreter.predecoder.threshold = threshold;
-    return new Tiered({ book, code, memory, engine, state, interpreter, regions, threshold });
+    return new Tiered({ book, code, memory, engine, state, interpreter, regions, threshold, strict });
   });
 }

@@ -33,6 +33,8 @@ export interface Tier {
   drop(address: number, size: number): void;
   /** Called now and then, between runs: the time to compile what became hot. */
   improve(): void;
+  /** Find every fault where it happens, with the state before the instruction. */
+  bePrecise?(): void;
   /** Figures for --stats. */
   stats(): Record<string, number>;
 }
@@ -55,6 +57,10 @@ export class Machine implements Cpu {
   private readonly tier: Tier | null;
   private readonly names = new Map<string, number>();
   private evaluated = 0;
+  /** Fuel spent since the tier last was to improve. */
+  private unimproved = 0;
+  /** Slot of the stack pointer; -1: not told. */
+  private stack = -1;
   spent = 0;
 
   /** tier null: the evaluator runs everything (slow; the reference). */
@@ -106,6 +112,23 @@ export class Machine implements Cpu {
     this.tier?.drop(address, size);
   }
 
+  bePrecise(): void {
+    this.tier?.bePrecise?.();
+  }
+
+  /**
+   * Tells which register is the stack's. Unchecked code may run off the end of its stack without a fault; seen off it
+   * when fuel runs out, it goes on checked, and so faults at its next access there.
+   */
+  watchStack(name: string): void {
+    this.stack = this.slot(name);
+  }
+
+  private offStack(): boolean {
+    if (this.stack < 0) return false;
+    return this.hi(this.stack) !== 0 || !(this.memory.perms[this.lo(this.stack) >>> PAGE_SHIFT]! & PROT_WRITE);
+  }
+
   save(): Uint8Array {
     return this.state.save();
   }
@@ -125,6 +148,7 @@ export class Machine implements Cpu {
 
   run(fuel: number): Stop {
     let left = fuel;
+    let { unimproved } = this;
     while (left > 0) {
       if (this.tier === null) {
         const stop = this.evaluate();
@@ -138,7 +162,8 @@ export class Machine implements Cpu {
       this.tier.run();
       switch (this.state.ctl(CTL_EXIT)) {
         case Exit.Fuel:
-          this.tier.improve();
+          if (this.offStack()) this.bePrecise();
+          unimproved = SLICE;
           break;
         case Exit.Evaluate:
           stop = this.evaluate();
@@ -150,7 +175,8 @@ export class Machine implements Cpu {
           stop = this.trap(this.book.traps[this.state.ctl(CTL_AUX)]!);
           break;
         case Exit.Fault:
-          stop = this.fault(this.state.ctlBig(CTL_ADDR), this.state.ctl(CTL_AUX), true);
+          // An access of no kind: unchecked code was stopped by the end of memory.
+          stop = this.fault(this.state.ctlBig(CTL_ADDR), this.state.ctl(CTL_AUX), this.state.ctl(CTL_AUX) !== 0);
           break;
         case Exit.Illegal:
           stop = this.illegal();
@@ -159,8 +185,16 @@ export class Machine implements Cpu {
           break;
       }
       // What is left of the slice was not spent; at least one is, so that nothing runs for ever.
-      left -= Math.max(1, slice - Math.max(0, this.state.ctl(CTL_FUEL)));
+      const spent = Math.max(1, slice - Math.max(0, this.state.ctl(CTL_FUEL)));
+      left -= spent;
       this.spent = fuel - left;
+      // A guest that calls the kernel or faults often never comes to the end of a slice.
+      unimproved += spent;
+      if (unimproved >= SLICE) {
+        this.tier.improve();
+        unimproved = 0;
+      }
+      this.unimproved = unimproved;
       if (stop) return stop;
     }
     return { k: "fuel" };

@@ -3,7 +3,7 @@ import { floatImport } from "../backend/wasm/floatcall.ts";
 import type { Interpreter } from "../backend/wasm/interp.ts";
 import { relaxedMaddIsFused } from "../backend/wasm/probe.ts";
 import { compileRegions } from "../backend/wasm/region.ts";
-import { CTL_ADDR, CTL_AUX, CTL_EXIT, Exit } from "../memory/layout.ts";
+import { ADDRESS_LIMIT, CTL_ADDR, CTL_AUX, CTL_EXIT, Exit } from "../memory/layout.ts";
 import type { GuestMemory } from "../memory/memory.ts";
 import type { IsaBook } from "../rules/book.ts";
 import type { Code } from "./code.ts";
@@ -21,6 +21,8 @@ export interface TieredParts {
   readonly regions: WebAssembly.Table;
   /** Executions after which a head is compiled. */
   readonly threshold: number;
+  /** Regions check their accesses from the beginning. */
+  readonly strict: boolean;
 }
 
 /** Executions from which a callee is compiled along with its caller. */
@@ -39,6 +41,8 @@ export class Tiered implements Tier {
   private readonly parts: TieredParts;
   private readonly imports: WebAssembly.Imports;
   private batches: Batch[] = [];
+  /** Regions check their accesses. */
+  private checked: boolean;
   /** Entries that are compiled, and those that did not compile. */
   private readonly known = new Set<number>();
   /** Loops that were left to the function around them, and what did not compile. */
@@ -57,6 +61,7 @@ export class Tiered implements Tier {
 
   constructor(parts: TieredParts) {
     this.parts = parts;
+    this.checked = parts.strict;
     this.next = parts.regions.length;
     const { engine, memory } = parts;
     this.imports = {
@@ -69,12 +74,19 @@ export class Tiered implements Tier {
     try {
       interpreter.run();
     } catch (error) {
-      // An unchecked access beyond the guest's memory. Registers are lost, so this is for dying only.
-      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+      // An unchecked access beyond the guest's memory, or (RangeError) more recursion than the host has stack for, which
+      // depth limits are to prevent. Registers are lost, so this is for dying only; pc is the region's.
+      if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) throw error;
       state.setCtl(CTL_EXIT, Exit.Fault);
       state.setCtl64(CTL_ADDR, 0);
       state.setCtl(CTL_AUX, 0);
     }
+  }
+
+  bePrecise(): void {
+    if (this.checked) return;
+    this.checked = true;
+    this.drop(0, ADDRESS_LIMIT);
   }
 
   drop(address: number, size: number): void {
@@ -118,6 +130,7 @@ export class Tiered implements Tier {
     };
     const regions = compileRegions(book, source, hot, {
       fused: relaxedMaddIsFused(),
+      checked: this.checked,
       must: (pc) => this.again.has(pc),
       skip: (pc) => interpreter.predecoder.executions(pc) < warm,
     });

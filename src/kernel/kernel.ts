@@ -5,7 +5,7 @@ import { F } from "./flags.ts";
 import { deviceFolder, StreamHandle } from "./fs/dev.ts";
 import { HostInode } from "./fs/host.ts";
 import type { DirEntry, Handle, Inode } from "./fs/inode.ts";
-import { MemoryFs } from "./fs/memory.ts";
+import { FILES_LIMIT, MemoryFs } from "./fs/memory.ts";
 import { type Dentry, type Start, type Walked, type WalkOptions, walk } from "./fs/path.ts";
 import { procFolder } from "./fs/proc.ts";
 import { Pipe } from "./pipe.ts";
@@ -93,13 +93,18 @@ export class Kernel {
     this.ids = { uid: options.uid ?? 0, gid: options.gid ?? 0 };
     this.booted = host.monotonic();
     const now = (): bigint => host.realtime();
-    this.scratch = new MemoryFs("memory", 0x20, now);
+    this.scratch = new MemoryFs("memory", 0x20, now, undefined, this.filesLimit);
     this.root = { inode: this.rootInode(now), parent: null, name: "" };
     this.mounts.set(
       "dev",
       deviceFolder(host, now, () => this.terminal()),
     );
     this.mounts.set("proc", procFolder(this, now));
+  }
+
+  /** Files in memory may take as much again as the guest's memory. */
+  private get filesLimit(): number {
+    return Math.min(this.memory, FILES_LIMIT);
   }
 
   get openFiles(): number {
@@ -164,7 +169,7 @@ export class Kernel {
   private rootInode(now: () => bigint): Inode {
     const { root, host, rootFs } = this.options;
     if (root === undefined) return new HostInode(host.fs, "/");
-    const fs = new MemoryFs("overlay", 0x1f, now, rootFs ?? host.fs);
+    const fs = new MemoryFs("overlay", 0x1f, now, rootFs ?? host.fs, this.filesLimit);
     fs.uid = this.ids.uid;
     fs.gid = this.ids.gid;
     return fs.root(root);

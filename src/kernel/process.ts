@@ -114,6 +114,8 @@ export interface FaultReport {
   readonly pc: number;
   readonly address: bigint | undefined;
   readonly bytes: Uint8Array | undefined;
+  /** False: pc is only near it. */
+  readonly precise: boolean;
 }
 
 const NONE = Number.POSITIVE_INFINITY;

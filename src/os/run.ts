@@ -228,6 +228,7 @@ export class Runner {
         pc: task.cpu.pc,
         address: undefined,
         bytes: undefined,
+        precise: true,
       });
       return;
     }
@@ -247,8 +248,10 @@ export class Runner {
     const { kind, address } = describe(stop);
     const { faults } = this.linux.book;
     const row = faults.get(kind) ?? faults.get("illegal")!;
-    const report = { kind, pc: task.cpu.pc, address, bytes: bytesAt(task.cpu, stop) };
-    const at = Number(address ?? BigInt(task.cpu.pc));
+    const precise = stop.k !== "fault" || stop.precise;
+    const bytes = precise ? bytesAt(task.cpu, stop) : undefined;
+    const report = { kind, pc: task.cpu.pc, address, bytes, precise };
+    const at = precise ? Number(address ?? BigInt(task.cpu.pc)) : undefined;
     const pending = { signal: row.signal, code: row.code, address: at, forced: true };
     this.hooks.trace?.(this.tracer.signal(row.signal, row.code, at));
     this.act(task, pending, report);
@@ -261,7 +264,7 @@ function describe(stop: Exclude<Stop, { k: "syscall" } | { k: "fuel" }>): {
 } {
   switch (stop.k) {
     case "fault":
-      return { kind: stop.mapped ? "forbidden" : "unmapped", address: stop.address };
+      return { kind: stop.mapped ? "forbidden" : "unmapped", address: stop.precise ? stop.address : undefined };
     case "illegal":
       return { kind: "illegal", address: undefined };
     case "trap":
@@ -292,6 +295,8 @@ export function epitaph(linux: Linux, result: RunResult): string | null {
   const name = linux.book.signals.get(result.signal)?.name ?? `signal ${result.signal}`;
   const { fault } = result;
   if (!fault) return null;
+  if (!fault.precise)
+    return `${name}: an access outside memory near pc 0x${fault.pc.toString(16)}, in code compiled without checks (--strict finds the place)`;
   const bytes = fault.bytes?.length
     ? `, bytes ${[...fault.bytes].map((b) => b.toString(16).padStart(2, "0")).join(" ")}`
     : "";

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { CallFuzzer, DATA, type Script } from "../../scripts/fuzz/calls.ts";
+import { memoryHost } from "../../scripts/fuzz/host.ts";
+import { guard } from "../../src/guard/guard.ts";
+import { allowAll } from "../../src/guard/policy.ts";
+import { MemoryFile } from "../../src/kernel/fs/memory.ts";
+import { Kernel } from "../../src/kernel/kernel.ts";
 
 test("system calls with hostile arguments end in results", () => {
   const fuzzer = new CallFuzzer();
@@ -38,3 +43,12 @@ for (const [what, script] of Object.entries(found))
     // With and without an overlay.
     for (const seed of [1, 2, 3, 4, 5, 6]) assert.equal(fuzzer.one(seed, script), "exited");
   });
+
+test("files in memory count against the memory limit", () => {
+  const host = guard(memoryHost(new Map()), allowAll, { warn: () => {} });
+  const personality = new CallFuzzer().linux();
+  const kernel = new Kernel({ host, personality, root: "/", memory: 1 << 20 });
+  const file = new MemoryFile(kernel.nameless, 0o600);
+  file.truncate(1 << 20);
+  assert.throws(() => file.truncate((1 << 20) + 1), { code: "ENOSPC" });
+});

@@ -35,7 +35,7 @@ function withoutFaults(trials: readonly Trial[], ...signals: bigint[]): Trial[] 
 
 for (const fused of relaxedMaddIsFused() ? [true, false] : [false]) {
   test(`every row, and sequences of rows, do in a compiled region what the evaluator says (fused: ${fused})`, () => {
-    const tier = cpuEngine("region", regionMachine(book, fused));
+    const tier = cpuEngine("region", regionMachine(book, { fused }));
     for (const trials of campaign(book, encode, CASES, SEED)) {
       const differences = compare(withoutFaults(trials, R.SIGSEGV), reference, tier);
       assert.equal(differences.length, 0, report(differences, "evaluator", "region"));
@@ -45,3 +45,14 @@ for (const fused of relaxedMaddIsFused() ? [true, false] : [false]) {
     assert.equal(differences.length, 0, report(differences, "evaluator", "region"));
   });
 }
+
+test("checked regions do what the evaluator says, faults included", () => {
+  const tier = cpuEngine("checked region", regionMachine(book, { fused: relaxedMaddIsFused(), checked: true }));
+  for (const trials of campaign(book, encode, CASES, SEED)) {
+    const differences = compare(trials, reference, tier);
+    assert.equal(differences.length, 0, report(differences, "evaluator", "checked region"));
+  }
+  const trials = sequences(book, encode, 4 * CASES, SEED);
+  const differences = compare(trials, reference, tier);
+  assert.equal(differences.length, 0, report(differences, "evaluator", "checked region"));
+});

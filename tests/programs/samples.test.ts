@@ -31,6 +31,7 @@ const CASES: readonly SampleCase[] = [
   { sample: "interpreter", args: ["20000"] },
   { sample: "floats" },
   { sample: "fenv" },
+  { sample: "faults" },
   { sample: "crash", args: ["exit-77"] },
   { sample: "crash" },
 ];

@@ -1,7 +1,9 @@
 import type { Node } from "../../ir/node.ts";
-import { BIAS } from "../../memory/layout.ts";
-import type { Lower } from "./lower.ts";
-import { W } from "./opcodes.ts";
+import { BIAS, PAGE_SHIFT, PERMS } from "../../memory/layout.ts";
+import { ENGINE, I32 } from "./code.ts";
+import { type Lower, naturalType } from "./lower.ts";
+import { M, W } from "./opcodes.ts";
+import { ZERO } from "./values.ts";
 
 /** Largest displacement that goes into the access itself, so that accesses through one base share its address. */
 const MAX_OFFSET = 2048;
@@ -35,5 +37,49 @@ export class Access {
     lower.low(addr);
     code.i32(-BIAS);
     code.op(W.i32_add);
+  }
+}
+
+/**
+ * Pushes an i32: not zero where the guest may not access `bytes` at `addr` in all of the ways `access` (PROT_*). Both
+ * pages of an access are looked up, which mostly are one. Gives a local, to be released, with the address's low 32 bits.
+ */
+export function pushForbidden(lower: Lower, addr: Node, bytes: number, access: number): number {
+  const { code } = lower;
+  const type = naturalType(addr.w);
+  const low = code.local(I32);
+  lower.emit(addr, ZERO);
+  if (type === I32) code.set(low);
+  else {
+    const whole = code.local(type);
+    code.tee(whole);
+    code.op(W.i32_wrap_i64);
+    code.set(low);
+    code.get(whole);
+    code.get(low);
+    code.op(W.i64_extend_i32_u);
+    code.op(W.i64_ne);
+    code.release(whole);
+  }
+  code.get(low);
+  permissions();
+  if (bytes > 1) {
+    code.get(low);
+    code.i32(bytes - 1);
+    code.op(W.i32_add);
+    permissions();
+    code.op(W.i32_and);
+  }
+  code.i32(access);
+  code.op(W.i32_and);
+  code.i32(access);
+  code.op(W.i32_ne);
+  if (type !== I32) code.op(W.i32_or);
+  return low;
+
+  function permissions(): void {
+    code.i32(PAGE_SHIFT);
+    code.op(W.i32_shr_u);
+    code.mem(M.i32_load8_u, ENGINE, PERMS);
   }
 }

@@ -3,7 +3,7 @@ import { BitRows } from "./bits.ts";
 import { Demand, FLOAT, FULL } from "./demand.ts";
 import type { Flow } from "./discover.ts";
 import type { Block, Func } from "./func.ts";
-import type { Step } from "./graph.ts";
+import type { Before, Step } from "./graph.ts";
 import { isSext32 } from "./values.ts";
 
 /** What callers see of the functions of a batch; rows are functions, bits slots. */
@@ -213,14 +213,14 @@ export class Analysis {
     for (const step of steps) {
       switch (step.k) {
         case "load":
-          demand.low(step.node.args[0]!);
+          this.address(step.node.args[0]!, step.before, demand);
           break;
         case "rmw":
-          demand.low(step.node.args[0]!);
+          this.address(step.node.args[0]!, step.before, demand);
           demand.full(step.node.args[1]!);
           break;
         case "store":
-          demand.low(step.addr);
+          this.address(step.addr, step.before, demand);
           if (step.value.w === 64 && this.isFloatValue(step.value)) demand.float(step.value);
           else demand.full(step.value);
           break;
@@ -246,6 +246,16 @@ export class Analysis {
           break;
       }
     }
+  }
+
+  /** A checked access needs all of its address, and the state it may leave with. */
+  private address(addr: Node, before: Before, demand: Demand): void {
+    if (before === undefined) {
+      demand.low(addr);
+      return;
+    }
+    demand.full(addr);
+    for (const value of before.values()) demand.full(value);
   }
 
   /** A value that is at hand as a float: stored as such. */

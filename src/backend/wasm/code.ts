@@ -36,6 +36,11 @@ export class Code extends Bytes {
     this.params = params;
   }
 
+  /** Locals, parameters included. */
+  get locals(): number {
+    return this.params.length + this.types.length;
+  }
+
   /** A fresh local (zero at entry), or one given back. */
   local(type: ValueType): number {
     const reused = this.free.get(type)?.pop();

@@ -1,7 +1,18 @@
 import type { Node, Slot } from "../../ir/node.ts";
-import { CTL_AUX, CTL_DEPTH, CTL_EXIT, CTL_FUEL, CTL_PC, Exit, STATE } from "../../memory/layout.ts";
+import {
+  BIAS,
+  CTL_AUX,
+  CTL_DEPTH,
+  CTL_EXIT,
+  CTL_FUEL,
+  CTL_PC,
+  Exit,
+  PROT_READ,
+  PROT_WRITE,
+  STATE,
+} from "../../memory/layout.ts";
 import { UNWOUND } from "./abi.ts";
-import type { Access } from "./access.ts";
+import { type Access, pushForbidden } from "./access.ts";
 import { type Analysis, type Summaries, staysInside } from "./analysis.ts";
 import { Code, ENGINE, F32, F64, I32, I64, type ValueType } from "./code.ts";
 import { FLOAT, LOW } from "./demand.ts";
@@ -507,23 +518,22 @@ export class Emitter implements LowerEnv {
     for (const step of steps) {
       switch (step.k) {
         case "load":
-          this.load(step.node);
+          this.load(step);
           break;
         case "store":
           if (step.value.w === 64 && this.analysis.isFloatValue(step.value)) {
-            batch.access.address(lower, step.addr);
+            const offset = this.address(step, step.addr, 64, PROT_WRITE);
             lower.float(step.value);
-            code.mem(M.f64_store, 0, batch.access.offset);
+            code.mem(M.f64_store, 0, offset);
           } else {
-            batch.access.address(lower, step.addr);
-            const offset = batch.access.offset;
+            const offset = this.address(step, step.addr, step.value.w, PROT_WRITE);
             if (step.value.w < 64 && step.value.w > 32) throw new Error("odd store");
             lower.emit(step.value, ANY);
             code.mem(storeOp(step.value.w), 0, offset);
           }
           break;
         case "rmw":
-          this.rmw(step.node);
+          this.rmw(step);
           break;
         case "float": {
           lowerFloat(lower, step.node, batch.float, step.sticky, this.limits);
@@ -547,6 +557,8 @@ export class Emitter implements LowerEnv {
           break;
         }
         case "if":
+          this.settle(step.then);
+          this.settle(step.else);
           lower.emit(step.cond, ZERO);
           lower.frozen++;
           code.if();
@@ -565,11 +577,49 @@ export class Emitter implements LowerEnv {
     }
   }
 
-  private load(node: Node): void {
+  /** Pushes an access's wasm address; the displacement that belongs to it. */
+  private address(step: AccessStep, addr: Node, w: number, access: number): number {
     const { code, lower, batch } = this;
+    if (step.before === undefined) {
+      batch.access.address(lower, addr);
+      return batch.access.offset;
+    }
+    this.settle([step]);
+    const low = pushForbidden(lower, addr, w / 8, access);
+    code.unlikely();
+    code.if();
+    this.leaveBefore(step.pc, Exit.Evaluate, 0, step.before);
+    code.end();
+    code.get(low);
+    code.i32(-BIAS);
+    code.op(W.i32_add);
+    code.release(low);
+    return 0;
+  }
+
+  /**
+   * Computes what checked accesses among the steps may leave with: else each would compute it anew, from its beginning.
+   */
+  private settle(steps: readonly Step[]): void {
+    const { lower } = this;
+    if (lower.frozen > 0) return;
+    for (const step of steps) {
+      if (step.k === "if") {
+        this.settle(step.then);
+        this.settle(step.else);
+      }
+      if ((step.k !== "load" && step.k !== "store" && step.k !== "rmw") || step.before === undefined) continue;
+      for (const [slot, value] of step.before)
+        if (this.isFloat(slot) && value.w === 64) lower.bindFloat(value);
+        else lower.bind(value, ZERO);
+    }
+  }
+
+  private load(step: Step & { k: "load" }): void {
+    const { code, lower } = this;
+    const { node } = step;
     const how = lower.demand.how(node);
-    batch.access.address(lower, node.args[0]!);
-    const offset = batch.access.offset;
+    const offset = this.address(step, node.args[0]!, node.w, PROT_READ);
     let type = naturalType(node.w);
     let clean: Want = ZERO;
     if (how === FLOAT) {
@@ -596,13 +646,13 @@ export class Emitter implements LowerEnv {
     lower.keep(node, local, clean);
   }
 
-  private rmw(node: Node): void {
-    const { code, lower, batch } = this;
+  private rmw(step: Step & { k: "rmw" }): void {
+    const { code, lower } = this;
+    const { node } = step;
     const type = naturalType(node.w);
     const address = code.local(I32);
     const before = code.freshLocal(type);
-    batch.access.address(lower, node.args[0]!);
-    const offset = batch.access.offset;
+    const offset = this.address(step, node.args[0]!, node.w, PROT_READ | PROT_WRITE);
     code.tee(address);
     if (node.w === 64) code.mem(M.i64_load, 0, offset);
     else if (node.w === 32) code.mem(M.i32_load, 0, offset);
@@ -622,16 +672,22 @@ export class Emitter implements LowerEnv {
 
   /** A trap in the middle: state before the instruction. */
   private trapInside(step: Step & { k: "trap" }): void {
+    this.leaveBefore(step.pc, Exit.Trap, this.batch.traps.indexOf(step.name), step.sets);
+  }
+
+  /** Leaves at an instruction in the middle of the block; `sets` are those of the instructions before it. */
+  private leaveBefore(pc: number, reason: number, aux: number, sets: ReadonlyMap<number, Node>): void {
     const { code, lower, analysis, batch } = this;
+    const stored = new Set([...analysis.dirty.list(this.block.index), ...sets.keys()]);
     lower.frozen++;
-    for (const slot of analysis.dirty.list(this.block.index)) if (!step.sets.has(slot)) this.storeSlot(slot);
-    for (const [slot, value] of step.sets) {
+    for (const slot of stored) if (!sets.has(slot)) this.storeSlot(slot);
+    for (const [slot, value] of sets) {
       code.i32(0);
       lower.emit(value, ZERO);
       code.mem(value.w <= 32 ? M.i32_store : M.i64_store, ENGINE, STATE + batch.slots[slot]!.offset);
     }
     lower.frozen--;
-    this.exitAt(step.pc, Exit.Trap, batch.traps.indexOf(step.name), []);
+    this.exitAt(pc, reason, aux, [], stored);
   }
 
   // ---- ends of blocks ----
@@ -693,8 +749,14 @@ export class Emitter implements LowerEnv {
     this.code.mem(M.i32_store, ENGINE, CTL_FUEL);
   }
 
-  /** Stores state and leaves with a constant pc. */
-  private exitAt(pc: number, reason: number, aux: number, dirty: readonly number[]): void {
+  /** Stores state and leaves with a constant pc. `stored`: slots that already are. */
+  private exitAt(
+    pc: number,
+    reason: number,
+    aux: number,
+    dirty: readonly number[],
+    stored: Iterable<number> = [],
+  ): void {
     const { code } = this;
     code.i32(0);
     code.i64(pc | 0, 0);
@@ -704,20 +766,18 @@ export class Emitter implements LowerEnv {
       code.i32(aux);
       code.mem(M.i32_store, ENGINE, CTL_AUX);
     }
-    this.leave(reason, dirty);
+    this.leave(reason, dirty, stored);
   }
 
   /** Stores state and leaves; CTL_PC is set. */
-  private leave(reason: number, dirty: readonly number[]): void {
+  private leave(reason: number, dirty: readonly number[], stored: Iterable<number> = []): void {
     const { code, batch } = this;
     code.i32(0);
     code.i32(reason);
     code.mem(M.i32_store, ENGINE, CTL_EXIT);
     const mask = new Int32Array(MASK_WORDS);
-    for (const slot of dirty) {
-      this.storeSlot(slot);
-      mask[slot >>> 5]! |= 1 << (slot & 31);
-    }
+    for (const slot of dirty) this.storeSlot(slot);
+    for (const slot of [...dirty, ...stored]) mask[slot >>> 5]! |= 1 << (slot & 31);
     for (let i = 0; i * 32 < batch.slots.length; i++) {
       code.i32(0);
       code.i32(mask[i]!);
@@ -1054,6 +1114,8 @@ export function paramType(analysis: Analysis, width: number, slot: number, prese
   if (preserved) return I64;
   return entryForm(analysis, analysis.func.blocks[0]!, slot) === LOWER ? I32 : I64;
 }
+
+type AccessStep = Step & { k: "load" | "store" | "rmw" };
 
 interface PlannedSet {
   readonly slot: number;

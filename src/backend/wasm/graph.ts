@@ -7,9 +7,9 @@ import { unlowerable } from "./lower.ts";
 
 /** A step of a block, in the order it happens. `pc` is of the guest instruction it belongs to. */
 export type Step =
-  | { readonly k: "load"; readonly node: Node; readonly pc: number }
-  | { readonly k: "rmw"; readonly node: Node; readonly pc: number }
-  | { readonly k: "store"; readonly addr: Node; readonly value: Node; readonly pc: number }
+  | { readonly k: "load"; readonly node: Node; readonly pc: number; readonly before: Before }
+  | { readonly k: "rmw"; readonly node: Node; readonly pc: number; readonly before: Before }
+  | { readonly k: "store"; readonly addr: Node; readonly value: Node; readonly pc: number; readonly before: Before }
   /** A float op whose exceptions go into a sticky slot. */
   | { readonly k: "float"; readonly node: Node; readonly sticky: Sticky }
   /** Computed now, because a step that follows writes what it reads. */
@@ -19,6 +19,12 @@ export type Step =
   | { readonly k: "if"; readonly cond: Node; readonly then: readonly Step[]; readonly else: readonly Step[] }
   /** Leaves where it stands, dropping the instruction's sets; `sets` is the state before the instruction. */
   | { readonly k: "trap"; readonly name: string; readonly pc: number; readonly sets: ReadonlyMap<number, Node> };
+
+/**
+ * Sets of the block's earlier instructions: with the block's begin they are the state before the instruction, to which
+ * a checked access goes back. undefined: the access is not checked.
+ */
+export type Before = ReadonlyMap<number, Node> | undefined;
 
 /** slot |= value, where `value` is over fexc(float). */
 export interface Sticky {
@@ -53,6 +59,8 @@ export interface Surroundings {
   /** Slots that the function's entry found to be zero. */
   readonly assumedZero: ReadonlySet<number>;
   readonly widthOf: (slot: number) => number;
+  /** Every access is checked, and leaves before its instruction where it is not allowed. */
+  readonly checked?: boolean;
 }
 
 /** Finds equal nodes made within a block, so that equal values are one node. */
@@ -133,6 +141,8 @@ class Builder {
   private current = new Map<number, Node>();
   private leavesInside = false;
   private usesAssumed = false;
+  /** The instruction has written to memory. */
+  private wrote = false;
 
   constructor(around: Surroundings) {
     this.around = around;
@@ -148,6 +158,7 @@ class Builder {
       const last = i === block.insts.length - 1;
       const mark = steps.length;
       this.memo.clear();
+      this.wrote = false;
       const sets = new Map<number, Node>();
       let why =
         last && block.flow.k === "evaluate" ? "evaluate" : this.effects(inst, inst.effects, steps, sets, undefined);
@@ -222,6 +233,15 @@ class Builder {
     return node;
   }
 
+  /** Where an access that may not happen goes back to. A string: it cannot, for the instruction has begun to write. */
+  private before(writes: boolean): Before | string {
+    if (!this.around.checked) return undefined;
+    if (this.wrote) return "an access after a write";
+    this.wrote = writes;
+    this.leavesInside = true;
+    return this.current;
+  }
+
   /** Adds an instruction's effects; a string says what of it has no lowering. */
   private effects(
     inst: Inst,
@@ -237,17 +257,19 @@ class Builder {
           const addr = this.subst(e.node.args[0]!);
           const why = unlowerable(addr) ?? (e.node.w > 64 ? "wide access" : undefined);
           if (why !== undefined) return why;
+          const before = this.before(e.k === "rmw");
+          if (typeof before === "string") return before;
           if (e.k === "load") {
             const node = remake(e.node, [addr]);
             this.memo.set(e.node, node);
-            steps.push({ k: "load", node, pc: inst.pc });
+            steps.push({ k: "load", node, pc: inst.pc, before });
           } else {
             const change = this.subst(e.node.args[1]!);
             const wrong = unlowerable(change);
             if (wrong !== undefined) return wrong;
             const node = remake(e.node, [addr, change]);
             this.memo.set(e.node, node);
-            steps.push({ k: "rmw", node, pc: inst.pc });
+            steps.push({ k: "rmw", node, pc: inst.pc, before });
           }
           break;
         }
@@ -255,8 +277,10 @@ class Builder {
           const addr = this.subst(e.addr);
           const value = this.subst(e.value);
           const why = unlowerable(addr) ?? unlowerable(value);
+          const before = this.before(true);
           if (why !== undefined) return why;
-          steps.push({ k: "store", addr, value, pc: inst.pc });
+          if (typeof before === "string") return before;
+          steps.push({ k: "store", addr, value, pc: inst.pc, before });
           break;
         }
         case "set": {

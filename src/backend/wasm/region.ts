@@ -32,6 +32,8 @@ export interface RegionOptions {
   readonly maxInstructions?: number;
   /** Guest calls on the wasm stack before recursion goes through the dispatcher. */
   readonly depthLimit?: number;
+  /** Check every access: one that is not allowed leaves with the state before its instruction, for the evaluator. */
+  readonly checked?: boolean;
   /** Names in the module, for profilers. */
   readonly names?: boolean;
   /** Entries to compile even where another function of the batch runs through them. */
@@ -52,6 +54,11 @@ export interface Regions {
   readonly instructions: number;
 }
 
+/** Bytes of wasm stack that recursion may take: V8 has 984 KiB, of which its caller and the callees need some. */
+const RECURSION_BYTES = 480 * 1024;
+/** Bytes of a frame in V8's baseline code: a word a local, and what calls need. */
+const frameBytes = (locals: number): number => 8 * locals + 256;
+
 const DEFAULTS = { maxBlocks: 800, maxFunctions: 200, maxInstructions: 20000, depthLimit: 400 };
 
 /**
@@ -68,7 +75,7 @@ export function compileRegions(
   const { slots } = book;
   const roles = rolesOf(slots);
   const watching = watched(source, roles);
-  const around = { ...roles, widthOf: (slot: number) => slots[slot]!.w };
+  const around = { ...roles, widthOf: (slot: number) => slots[slot]!.w, checked: options.checked ?? false };
   const limits = { ...DEFAULTS, ...options };
   let found = findFuncs(watching, entries, limits, around);
   // Code may show the role of a slot only after blocks were made without knowing it.
@@ -336,17 +343,22 @@ function emitModule(
   const exports = new Map<number, string>();
   const extent: (readonly [number, number])[] = [];
   let blocks = 0;
+  let deepest = 0;
   const voidType = module.type([], []);
   all.funcs.forEach((func, i) => {
-    module.body(signatures[i]!.func, new Emitter(batch, all.analyses[i]!).run());
+    const code = new Emitter(batch, all.analyses[i]!).run();
+    if (signatures[i]!.recursive) deepest = Math.max(deepest, frameBytes(code.locals));
+    module.body(signatures[i]!.func, code);
     const name = func.entry.toString(16);
     const door = module.func(voidType, `enter_${name}`);
-    module.body(door, enter(signatures[i]!, slots));
+    module.body(door, enter(func.entry, signatures[i]!, slots));
     module.exportFunc(name, door);
     exports.set(func.entry, name);
     extent.push(...func.extent);
     blocks += func.blocks.length;
   });
+  const fits = Math.max(1, Math.floor(RECURSION_BYTES / (deepest + 1)));
+  if (fits < depthLimit) return emitModule(book, options, fits, all, instructions);
   return { bytes: module.build(options.names), exports, extent, blocks, instructions };
 }
 
@@ -398,8 +410,12 @@ function reachable(callees: readonly (readonly number[])[]): BitRows {
 }
 
 /** The dispatcher's way in: arguments from memory, results into it. */
-function enter(signature: Signature, slots: readonly Slot[]): Code {
+function enter(entry: number, signature: Signature, slots: readonly Slot[]): Code {
   const code = new Code([]);
+  // Where a trap of unchecked code happened is known no better.
+  code.i32(0);
+  code.i64(entry | 0, 0);
+  code.mem(M.i64_store, ENGINE, CTL_PC);
   // What unwound to the dispatcher left its depth behind; here the wasm stack is empty.
   code.i32(0);
   code.i32(0);

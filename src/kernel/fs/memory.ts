@@ -12,6 +12,9 @@ import { type DirEntry, type FileStat, type FsKind, type Handle, Inode, type Ope
  * openat, inode identity, whiteouts or dirfd-relative walk, and cost more start-up than this file.)
  */
 
+/** Most bytes of files in one memory file system. */
+export const FILES_LIMIT = 0x40000000;
+
 /** What all nodes of one memory file system share. */
 export class MemoryFs {
   readonly now: () => bigint;
@@ -26,7 +29,7 @@ export class MemoryFs {
   gid = 0;
   private nextIno = 0x100000000;
 
-  constructor(kind: FsKind, dev: number, now: () => bigint, lower?: HostFs, limit = 0x40000000) {
+  constructor(kind: FsKind, dev: number, now: () => bigint, lower?: HostFs, limit = FILES_LIMIT) {
     this.kind = kind;
     this.dev = dev;
     this.now = now;
