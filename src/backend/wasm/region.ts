@@ -358,7 +358,7 @@ function emitModule(
     blocks += func.blocks.length;
   });
   const fits = Math.max(1, Math.floor(RECURSION_BYTES / (deepest + 1)));
-  if (fits < depthLimit) return emitModule(book, options, fits, all, instructions);
+  if (fits < depthLimit) return emitModule(book, options, fits, inexact, all, instructions);
   return { bytes: module.build(options.names), exports, extent, blocks, instructions };
 }
 
