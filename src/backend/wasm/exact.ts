@@ -48,7 +48,7 @@ export const testsExact = (node: Node, fused: boolean): boolean =>
  * number, or have a zero factor. Labels count from outside the one block that this opens.
  */
 export function exactTest(code: Code, op: Op, a: number, b: number, c: number, result: number, exact: number): void {
-  const least = (x: number, sign: number, y: number, z: number, back: number): void => {
+  const off = (x: number, sign: number, y: number, z: number, back: number): void => {
     code.get(x);
     code.get(y);
     code.op(sign);
@@ -58,8 +58,8 @@ export function exactTest(code: Code, op: Op, a: number, b: number, c: number, r
   };
   code.block();
   if (op === "fadd" || op === "fsub") {
-    least(result, W.f64_sub, a, b, op === "fsub" ? W.f64_add : W.f64_sub);
-    least(result, op === "fadd" ? W.f64_sub : W.f64_add, b, a, W.f64_sub);
+    off(result, W.f64_sub, a, b, op === "fsub" ? W.f64_add : W.f64_sub);
+    off(result, op === "fadd" ? W.f64_sub : W.f64_add, b, a, W.f64_sub);
     code.op(W.f64_add);
     unlessZero(code);
     code.br(exact + 1);
@@ -79,7 +79,7 @@ export function exactTest(code: Code, op: Op, a: number, b: number, c: number, r
   pushFma(code, a, b, rest, false);
   code.op(W.f64_abs);
   if (op === "fma") {
-    least(rest, W.f64_add, result, c, W.f64_sub);
+    off(rest, W.f64_add, result, c, W.f64_sub);
     code.op(W.f64_add);
   }
   unlessZero(code);
