@@ -33,6 +33,7 @@ export class Subject {
   constructor(parts: IsaParts, kind: SubjectKind) {
     this.kind = kind;
     this.machine = createMachine(parts, {
+      threshold: 10,
       engine: kind.engine,
       strict: kind.exact,
       memory: MEMORY,

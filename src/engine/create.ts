@@ -6,7 +6,7 @@ import type { Ask } from "./evaluate.ts";
 import { Machine } from "./machine.ts";
 import { Tiered } from "./tiered.ts";
 
-/** eval: the reference evaluator alone; interp: the first tier; wasm: regions as soon as code runs twice; auto: when hot. */
+/** eval: the reference evaluator alone; interp: the first tier; wasm: regions early; auto: when hot. */
 export type EngineKind = "eval" | "interp" | "wasm" | "auto";
 
 /** What all machines of one ISA share: the book, and the interpreter compiled once. */
@@ -23,11 +23,14 @@ export interface MachineOptions {
   /** Most bytes of guest memory. */
   readonly memory?: number | undefined;
   readonly ask: Ask;
+  /** Executions of a head before it is compiled; left out: the engine's own. Tests want it low. */
+  readonly threshold?: number;
 }
 
 const WASM_PAGE = 0x10000;
-/** Executions of a head before it is compiled: late pays (see docs/performance.md), early is for tests. */
+/** Executions of a head before it is compiled. Late pays: most programs are over before (see docs/performance.md). */
 const HOT = 100_000;
+/** For `wasm`, which is to run compiled code in all but the first rounds. */
 const EAGER = 500;
 
 /** A fresh address space with one hardware thread on it. */
@@ -43,7 +46,7 @@ export function createMachine(parts: IsaParts, options: MachineOptions): Machine
   return new Machine(book, engine, memory, options.ask, (state, code) => {
     const interpreter = new Interpreter(book, module, { engine, guest: memory.wasm, regions });
     if (options.engine === "interp") return interpreter;
-    const threshold = options.engine === "auto" ? HOT : EAGER;
+    const threshold = options.threshold ?? (options.engine === "auto" ? HOT : EAGER);
     interpreter.predecoder.threshold = threshold;
     return new Tiered({ book, code, memory, engine, state, interpreter, regions, threshold, strict });
   });

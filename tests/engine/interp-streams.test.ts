@@ -19,7 +19,10 @@ const book = loadIsaBook(readFileSync(new URL("../../rulebooks/isa/riscv64.rules
 
 function make(engine: "interp" | "eval"): Machine {
   const interpreter = engine === "eval" ? null : new WebAssembly.Module(interpreterBytes(book));
-  const machine = createMachine({ book, interpreter }, { engine, strict: false, ask: () => [0n], memory: 1 << 24 });
+  const machine = createMachine(
+    { book, interpreter },
+    { engine, strict: false, threshold: 10, ask: () => [0n], memory: 1 << 24 },
+  );
   machine.memory.map(CODE, 0x2000, PROT_READ | PROT_EXEC);
   machine.memory.map(DATA, DATA_SIZE, PROT_READ | PROT_WRITE);
   return machine;

@@ -47,7 +47,7 @@ function assemble(lines: readonly string[]): Uint8Array {
 }
 
 function machine(engine: EngineKind, code: Uint8Array, registers: Registers): Machine {
-  const made = createMachine({ book, interpreter }, { engine, strict: true, ask: () => [0n] });
+  const made = createMachine({ book, interpreter }, { engine, strict: true, threshold: 10, ask: () => [0n] });
   const { memory } = made;
   memory.map(CODE, PAGE, PROT_READ | PROT_EXEC);
   memory.poke(CODE, code);
@@ -211,7 +211,7 @@ test("a jump away from code", () => {
 
 test("a machine that is to be precise from some time on checks what it had compiled", () => {
   const bytes = assemble(loop("sd a1, 4(a0)"));
-  const late = createMachine({ book, interpreter }, { engine: "wasm", strict: false, ask: () => [0n] });
+  const late = createMachine({ book, interpreter }, { engine: "wasm", strict: false, threshold: 10, ask: () => [0n] });
   const reference = machine("eval", bytes, START);
   const early = machine("wasm", bytes, START);
   late.memory.map(CODE, PAGE, PROT_READ | PROT_EXEC);
