@@ -193,7 +193,10 @@ class Builder {
   private overwritten(sets: ReadonlyMap<number, Node>): Set<Node> {
     const found = new Set<Node>();
     const { resident } = this.around;
+    const seen = new Set<Node>();
     const walk = (node: Node): void => {
+      if (seen.has(node)) return;
+      seen.add(node);
       if (node.op === "get" && resident.has(node.aux) && sets.has(node.aux)) found.add(node);
       for (const arg of node.args) walk(arg);
     };

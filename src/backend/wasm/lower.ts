@@ -838,6 +838,16 @@ const OPS: Readonly<Record<Op, Lowering>> = {
 
 /** Why these effects' values cannot be lowered; undefined: they can. Widths above 64 bits only inside high multiplies. */
 export function unlowerable(node: Node): string | undefined {
+  if (lowerable.has(node)) return undefined;
+  const why = reason(node);
+  if (why === undefined) lowerable.add(node);
+  return why;
+}
+
+/** Nodes share parts: without a memory of them a walk takes exponential time. */
+const lowerable = new WeakSet<Node>();
+
+function reason(node: Node): string | undefined {
   if (node.w > 64) return `${node.op} of i${node.w}`;
   if (node.op === "unknown" || node.op === "ask" || node.op === "fexc") return node.op;
   if (node.op === "undef" && node.args.length === 0) return undefined;
