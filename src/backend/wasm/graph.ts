@@ -63,12 +63,15 @@ export interface Surroundings {
   readonly checked?: boolean;
 }
 
+/** Results of effects: two of one spelling are two values, for memory may change between them. */
+const EVENTS: ReadonlySet<string> = new Set(["load", "rmw", "ask", "old"]);
+
 /** Finds equal nodes made within a block, so that equal values are one node. */
 class Interner {
   private readonly table = new Map<number, Node>();
 
   intern(node: Node): Node {
-    if (node.op === "old" || node.big !== undefined) return node;
+    if (EVENTS.has(node.op) || node.big !== undefined) return node;
     let h = (node.w * 31 + node.op.length * 7 + node.op.charCodeAt(0)) * 31 + node.op.charCodeAt(node.op.length - 1);
     h = Math.imul(h, 0x9e3779b1) + node.lo;
     h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) + node.hi;
