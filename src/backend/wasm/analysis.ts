@@ -4,7 +4,7 @@ import { Demand, FLOAT, FULL } from "./demand.ts";
 import type { Flow } from "./discover.ts";
 import type { Block, Func } from "./func.ts";
 import type { Before, Step } from "./graph.ts";
-import { isSext32 } from "./values.ts";
+import { FLOAT_RESULT, isSext32 } from "./values.ts";
 
 /** What callers see of the functions of a batch; rows are functions, bits slots. */
 export interface Summaries {
@@ -76,7 +76,7 @@ export class Analysis {
       if (block.values.control) demand.full(block.values.control);
       for (const [slot, value] of block.values.sets) {
         demand.full(value);
-        if (value.w === 64 && FLOAT_OPS.has(value.op)) this.floats.add(0, slot);
+        if (value.w === 64 && FLOAT_RESULT.has(value.op)) this.floats.add(0, slot);
       }
       for (const get of demand.gets)
         if (get.w === 64 && !this.around.resident.has(get.aux) && demand.how(get) & FLOAT) this.floats.add(0, get.aux);
@@ -261,7 +261,9 @@ export class Analysis {
   /** A value that is at hand as a float: stored as such. */
   isFloatValue(node: Node): boolean {
     if (node.op === "get") return this.floats.has(0, node.aux);
-    return FLOAT_OPS.has(node.op) || ((node.op === "fneg" || node.op === "fabs") && this.isFloatValue(node.args[0]!));
+    return (
+      FLOAT_RESULT.has(node.op) || ((node.op === "fneg" || node.op === "fabs") && this.isFloatValue(node.args[0]!))
+    );
   }
 
   /** Optimistic: what every way into a block has sign-extended. */
@@ -293,16 +295,3 @@ export class Analysis {
 /** True where a block's end passes control to blocks of the function only, or to where `succs` has none. */
 export const staysInside = (flow: Flow): boolean =>
   flow.k === "branch" || flow.k === "next" || flow.k === "goto" || flow.k === "dispatch";
-
-const FLOAT_OPS: ReadonlySet<string> = new Set([
-  "fadd",
-  "fsub",
-  "fmul",
-  "fdiv",
-  "fsqrt",
-  "fma",
-  "f2f",
-  "s2f",
-  "u2f",
-  "frint",
-]);

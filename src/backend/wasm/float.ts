@@ -9,7 +9,7 @@ import type { Sticky } from "./graph.ts";
 import { Lower, type LowerEnv, naturalType } from "./lower.ts";
 import type { ModuleBuilder } from "./module.ts";
 import { FC, FD, M, W } from "./opcodes.ts";
-import { SIGN, ZERO } from "./values.ts";
+import { FLOAT_RESULT, SIGN, ZERO } from "./values.ts";
 
 /**
  * Float ops. The host's instruction rounds to nearest even like the guest's; what it cannot promise is NaN bits and
@@ -42,23 +42,11 @@ export interface Limits {
   readonly exponent: number;
 }
 
-const isFloat: ReadonlySet<Op> = new Set<Op>([
-  "fadd",
-  "fsub",
-  "fmul",
-  "fdiv",
-  "fsqrt",
-  "fma",
-  "f2f",
-  "s2f",
-  "u2f",
-  "frint",
-]);
 const FROM_INTEGER: ReadonlySet<Op> = new Set<Op>(["s2f", "u2f"]);
 
 /** Wasm type of a float op's result. */
 export const resultType = (node: Node): ValueType =>
-  isFloat.has(node.op) ? (node.w === 64 ? F64 : F32) : naturalType(node.w);
+  FLOAT_RESULT.has(node.op) ? (node.w === 64 ? F64 : F32) : naturalType(node.w);
 
 /** True where the lowering knows the op's widths. */
 export function knownFloat(node: Node): boolean {

@@ -3,7 +3,7 @@ import { type Code, F32, F64, I32, I64, type ValueType } from "./code.ts";
 import { Demand, FLOAT, FULL, LOW } from "./demand.ts";
 import { mulHigh, wideFactors } from "./mulhigh.ts";
 import { W } from "./opcodes.ts";
-import { ANY, constantAmount, isSext32, isZext32, SIGN, surelyBelow, type Want, ZERO } from "./values.ts";
+import { ANY, constantAmount, FLOAT_RESULT, isSext32, isZext32, SIGN, surelyBelow, type Want, ZERO } from "./values.ts";
 
 /**
  * How IR values become wasm stack code. A value of up to 32 bits is an i32, a wider one an i64; the bits above its
@@ -30,19 +30,6 @@ interface Kept {
   readonly clean: Want;
 }
 
-/** Ops whose result is a float by nature. */
-const FLOAT_RESULT: ReadonlySet<Op> = new Set([
-  "fadd",
-  "fsub",
-  "fmul",
-  "fdiv",
-  "fsqrt",
-  "fma",
-  "f2f",
-  "s2f",
-  "u2f",
-  "frint",
-]);
 export const naturalType = (w: number): ValueType => (w <= 32 ? I32 : I64);
 
 export class Lower {

@@ -1,10 +1,15 @@
-import type { Node } from "../../ir/node.ts";
+import type { Node, Op } from "../../ir/node.ts";
 
 /** What a consumer needs of the bits above a value's width in its wasm type. */
 export const ANY = 0;
 export const ZERO = 1;
 export const SIGN = 2;
 export type Want = typeof ANY | typeof ZERO | typeof SIGN;
+
+/** Ops whose result is a float by nature. */
+export const FLOAT_RESULT: ReadonlySet<Op> = new Set<Op>([
+  ...(["fadd", "fsub", "fmul", "fdiv", "fsqrt", "fma", "f2f", "s2f", "u2f", "frint"] as const),
+]);
 
 /** Small unsigned value of a constant of at most 32 bits, or -1. */
 export function constantAmount(node: Node): number {
