@@ -23,3 +23,6 @@ make_root() {
 }
 
 make_root riscv64 "$riscv64"
+
+# qemu-user and the files that the programs read, inside
+npx node --input-type=module -e 'import { prepareRoot } from "./tests/programs/root.ts"; prepareRoot();'

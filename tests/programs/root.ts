@@ -8,6 +8,7 @@ export const REPOSITORY = join(import.meta.dirname, "..", "..");
 export const ROOT = join(REPOSITORY, ".cache", "roots", "riscv64");
 const QEMU = "/usr/bin/qemu-riscv64";
 const INSIDE = ".qemu";
+const DONE = join(ROOT, INSIDE, "done");
 
 /** How a program inside the root is started under qemu-user, before PROGRAM ARGS...; made by `prepareRoot`. */
 export const CHROOT_QEMU: readonly string[] = [
@@ -29,16 +30,14 @@ export function whyNoRoot(): string | null {
 
 function missing(): string | null {
   if (!existsSync(QEMU)) return "no qemu-riscv64 (scripts/test-tools.sh)";
-  if (!existsSync(join(ROOT, ".packages"))) return "no .cache/roots/riscv64 (scripts/test-roots.sh)";
-  prepareRoot();
+  if (!existsSync(DONE)) return "no .cache/roots/riscv64 (scripts/test-roots.sh)";
   const tried = spawnSync(CHROOT_QEMU[0], [...CHROOT_QEMU.slice(1), "/usr/bin/busybox", "true"]);
   return tried.status === 0 ? null : "qemu-riscv64 does not run under chroot here";
 }
 
-function prepareRoot(): void {
-  const done = join(ROOT, INSIDE, "done");
-  if (existsSync(done)) return;
-  // A folder of its own name first: two test files may come here at once.
+/** Run by scripts/test-roots.sh alone: test files run at once and must not make it under each other. */
+export function prepareRoot(): void {
+  if (existsSync(DONE)) return;
   const folder = join(ROOT, INSIDE);
   mkdirSync(folder, { recursive: true });
   const libraries = execFileSync("ldd", [QEMU], { encoding: "utf8" });
@@ -47,5 +46,5 @@ function prepareRoot(): void {
   }
   copyFileSync(QEMU, join(folder, "qemu"));
   writeFixtures(ROOT);
-  writeFileSync(done, "");
+  writeFileSync(DONE, "");
 }
