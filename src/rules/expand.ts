@@ -82,6 +82,10 @@ class Expander {
     const traps = new Set<string>();
     const stops = new Set<string>();
     for (const row of rows) collect(row.body, traps, stops);
+    for (const policy of source.policies) {
+      const trap = policy.options.get("trap");
+      if (trap !== undefined) traps.add(trap);
+    }
     return {
       name: source.name,
       littleEndian: source.littleEndian,

@@ -33,6 +33,9 @@ export interface Path {
   end: Effect | undefined;
 }
 
+/** Pending key, plus the policy's number, of the exceptions that the row itself has raised; only where they may trap. */
+export const RAISED = 1 << 21;
+
 const consts = new WeakMap<Core, Node>();
 
 /** Values of a row's expressions, its fields being constants. Loads and the like go into the path at hand. */
@@ -246,6 +249,11 @@ export class ValueLifter {
     const before = pending.get(policy.flags) ?? get(policy.flags, policy.flagsWidth);
     const after = binary("or", before, raised);
     pending.set(policy.flags, this.guard ? select(this.guard, after, before) : after);
+    if (policy.trap) {
+      const own = this.guard ? select(this.guard, raised, constNum(raised.w, 0)) : raised;
+      const earlier = pending.get(RAISED + c.n);
+      pending.set(RAISED + c.n, earlier ? binary("or", earlier, own) : own);
+    }
     return node;
   }
 
