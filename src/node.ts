@@ -5,7 +5,7 @@ import { detect, parseImage } from "./format/detect.ts";
 import type { Image } from "./format/image.ts";
 import { checkRunnable } from "./format/runnable.ts";
 import { HostError } from "./host/host.ts";
-import { asset, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
+import { asset, isaRulebook, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
 import { Kernel } from "./kernel/kernel.ts";
 import { ADDRESS_LIMIT } from "./memory/layout.ts";
 import { OutOfGuestMemory } from "./memory/memory.ts";
@@ -26,10 +26,9 @@ const SCRIPT_DEPTH = 4;
 function isaBook(isa: string): IsaBook {
   const made = asset(`${isa}.book`);
   if (made) return openIsaBook(made);
-  const file = `${isa}.rules`;
-  const text = rulebook(`isa/${file}`);
-  if (text === null) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook for ${isa}`);
-  return loadIsaBook(text, { file });
+  const source = isaRulebook(isa);
+  if (source === null) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook for ${isa}`);
+  return loadIsaBook(source.text, source.options);
 }
 
 /** Runs a program on Node; gives the exit status as a shell would see it (128 + n for a signal). */
