@@ -1,6 +1,7 @@
 import { ADDRESS_LIMIT, BIAS, PAGE_SIZE } from "../memory/layout.ts";
 import type { GuestMemory } from "../memory/memory.ts";
 import type { Description } from "./files.ts";
+import type { Futexes } from "./futex.ts";
 import { posix } from "./posix.ts";
 
 /** A range of pages that were mapped alike. `prot`: PROT_READ 1, PROT_WRITE 2, PROT_EXEC 4. */
@@ -39,6 +40,10 @@ export class AddressSpace {
   /** RLIMIT_AS: most bytes of address space, PROT_NONE included. */
   limit = Number.POSITIVE_INFINITY;
   private total = 0;
+  /** Processes that run on this memory. */
+  private users = 1;
+  /** Tasks that wait on a word of this memory, by address. */
+  readonly futexes: Futexes = new Map();
 
   constructor(memory: GuestMemory) {
     this.memory = memory;
@@ -125,6 +130,38 @@ export class AddressSpace {
   sync(start: number, end: number): void {
     for (const region of this.within(start, end))
       this.writeBack(region, Math.max(start, region.start), Math.min(end, region.end));
+  }
+
+  /** One more process runs on this memory (vfork, CLONE_VM). */
+  share(): this {
+    this.users++;
+    return this;
+  }
+  get shared(): boolean {
+    return this.users > 1;
+  }
+  /** Where waiters on a word queue: by address, or with all who share the page. */
+  futexAt(address: number): { queue: Futexes; key: number } {
+    return { queue: this.futexes, key: address };
+  }
+  /** The same mappings over a copy of the memory, which fork made. */
+  copy(memory: GuestMemory): AddressSpace {
+    const made = new AddressSpace(memory);
+    for (const region of this.regions) {
+      region.file?.retain();
+      made.regions.push({ ...region });
+    }
+    made.total = this.total;
+    made.limit = this.limit;
+    made.brkStart = this.brkStart;
+    made.brk = this.brk;
+    return made;
+  }
+  /** A process lets go; true where it was the last. */
+  release(): boolean {
+    if (--this.users > 0) return false;
+    this.close();
+    return true;
   }
 
   /** At exit: files get their bytes, pages are given up. */
