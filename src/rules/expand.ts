@@ -253,7 +253,7 @@ class Expander {
   }
 }
 
-const isStyle = (kind: string): kind is Style => /^(dec|hex|label|disp|u<[0-9]+>)$/.test(kind);
+const isStyle = (kind: string): kind is Style => /^(dec|hex|label|page|disp|[ux]<[0-9]+>|opt<.*>)$/.test(kind);
 const styleOf = (kind: string | undefined): Style => (kind !== undefined && isStyle(kind) ? kind : "dec");
 
 /** Slots one behind the other, each in 8 bytes or the next power of two that holds it. */
