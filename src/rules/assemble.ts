@@ -64,7 +64,9 @@ export class Assembler {
       if (item.style.startsWith("opt")) return `((?:${literal(item.style.slice(4, -1))}${NUMBER})?)`;
       if (item.table < 0) return `(${NUMBER})`;
       const names = this.book.tables[item.table];
-      return names.every((name) => PLAIN.test(name)) ? `([\\w.$()]+)` : `(${longestFirst(names).map(literal).join("|")})`;
+      return names.every((name) => PLAIN.test(name))
+        ? `([\\w.$()]+)`
+        : `(${longestFirst(names).map(literal).join("|")})`;
     });
     return new RegExp(`^${source.join("")}$`);
   }
