@@ -55,7 +55,7 @@ class Expander {
     const find = targetFinder(symbols, forms, aliases);
     const numbers = new Map(forms.map((form, i) => [form, i]));
     const rows = forms.map((form) => at(form.source.place, () => this.row(form, find, numbers)));
-    const patterns: Pattern[] = rows.map(patternOf);
+    const patterns: Pattern[] = rows.map((row) => patternOf(row, source.littleEndian));
     checkOverlaps(patterns);
     const spellings = aliases.map((a) =>
       at(a.source.place, () => this.alias(a.row, numbers.get(a.row) ?? 0, a.assembly, a.source.when, a.source.lets)),
@@ -90,6 +90,7 @@ class Expander {
       name: source.name,
       littleEndian: source.littleEndian,
       pcWidth: source.pcWidth,
+      unitBytes: source.unitBytes,
       slots: slotsOf(source),
       slotNames: this.slotNames(),
       policies: source.policies.map((p) => policyOf(p, symbols.state)),

@@ -9,6 +9,8 @@ export interface ExpandedBook {
   readonly name: string;
   readonly littleEndian: boolean;
   readonly pcWidth: number;
+  /** Bytes that one address stands for: 1, more in a machine that addresses words. */
+  readonly unitBytes: number;
   readonly slots: readonly Slot[];
   /** Further names of slots (assembly names). */
   readonly slotNames: readonly (readonly [string, number])[];

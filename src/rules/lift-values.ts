@@ -98,12 +98,12 @@ export class ValueLifter {
       case "next":
         return address(this.pc + this.length, c.w);
       case "load": {
-        const node = load(this.bits(c.a[0]), c.w, this.attrs(c, 1));
+        const node = load(this.address(c.a[0]), c.w, this.attrs(c, 1));
         this.path.effects.push({ k: "load", node });
         return node;
       }
       case "rmw": {
-        const addr = this.bits(c.a[0]);
+        const addr = this.address(c.a[0]);
         const node = rmw(addr, this.bits(c.a[1]), this.attrs(c, 2));
         this.path.effects.push({ k: "rmw", node });
         return node;
@@ -185,6 +185,12 @@ export class ValueLifter {
     }
     const a = this.bits(c.a[0]);
     return c.a.length === 1 ? unary(op, a) : binary(op, a, this.bits(c.a[1]));
+  }
+
+  /** An address is as wide as `pc`; the IR's are 64 bits wide. */
+  protected address(c: Core): Node {
+    const n = this.bits(c);
+    return n.w === 64 ? n : zext(n, 64);
   }
 
   protected slot(slot: number, w: number): Node {
@@ -354,6 +360,7 @@ function constant(c: Core): Node {
   return n;
 }
 
+/** An instruction's own address, or the next one's. */
 function address(pc: number, w: number): Node {
   const hi = Math.floor(pc / 0x100000000) | 0;
   return w === 64 ? constPair(64, pc | 0, hi) : constNum(w, pc);
