@@ -52,7 +52,10 @@ export class Rulebook implements IsaBook {
       source: { file: r.file, line: r.line },
       section: r.section,
     }));
-    this.decoder = new Decoder(book.tree, book.rows.map((row) => patternOf(row, book.littleEndian)));
+    this.decoder = new Decoder(
+      book.tree,
+      book.rows.map((row) => patternOf(row, book.littleEndian)),
+    );
     this.sdm =
       book.addresses &&
       new SdmDecoder(
@@ -104,7 +107,13 @@ export class Rulebook implements IsaBook {
   lift(decoded: Decoded, pc: number): Inst {
     const { row, length, fields } = decoded;
     const { body, sdm } = this.expanded.rows[row.index];
-    const effects = this.lifter.lift(body, fields, pc, length / this.expanded.unitBytes, sdm !== undefined && fields[LOCKED] === 1);
+    const effects = this.lifter.lift(
+      body,
+      fields,
+      pc,
+      length / this.expanded.unitBytes,
+      sdm !== undefined && fields[LOCKED] === 1,
+    );
     return { pc, length, row: row.name, effects };
   }
 
