@@ -1,4 +1,5 @@
 import type { Node, Op } from "../../ir/node.ts";
+import { unroll } from "../../ir/remake.ts";
 import { type Code, F32, F64, I32, I64, type ValueType } from "./code.ts";
 import { Demand, FLOAT, FULL, LOW } from "./demand.ts";
 import { mulHigh, wideFactors } from "./mulhigh.ts";
@@ -739,6 +740,7 @@ const OPS: Readonly<Record<Op, Lowering>> = {
   get: leaf,
   old: leaf,
   param: leaf,
+  elem: leaf,
   undef: open,
   unknown: leaf,
   load: leaf,
@@ -803,6 +805,8 @@ const OPS: Readonly<Record<Op, Lowering>> = {
   zext: extend,
   extract,
   concat,
+  map: (l, node, want) => l.emit(unroll(node), want),
+  ormap: (l, node, want) => l.emit(unroll(node), want),
   fadd: bits,
   fsub: bits,
   fmul: bits,
