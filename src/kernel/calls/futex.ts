@@ -26,7 +26,7 @@ function wait(task: Task, address: number, value: number, until: bigint | null, 
     dequeue(waiter);
     return fail("ETIMEDOUT");
   };
-  return block({ until, poll, expired, outside: false, cancel: () => dequeue(waiter) });
+  return block({ until, poll, expired, outside: false, quiet: true, cancel: () => dequeue(waiter) });
 }
 
 export function futexWait(
@@ -157,7 +157,7 @@ export function futexUnlock(task: Task, address: number): SyscallResult {
   // Nobody runs between this and the next waiter's turn but who asks for the lock by the kernel.
   const { queue, key } = task.space.futexAt(address);
   const next = queue.get(key)?.[0];
-  memory.setU32(address, next ? ((WAITERS | next.tid) >>> 0) : 0);
+  memory.setU32(address, next ? (WAITERS | next.tid) >>> 0 : 0);
   if (next) wakeAt(queue, key, 1, ALL);
   return 0;
 }

@@ -187,8 +187,8 @@ export function replaceProgram(
   const kept = [...process.actions].filter(([, action]) => action.handler === SIG_IGN);
   process.actions = new Map(kept);
   if (machine) {
-    task.cpu.release?.();
     space.release();
+    task.cpu.release?.();
     task.cpu = machine.cpu;
     process.space = new AddressSpace(machine.cpu.memory);
     process.personality = machine.linux;
