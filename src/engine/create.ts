@@ -1,5 +1,5 @@
 import { Interpreter } from "../backend/wasm/interp.ts";
-import { ENGINE_MEMORY_BYTES } from "../memory/layout.ts";
+import { engineMemory } from "../memory/layout.ts";
 import { GuestMemory } from "../memory/memory.ts";
 import type { IsaBook } from "../rules/book.ts";
 import type { Ask } from "./evaluate.ts";
@@ -28,7 +28,6 @@ export interface MachineOptions {
   readonly threshold?: number;
 }
 
-const WASM_PAGE = 0x10000;
 /** Executions of a head before it is compiled. Late pays: most programs are over before (see docs/performance.md). */
 const HOT = 100_000;
 /** For `wasm`, which is to run compiled code in all but the first rounds. */
@@ -81,8 +80,7 @@ export class Machines implements MachinePool {
 
 /** A fresh address space with one hardware thread on it. */
 export function createMachine(parts: IsaParts, options: MachineOptions): Machine {
-  const pages = ENGINE_MEMORY_BYTES / WASM_PAGE;
-  const engine = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const engine = engineMemory();
   const memory = new GuestMemory(engine, options.memory);
   const { book, interpreter: module } = parts;
   const { strict } = options;

@@ -17,6 +17,7 @@ const LOCKED = SDM_FIELDS.indexOf("locked");
 export class Rulebook implements IsaBook {
   readonly name: string;
   readonly littleEndian: boolean;
+  readonly unitBytes: number;
   readonly slots: readonly Slot[];
   readonly rows: readonly Row[];
   readonly traps: readonly string[];
@@ -36,6 +37,7 @@ export class Rulebook implements IsaBook {
     this.expanded = book;
     this.name = book.name;
     this.littleEndian = book.littleEndian;
+    this.unitBytes = book.unitBytes;
     this.slots = book.slots;
     this.slots.forEach((s, i) => {
       this.bySlotName.set(s.name, i);
@@ -50,7 +52,10 @@ export class Rulebook implements IsaBook {
       source: { file: r.file, line: r.line },
       section: r.section,
     }));
-    this.decoder = new Decoder(book.tree, book.rows.map(patternOf));
+    this.decoder = new Decoder(
+      book.tree,
+      book.rows.map((row) => patternOf(row, book.littleEndian)),
+    );
     this.sdm =
       book.addresses &&
       new SdmDecoder(
@@ -102,7 +107,13 @@ export class Rulebook implements IsaBook {
   lift(decoded: Decoded, pc: number): Inst {
     const { row, length, fields } = decoded;
     const { body, sdm } = this.expanded.rows[row.index];
-    const effects = this.lifter.lift(body, fields, pc, length, sdm !== undefined && fields[LOCKED] === 1);
+    const effects = this.lifter.lift(
+      body,
+      fields,
+      pc,
+      length / this.expanded.unitBytes,
+      sdm !== undefined && fields[LOCKED] === 1,
+    );
     return { pc, length, row: row.name, effects };
   }
 
@@ -129,8 +140,8 @@ export class Rulebook implements IsaBook {
     if (this.sdm) return (this.templates[index] = "rows of variable length have no template yet");
     const row = this.expanded.rows[index];
     if (!row) throw new RuleError("RULE_NAME", `no row ${index}`);
-    const { policies, pcWidth } = this.expanded;
-    return (this.templates[index] = templateOf(row.body, policies, row.fields, pcWidth, row.bits / 8));
+    const { policies, pcWidth, unitBytes } = this.expanded;
+    return (this.templates[index] = templateOf(row.body, policies, row.fields, pcWidth, row.bits / 8 / unitBytes));
   }
 }
 
