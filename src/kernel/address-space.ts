@@ -1,6 +1,7 @@
 import { ADDRESS_LIMIT, BIAS, PAGE_SIZE } from "../memory/layout.ts";
 import type { GuestMemory } from "../memory/memory.ts";
 import type { Description } from "./files.ts";
+import type { Futexes } from "./futex.ts";
 import { posix } from "./posix.ts";
 
 /** A range of pages that were mapped alike. `prot`: PROT_READ 1, PROT_WRITE 2, PROT_EXEC 4. */
@@ -16,8 +17,7 @@ export interface Region {
   readonly name: string;
 }
 
-/** Mappings of unstated place go below this first, so that the wasm memory stays small. */
-const MMAP_TOP = 0x3e000000;
+/** Lowest address of a mapping, a hint's too. */
 const MMAP_BOTTOM = 0x10000;
 
 export const pageUp = (n: number): number => Math.ceil(n / PAGE_SIZE) * PAGE_SIZE;
@@ -33,9 +33,17 @@ export class AddressSpace {
   private regions: Region[] = [];
   brkStart = 0;
   brk = 0;
+  /** The break stays below. */
+  brkEnd = ADDRESS_LIMIT;
+  /** Mappings of unstated place go as low as can be from here on, so that the wasm memory stays small. */
+  mmapBase = MMAP_BOTTOM;
   /** RLIMIT_AS: most bytes of address space, PROT_NONE included. */
   limit = Number.POSITIVE_INFINITY;
   private total = 0;
+  /** Processes that run on this memory. */
+  private users = 1;
+  /** Tasks that wait on a word of this memory, by address. */
+  readonly futexes: Futexes = new Map();
 
   constructor(memory: GuestMemory) {
     this.memory = memory;
@@ -55,10 +63,10 @@ export class AddressSpace {
     return made;
   }
 
-  /** A free range of `size` bytes: at `hint` where that is possible, else below MMAP_TOP, else above. Throws ENOMEM. */
+  /** A free range of `size` bytes: at `hint` where that is possible, else from mmapBase on, else below. Throws ENOMEM. */
   find(size: number, hint = 0): number {
     if (hint >= MMAP_BOTTOM && inRange(hint, hint + size) && !this.covered(hint, hint + size)) return hint;
-    return this.gap(MMAP_BOTTOM, MMAP_TOP, size) ?? this.gap(MMAP_TOP, ADDRESS_LIMIT, size) ?? refuse();
+    return this.gap(this.mmapBase, ADDRESS_LIMIT, size) ?? this.gap(MMAP_BOTTOM, this.mmapBase, size) ?? refuse();
   }
 
   /** Removes pages; written shared files go back first. */
@@ -124,6 +132,38 @@ export class AddressSpace {
       this.writeBack(region, Math.max(start, region.start), Math.min(end, region.end));
   }
 
+  /** One more process runs on this memory (vfork, CLONE_VM). */
+  share(): this {
+    this.users++;
+    return this;
+  }
+  get shared(): boolean {
+    return this.users > 1;
+  }
+  /** Where waiters on a word queue: by address, or with all who share the page. */
+  futexAt(address: number): { queue: Futexes; key: number } {
+    return { queue: this.futexes, key: address };
+  }
+  /** The same mappings over a copy of the memory, which fork made. */
+  copy(memory: GuestMemory): AddressSpace {
+    const made = new AddressSpace(memory);
+    for (const region of this.regions) {
+      region.file?.retain();
+      made.regions.push({ ...region });
+    }
+    made.total = this.total;
+    made.limit = this.limit;
+    made.brkStart = this.brkStart;
+    made.brk = this.brk;
+    return made;
+  }
+  /** A process lets go; true where it was the last. */
+  release(): boolean {
+    if (--this.users > 0) return false;
+    this.close();
+    return true;
+  }
+
   /** At exit: files get their bytes, pages are given up. */
   close(): void {
     for (const region of this.regions) {
@@ -135,7 +175,7 @@ export class AddressSpace {
 
   /** Moves the program break; returns where it is then (brk(2): an impossible wish changes nothing). */
   setBreak(wish: number): number {
-    if (!(wish >= this.brkStart && wish <= ADDRESS_LIMIT)) return this.brk;
+    if (!(wish >= this.brkStart && wish <= this.brkEnd)) return this.brk;
     const from = pageUp(this.brk);
     const to = pageUp(wish);
     if (to > from) {
@@ -165,15 +205,14 @@ export class AddressSpace {
     region.file.handle.write(bytes, offset);
   }
 
+  /** The lowest free range of `size` bytes between bottom and top. */
   private gap(bottom: number, top: number, size: number): number | undefined {
-    let end = top;
-    for (let i = this.regions.length - 1; i >= -1; i--) {
-      const below = i < 0 ? bottom : Math.max(bottom, this.regions[i]!.end);
-      if (below < end && end - below >= size) return end - size;
-      if (i >= 0) end = Math.min(end, this.regions[i]!.start);
-      if (end <= bottom) break;
+    let start = bottom;
+    for (let i = this.firstAfter(bottom); i < this.regions.length; i++) {
+      if (this.regions[i]!.start - start >= size) break;
+      start = Math.max(start, this.regions[i]!.end);
     }
-    return undefined;
+    return start + size <= top ? start : undefined;
   }
 
   /** Index of the first region that ends after `at`. */

@@ -7,8 +7,8 @@ import { copyFileSync, existsSync, globSync, mkdirSync, mkdtempSync, rmSync, sta
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import test, { type TestContext } from "node:test";
+import { REPOSITORY } from "../guests.ts";
 import { ENGINES, type Outcome, run, sage } from "../programs/command.ts";
-import { REPOSITORY } from "../programs/root.ts";
 
 const CROSS = "riscv64-linux-gnu-gcc";
 const OUT = join(REPOSITORY, ".cache", "abi");

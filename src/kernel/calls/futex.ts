@@ -1,3 +1,4 @@
+import { dequeue, enqueue, type FutexWaiter, requeue, wakeAt } from "../futex.ts";
 import { duration, type Place, type Timespec } from "../guest.ts";
 import type { Task } from "../process.ts";
 import { block, fail, type SyscallResult } from "../result.ts";
@@ -11,20 +12,21 @@ import { interrupted } from "../signals.ts";
 const ALL = 0xffffffff;
 
 function wait(task: Task, address: number, value: number, until: bigint | null, bits: number): SyscallResult {
-  if (address % 4) return fail("EINVAL");
-  if (bits === 0) return fail("EINVAL");
+  if (address % 4 || bits === 0) return fail("EINVAL");
   if (task.space.memory.u32(address) !== value) return fail("EAGAIN");
-  const waiter = { space: task.space, address, bits, woken: false };
-  task.kernel.futexes.add(waiter);
-  const done = (result: SyscallResult): SyscallResult => {
-    task.kernel.futexes.delete(waiter);
-    return result;
-  };
+  const waiter: FutexWaiter = { ...task.space.futexAt(address), bits, woken: false, tid: task.tid };
+  enqueue(waiter);
   const poll = (): SyscallResult | null => {
-    if (waiter.woken) return done(0);
-    return interrupted(task) ? done(fail("EINTR")) : null;
+    if (waiter.woken) return 0;
+    if (!interrupted(task)) return null;
+    dequeue(waiter);
+    return fail(until === null ? "ERESTART" : "EINTR");
   };
-  return block({ until, poll, expired: () => done(fail("ETIMEDOUT")), outside: false });
+  const expired = (): SyscallResult => {
+    dequeue(waiter);
+    return fail("ETIMEDOUT");
+  };
+  return block({ until, poll, expired, outside: false, cancel: () => dequeue(waiter) });
 }
 
 export function futexWait(
@@ -57,14 +59,8 @@ export function futexWaitBitset(
 }
 
 function wake(task: Task, address: number, most: number, bits: number): number {
-  let woken = 0;
-  for (const waiter of task.kernel.futexes) {
-    if (woken >= most) break;
-    if (waiter.woken || waiter.space !== task.space || waiter.address !== address || !(waiter.bits & bits)) continue;
-    waiter.woken = true;
-    woken++;
-  }
-  return woken;
+  const { queue, key } = task.space.futexAt(address);
+  return wakeAt(queue, key, most, bits);
 }
 
 export function futexWake(task: Task, address: number, _op: number, count: number): SyscallResult {
@@ -91,16 +87,10 @@ export function futexRequeue(
   to: number,
 ): SyscallResult {
   if (address % 4 || to % 4) return fail("EINVAL");
-  let moved = wake(task, address, count, ALL);
-  let left = more;
-  for (const waiter of task.kernel.futexes) {
-    if (left <= 0) break;
-    if (waiter.woken || waiter.space !== task.space || waiter.address !== address) continue;
-    waiter.address = to;
-    left--;
-    moved++;
-  }
-  return moved;
+  const woken = wake(task, address, count, ALL);
+  const from = task.space.futexAt(address);
+  const target = task.space.futexAt(to);
+  return woken + requeue(from.queue, from.key, more, target.queue, target.key);
 }
 export function futexCompareRequeue(
   task: Task,

@@ -20,7 +20,7 @@ interface Iovec {
 /** Waits for a file: the same transfer again until it does something. */
 function blockOn(task: Task, file: Description, again: () => number): SyscallResult {
   const attempt = (): SyscallResult | null => {
-    if (interrupted(task)) return fail("EINTR");
+    if (interrupted(task)) return fail("ERESTART");
     const n = again();
     return n === WOULD_BLOCK ? null : n;
   };
@@ -75,7 +75,7 @@ function writeSpans(task: Task, file: Description, spans: readonly Span[], at: n
     if (handle.seekable && offset + from.length > most) {
       if (offset >= most) {
         if (done) return done;
-        raise(task, { signal: task.kernel.personality.signal("SIGXFSZ"), code: 0 });
+        raise(task, { signal: task.personality.signal("SIGXFSZ"), code: 0 });
         throw posix("EFBIG");
       }
       from = from.subarray(0, most - offset);
@@ -125,7 +125,7 @@ function put(task: Task, file: Description, spans: readonly Span[], at: number |
     return transfer(task, file, run, at);
   } catch (error) {
     if ((error as { code?: string }).code === "EPIPE")
-      raise(task, { signal: task.kernel.personality.signal("SIGPIPE"), code: 0 });
+      raise(task, { signal: task.personality.signal("SIGPIPE"), code: 0 });
     throw error;
   }
 }
