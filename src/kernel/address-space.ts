@@ -3,6 +3,7 @@ import type { GuestMemory } from "../memory/memory.ts";
 import type { Description } from "./files.ts";
 import type { Futexes } from "./futex.ts";
 import { posix } from "./posix.ts";
+import { flushRegion, publish, type SharedPages } from "./shared.ts";
 
 /** A range of pages that were mapped alike. `prot`: PROT_READ 1, PROT_WRITE 2, PROT_EXEC 4. */
 export interface Region {
@@ -13,6 +14,8 @@ export interface Region {
   /** File behind it, and the file offset of `start`. */
   readonly file: Description | undefined;
   offset: number;
+  /** Whom its pages are shared with; only where `shared`. */
+  readonly object?: SharedPages | undefined;
   /** "[heap]", "[stack]" or a path, for /proc/self/maps. */
   readonly name: string;
 }
@@ -45,6 +48,11 @@ export class AddressSpace {
   /** Tasks that wait on a word of this memory, by address. */
   readonly futexes: Futexes = new Map();
 
+  /** Versions of shared pages that this memory has. */
+  readonly seen = new Map<SharedPages, number>();
+  /** Mappings of shared pages. */
+  sharing = 0;
+
   constructor(memory: GuestMemory) {
     this.memory = memory;
   }
@@ -75,11 +83,22 @@ export class AddressSpace {
     const gone = this.cut(start, end);
     if (!gone.length) return;
     for (const region of gone) this.writeBack(region, region.start, region.end);
+    if (this.sharing) this.parted(gone);
     for (const region of gone) {
       this.total -= region.end - region.start;
       region.file?.release();
     }
     this.memory.unmap(start, size);
+  }
+
+  /** Shared pages that this memory has no mapping of any more know nothing of it. */
+  private parted(gone: readonly Region[]): void {
+    this.sharing = this.regions.reduce((n, region) => n + Number(region.object !== undefined), 0);
+    for (const { object } of gone) {
+      if (!object || this.regions.some((region) => region.object === object)) continue;
+      this.seen.delete(object);
+      object.leave(this);
+    }
   }
 
   /** Throws ENOMEM where a page of the range is not mapped, EACCES where a shared file was not opened for writing. */
@@ -142,6 +161,10 @@ export class AddressSpace {
   }
   /** Where waiters on a word queue: by address, or with all who share the page. */
   futexAt(address: number): { queue: Futexes; key: number } {
+    if (this.sharing) {
+      const region = this.within(address, address + 1)[0];
+      if (region?.object) return { queue: region.object.futexes, key: region.offset + address - region.start };
+    }
     return { queue: this.futexes, key: address };
   }
   /** The same mappings over a copy of the memory, which fork made. */
@@ -150,6 +173,11 @@ export class AddressSpace {
     for (const region of this.regions) {
       region.file?.retain();
       made.regions.push({ ...region });
+      if (!region.object) continue;
+      if (region.object.spaces.size === 1) publish(region.object);
+      region.object.spaces.add(made);
+      made.seen.set(region.object, region.object.version);
+      made.sharing++;
     }
     made.total = this.total;
     made.limit = this.limit;
@@ -166,11 +194,11 @@ export class AddressSpace {
 
   /** At exit: files get their bytes, pages are given up. */
   close(): void {
-    for (const region of this.regions) {
-      this.writeBack(region, region.start, region.end);
-      region.file?.release();
-    }
+    const gone = this.regions;
+    for (const region of gone) this.writeBack(region, region.start, region.end);
     this.regions = [];
+    if (this.sharing) this.parted(gone);
+    for (const region of gone) region.file?.release();
   }
 
   /** Moves the program break; returns where it is then (brk(2): an impossible wish changes nothing). */
@@ -195,6 +223,10 @@ export class AddressSpace {
   }
 
   private writeBack(region: Region, start: number, end: number): void {
+    if (region.object && region.object.spaces.size > 1) {
+      flushRegion(this, { ...region, start, end, offset: region.offset + start - region.start }, false);
+      return;
+    }
     if (!region.shared || !region.file?.writable) return;
     const offset = region.offset + start - region.start;
     const length = Math.min(end - start, region.file.handle.stat().size - offset);
@@ -250,6 +282,7 @@ export class AddressSpace {
 
   private insert(region: Region, counted = true): void {
     if (counted) this.total += region.end - region.start;
+    if (counted && region.object) this.sharing++;
     const at = this.firstAfter(region.start);
     const before = this.regions[at - 1];
     const after = this.regions[at];
@@ -265,6 +298,7 @@ export class AddressSpace {
 }
 
 function joins(a: Region, b: Region): boolean {
+  if (a.object || b.object) return false;
   return !a.file && !b.file && a.end === b.start && a.prot === b.prot && a.shared === b.shared && a.name === b.name;
 }
 

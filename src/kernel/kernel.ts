@@ -1,5 +1,6 @@
 import type { Cpu } from "../engine/cpu.ts";
 import type { Host } from "../host/host.ts";
+import type { AddressSpace } from "./address-space.ts";
 import { Description, FdTable } from "./files.ts";
 import { F } from "./flags.ts";
 import { deviceFolder, StreamHandle } from "./fs/dev.ts";
@@ -12,6 +13,7 @@ import { orphaned, tellParent } from "./life.ts";
 import { Pipe } from "./pipe.ts";
 import type { News, Process, Task } from "./process.ts";
 import type { SyscallResult } from "./result.ts";
+import { flush, pull, SharedPages } from "./shared.ts";
 import type { Action, DefaultAction } from "./signals.ts";
 
 /** What uname and /proc tell, and what a signal does by default: facts of the guest's OS. */
@@ -60,6 +62,11 @@ export interface KernelOptions {
   readonly cwd?: string | undefined;
 }
 
+function fileKey(file: Description): string {
+  const { dev, ino } = file.handle.stat();
+  return `${dev}:${ino}`;
+}
+
 /** Process numbers go up to here and then begin again above the first ones (Linux's pid_max of 64-bit machines). */
 const PID_MAX = 4194304;
 const PID_AGAIN = 300;
@@ -80,6 +87,10 @@ export class Kernel {
   private readonly options: KernelOptions;
   /** Every living thread, in the order they came: the order they run in. */
   readonly tasks = new Set<Task>();
+  /** Files that processes map shared, by device and inode. */
+  private readonly sharedFiles = new Map<string, SharedPages>();
+  /** Whose memory is up to date: the last that ran. */
+  private lastSpace: AddressSpace | null = null;
   /** Terminals that may control a session. */
   readonly terminals = new Set<Terminal>();
   /** Told when a handler is installed: from then on faults must be precise. */
@@ -144,6 +155,29 @@ export class Kernel {
   add(process: Process): void {
     this.processes.set(process.pid, process);
     for (const task of process.tasks) this.tasks.add(task);
+  }
+  /** What a shared mapping of `file` shares; null: of nothing but memory. */
+  sharedPages(file: Description | null): SharedPages {
+    if (!file) return new SharedPages();
+    const key = fileKey(file);
+    let pages = this.sharedFiles.get(key);
+    if (!pages) {
+      pages = new SharedPages(() => void this.sharedFiles.delete(key));
+      this.sharedFiles.set(key, pages);
+    }
+    return pages;
+  }
+  /** The shared pages of a file that somebody maps now. */
+  mappedPages(file: Description): SharedPages | undefined {
+    if (!this.sharedFiles.size || !file.handle.seekable) return undefined;
+    return this.sharedFiles.get(fileKey(file));
+  }
+  /** A process's memory is about to be used: what others wrote into what they share comes in. */
+  enter(space: AddressSpace): void {
+    if (space === this.lastSpace) return;
+    if (this.lastSpace?.sharing) flush(this.lastSpace);
+    if (space.sharing) pull(space);
+    this.lastSpace = space;
   }
   tellParent(process: Process, code: number, signal: number): void {
     tellParent(process, code, signal);

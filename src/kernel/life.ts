@@ -13,12 +13,21 @@ import { SI, SIG_IGN, send } from "./signals.ts";
 /** A thread is over; its process may go on with others. */
 export function endTask(task: Task): void {
   if (task.state.k === "dead") return;
+  letGo(task);
+  bury(task);
+}
+
+/** What other threads wait for in memory. */
+function letGo(task: Task): void {
   if (task.state.k === "blocked") task.state.on.wait.cancel?.();
-  task.state = { k: "dead" };
+  releaseRobust(task);
+  if (task.clearTid && (task.process.tasks.length > 1 || task.space.shared)) clearTid(task);
+  task.clearTid = 0;
+}
+
+function bury(task: Task): void {
   const { process, kernel } = task;
-  const others = process.tasks.length > 1 || process.space.shared;
-  if (others && process.exit === null) releaseRobust(task);
-  if (task.clearTid && others) clearTid(task);
+  task.state = { k: "dead" };
   task.cpu.release?.();
   const at = process.tasks.indexOf(task);
   if (at >= 0) process.tasks.splice(at, 1);
@@ -39,9 +48,11 @@ function clearTid(task: Task): void {
 export function endProcess(process: Process, status: ExitStatus): void {
   const { kernel } = process;
   process.exit = status;
-  for (const task of [...process.tasks]) releaseRobust(task);
-  for (const task of [...process.tasks]) endTask(task);
+  const tasks = [...process.tasks];
+  for (const task of tasks) letGo(task);
+  // Shared pages are written back before the memory goes.
   process.space.release();
+  for (const task of tasks) bury(task);
   process.files.release();
   process.borrows = false;
   process.alarm = null;

@@ -166,7 +166,7 @@ export class Process {
   }
 
   get parent(): number {
-    return this.maker?.pid ?? (this.orphan ? 1 : 0);
+    return this.maker?.pid ?? 1;
   }
   /** Its maker ended before it: its parent is who starts everything. */
   orphan = false;

@@ -19,7 +19,7 @@ export function releaseRobust(task: Task): void {
   task.robustList = { head: 0, size: 0 };
   const { memory } = task.space;
   try {
-    const offset = memory.u64(head + 8) | 0;
+    const offset = memory.u32(head + 8) | 0;
     const pending = memory.u64(head + 16);
     let entry = memory.u64(head);
     for (let n = 0; entry !== head && n < MOST; n++) {

@@ -107,6 +107,7 @@ export class Runner {
         if (task.state.k === "blocked") this.wake(task);
         if (task.state.k !== "ready") continue;
         ran = true;
+        kernel.enter(task.space);
         this.step(task);
         if (process.exit) this.finish(process, process.exit);
         if (this.fuel <= 0) break;
@@ -229,6 +230,7 @@ export class Runner {
   private wake(task: Task): void {
     const call = this.waiting.get(task)!;
     const { wait } = (task.state as Extract<Task["state"], { k: "blocked" }>).on;
+    if (!wait.quiet && task.space.sharing) this.kernel.enter(task.space);
     const late = wait.until !== null && this.kernel.host.monotonic() >= wait.until;
     const result = guarded(() => wait.poll() ?? (late ? wait.expired() : { k: "block", wait }));
     if (typeof result !== "number" && result.k === "block") return;

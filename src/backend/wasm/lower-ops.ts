@@ -1,4 +1,5 @@
 import type { Op } from "../../ir/node.ts";
+import { unroll } from "../../ir/remake.ts";
 import { carries, compare, concat, extend, extract } from "./lower-compare.ts";
 import { bitwise, bswap, count, divide, type Lowering, rotate, shift, wraps } from "./lower-integer.ts";
 import { W } from "./opcodes.ts";
@@ -53,6 +54,7 @@ export const LOWERINGS: Readonly<Record<Op, Lowering>> = {
   get: leaf,
   old: leaf,
   param: leaf,
+  elem: leaf,
   undef: open,
   unknown: leaf,
   load: leaf,
@@ -117,6 +119,8 @@ export const LOWERINGS: Readonly<Record<Op, Lowering>> = {
   zext: extend,
   extract,
   concat,
+  map: (l, node, want) => l.emit(unroll(node), want),
+  ormap: (l, node, want) => l.emit(unroll(node), want),
   fadd: bits,
   fsub: bits,
   fmul: bits,

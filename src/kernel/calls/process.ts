@@ -1,7 +1,11 @@
+import { CWD } from "../files.ts";
+import { F } from "../flags.ts";
+import { pathOf } from "../fs/path.ts";
 import type { Place, Span, Timeval } from "../guest.ts";
 import { toTimeval } from "../guest.ts";
 import { posix } from "../posix.ts";
 import type { Limit, Process, Task } from "../process.ts";
+import { locate } from "../resolve.ts";
 import { block, fail, type SyscallResult } from "../result.ts";
 
 interface IntValue {
@@ -34,6 +38,23 @@ const MAX_STRING = 0x20000;
 export function execve(task: Task, path: string, argv: number, envp: number): SyscallResult {
   const args = strings(task, argv);
   return task.personality.exec(task, path, args.length ? args : [""], strings(task, envp));
+}
+
+/** execveat(2): the program by its path from a directory, or the descriptor itself with AT_EMPTY_PATH. */
+export function execveat(
+  task: Task,
+  dir: number,
+  path: string,
+  argv: number,
+  envp: number,
+  flags: number,
+): SyscallResult {
+  if (path === "" && !(flags & F.AT_EMPTY_PATH)) return fail("ENOENT");
+  const at = locate(task, dir, path, !(flags & F.AT_SYMLINK_NOFOLLOW), true);
+  if (at.inode.type === "link") return fail("ELOOP");
+  const file = task.files.peek(dir);
+  const found = path.startsWith("/") || dir === CWD ? path : file?.dentry ? pathOf(at) : `/dev/fd/${dir}`;
+  return execve(task, found, argv, envp);
 }
 
 export const zero = (): SyscallResult => 0;
@@ -282,6 +303,24 @@ export function capset(_task: Task, header: Place<CapHeader>, data: Place<CapDat
 /** prctl operations that are remembered nowhere and change nothing for one process. */
 export function processOption(_task: Task, _option: number, value: number): SyscallResult {
   return value <= 64 ? 0 : fail("EINVAL");
+}
+/** Signal that the process gets when its parent ends. */
+export function setDeathSignal(task: Task, _option: number, signal: number): SyscallResult {
+  if (signal < 0 || signal > 64) return fail("EINVAL");
+  task.process.deathSignal = signal;
+  return 0;
+}
+export function getDeathSignal(task: Task, _option: number, place: Place<IntValue>): SyscallResult {
+  place.set({ value: task.process.deathSignal });
+  return 0;
+}
+export function setReaper(task: Task, _option: number, value: number): SyscallResult {
+  task.process.reaper = value !== 0;
+  return 0;
+}
+export function getReaper(task: Task, _option: number, place: Place<IntValue>): SyscallResult {
+  place.set({ value: Number(task.process.reaper) });
+  return 0;
 }
 export const dumpable = (): SyscallResult => 1;
 export function capabilityBound(_task: Task, _option: number, capability: number): SyscallResult {

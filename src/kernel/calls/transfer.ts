@@ -6,6 +6,7 @@ import { type Place, Span } from "../guest.ts";
 import { posix } from "../posix.ts";
 import type { Task } from "../process.ts";
 import { block, fail, type SyscallResult } from "../result.ts";
+import { publish, pull } from "../shared.ts";
 import { interrupted, raise } from "../signals.ts";
 
 /** Most bytes one transfer moves (Linux: INT_MAX rounded down to a page). */
@@ -35,7 +36,14 @@ function transfer(task: Task, file: Description, run: (at: number) => number, at
     if (n > 0 && at === null && file.handle.seekable) file.position += n;
     return n;
   };
+  const mapped = task.kernel.mappedPages(file);
+  if (mapped) publish(mapped);
   const n = once();
+  if (mapped && n > 0 && file.writable) {
+    const end = at === null ? file.position : at + n;
+    mapped.reload(file, end - n, end);
+    pull(task.space);
+  }
   if (n !== WOULD_BLOCK) return n;
   return file.nonblocking ? fail("EAGAIN") : blockOn(task, file, once);
 }

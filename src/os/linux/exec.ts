@@ -50,8 +50,11 @@ function named(kernel: Kernel, task: Task, path: string, args: readonly string[]
   process.executable = absolute(kernel, process, path);
   process.args = args;
   process.env = env;
-  task.name = (path.split("/").at(-1) ?? "").slice(0, 15);
+  task.name = commandName(path);
 }
+
+/** What ps shows: the last component, 15 bytes of it. */
+const commandName = (path: string): string => (path.split("/").at(-1) ?? "").slice(0, 15);
 
 /** What /proc/self/exe shows: the program's path with links resolved where the kernel resolves them. */
 function absolute(kernel: Kernel, process: Process, path: string): string {
@@ -184,8 +187,8 @@ export function replaceProgram(
   const kept = [...process.actions].filter(([, action]) => action.handler === SIG_IGN);
   process.actions = new Map(kept);
   if (machine) {
-    task.cpu.release?.();
     space.release();
+    task.cpu.release?.();
     task.cpu = machine.cpu;
     process.space = new AddressSpace(machine.cpu.memory);
     process.personality = machine.linux;
@@ -203,5 +206,6 @@ export function replaceProgram(
     return { k: "exit", status: 128 + linux.signal("SIGKILL"), group: true };
   }
   named(kernel, task, found.path, found.args, env);
+  task.name = commandName(path);
   return { k: "resume" };
 }
