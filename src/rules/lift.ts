@@ -93,14 +93,20 @@ export class Lifter extends ValueLifter {
     if (this.pure(s.a[1]) && this.pure(s.a[2])) {
       const then = this.run({ list: [s.a[1]], i: 0, next: undefined }, new Map(path.pending)).pending;
       const other = this.run({ list: [s.a[2]], i: 0, next: undefined }, new Map(path.pending)).pending;
-      for (const slot of new Set([...then.keys(), ...other.keys()])) {
-        const a = then.get(slot);
-        const b = other.get(slot);
-        const w = (a ?? b)?.w ?? 1;
-        const before = slot === LOCKED ? this.lockedBefore(w) : slot >= RAISED ? constNum(w, 0) : get(slot, w);
-        path.pending.set(slot, select(c, a ?? before, b ?? before));
+      const all = [...new Set([...then.keys(), ...other.keys()])];
+      const slots = all.filter((slot) => then.get(slot) !== other.get(slot));
+      if (this.mayMerge(slots)) {
+        for (const slot of slots) {
+          const a = then.get(slot);
+          const b = other.get(slot);
+          const w = (a ?? b)?.w ?? 1;
+          const before = slot === LOCKED ? this.lockedBefore(w) : slot >= RAISED ? constNum(w, 0) : get(slot, w);
+          path.pending.set(slot, select(c, a ?? before, b ?? before));
+        }
+        // What both arms write alike.
+        for (const slot of all) if (!slots.includes(slot)) path.pending.set(slot, then.get(slot) as Node);
+        return rest;
       }
-      return rest;
     }
     if (onlyTraps(s.a[1]) && isNothing(s.a[2])) {
       const then = this.run({ list: [s.a[1]], i: 0, next: undefined }, new Map());
@@ -131,6 +137,11 @@ export class Lifter extends ValueLifter {
     if (c.op === "opset") return this.pure(c.a[1]) && (this.locked || this.pure(this.armOf(c, 2)));
     if (c.op === "opread") return this.operands.has(c.n) || this.pure(this.armOf(c, 1));
     return !IMPURE.has(c.op) && c.a.every((a) => this.pure(a));
+  }
+
+  /** Whether conditional writes of these slots may become writes of either the new value or the old one. */
+  protected mayMerge(_slots: readonly number[]): boolean {
+    return true;
   }
 
   private operandWrite(s: Core, rest: Todo): Todo {

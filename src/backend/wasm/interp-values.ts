@@ -130,7 +130,9 @@ export class InterpValues implements LowerEnv {
   store(slot: number, w: number, local: number): void {
     this.slotAddress(slot);
     this.code.get(local);
-    this.code.mem(w <= 32 ? M.i32_store : M.i64_store, this.engine, this.slotOffset(slot));
+    const op = this.isPart(slot) ? STORES[w] : w <= 32 ? M.i32_store : M.i64_store;
+    if (op === undefined) throw new NotLowered(`part of i${w}`);
+    this.code.mem(op, this.engine, this.slotOffset(slot));
   }
 
   /** Pushes the guest's bytes at the address in a local; the value is then `define`d. */
@@ -182,7 +184,14 @@ export class InterpValues implements LowerEnv {
     return slot >= 0 ? STATE + this.book.slots[slot].offset : 0;
   }
 
-  private readSlot(slot: number, w: number, op: number = w <= 32 ? M.i32_load : M.i64_load): void {
+  /** A parameter that names a part of a slot: what stands beside it is not the value's. */
+  private isPart(slot: number): boolean {
+    return slot < 0 && this.template.slotParams[-1 - slot].bytes !== undefined;
+  }
+
+  private readSlot(slot: number, w: number, as: number = w <= 32 ? M.i32_load : M.i64_load): void {
+    const op = this.isPart(slot) ? LOADS[w]?.[0] : as;
+    if (op === undefined) throw new NotLowered(`part of i${w}`);
     this.slotAddress(slot);
     this.code.mem(op, this.engine, this.slotOffset(slot));
   }

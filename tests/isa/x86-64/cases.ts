@@ -37,7 +37,11 @@ export function instruction(book: ExpandedBook, row: number, random: Random): Ui
     form: picked,
     vvvv: random.below(16),
   };
-  return encodeSdm(form, addresses, SDM_FIELDS.map((name) => values[name] ?? 0));
+  return encodeSdm(
+    form,
+    addresses,
+    SDM_FIELDS.map((name) => values[name] ?? 0),
+  );
 }
 
 /** Relative to rip, or without a base: far from where records have memory. */

@@ -82,17 +82,25 @@ function difference(mine: Uint8Array, theirs: Uint8Array, open: bigint): string 
   const va = new DataView(a.buffer);
   const vb = new DataView(b.buffer);
   const out: string[] = [];
-  if (a[R.SIGNAL] !== b[R.SIGNAL]) return `signal ${a[R.SIGNAL]} at ${hex(a[R.PC])}, CPU ${b[R.SIGNAL]} at ${hex(b[R.PC])}`;
+  if (a[R.SIGNAL] !== b[R.SIGNAL])
+    return `signal ${a[R.SIGNAL]} at ${hex(a[R.PC])}, CPU ${b[R.SIGNAL]} at ${hex(b[R.PC])}`;
   if (a[R.PC] !== b[R.PC]) out.push(`pc ${hex(a[R.PC])}, CPU ${hex(b[R.PC])}`);
-  if (a[R.SIGNAL] === R.SIGSEGV && a[R.ADDRESS] !== b[R.ADDRESS]) out.push(`address ${hex(a[R.ADDRESS])}, CPU ${hex(b[R.ADDRESS])}`);
+  if (a[R.SIGNAL] === R.SIGSEGV && a[R.ADDRESS] !== b[R.ADDRESS])
+    out.push(`address ${hex(a[R.ADDRESS])}, CPU ${hex(b[R.ADDRESS])}`);
   const flags = Object.values(R.FLAG_BITS).reduce((m, bit) => m | (1n << BigInt(bit)), 0n) & ~open;
-  if ((a[R.FLAGS] & flags) !== (b[R.FLAGS] & flags)) out.push(`flags ${hex(a[R.FLAGS] & flags)}, CPU ${hex(b[R.FLAGS] & flags)}`);
-  for (let i = 0; i < 16; i++) if (a[R.G + i] !== b[R.G + i]) out.push(`${NAMES[i]} ${hex(a[R.G + i])}, CPU ${hex(b[R.G + i])}`);
+  if ((a[R.FLAGS] & flags) !== (b[R.FLAGS] & flags))
+    out.push(`flags ${hex(a[R.FLAGS] & flags)}, CPU ${hex(b[R.FLAGS] & flags)}`);
+  for (let i = 0; i < 16; i++)
+    if (a[R.G + i] !== b[R.G + i]) out.push(`${NAMES[i]} ${hex(a[R.G + i])}, CPU ${hex(b[R.G + i])}`);
   const sticky = a[R.SIGNAL] === R.SIGFPE ? 0xffc0 : 0xffff;
   const ma = va.getUint16(R.MXCSR, true);
   const mb = vb.getUint16(R.MXCSR, true);
   if ((ma & sticky) !== (mb & sticky)) out.push(`mxcsr ${ma.toString(16)}, CPU ${mb.toString(16)}`);
-  for (const [name, at] of [["fcw", R.FCW], ["fsw", R.FSW], ["ftw", R.FTW]] as const)
+  for (const [name, at] of [
+    ["fcw", R.FCW],
+    ["fsw", R.FSW],
+    ["ftw", R.FTW],
+  ] as const)
     if (va.getUint16(at, true) !== vb.getUint16(at, true))
       out.push(`${name} ${va.getUint16(at, true).toString(16)}, CPU ${vb.getUint16(at, true).toString(16)}`);
   for (let i = 0; i < 8; i++) pair(out, `st${i}`, va, vb, R.ST + 16 * i);
@@ -115,6 +123,7 @@ function pair(out: string[], name: string, a: DataView, b: DataView, at: number)
 function shown(record: Uint8Array): string {
   const v = new DataView(record.buffer, record.byteOffset, BYTES);
   const lines = [`    mxcsr ${v.getUint16(R.MXCSR, true).toString(16)}`];
-  for (let i = 0; i < 16; i++) lines.push(`    ymm${i} ${sixteen(v, R.HIGH * 8 + 16 * i)} ${sixteen(v, R.XMM + 16 * i)}`);
+  for (let i = 0; i < 16; i++)
+    lines.push(`    ymm${i} ${sixteen(v, R.HIGH * 8 + 16 * i)} ${sixteen(v, R.XMM + 16 * i)}`);
   return lines.join("\n");
 }

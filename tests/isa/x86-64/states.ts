@@ -60,7 +60,8 @@ function word(kind: number, random: Random): bigint {
   if (kind === 1) {
     let v = random.u64();
     for (let i = 0n; i < 64n; i += 16n)
-      if (random.chance(30)) v = (v & ~(0xffffn << i)) | (random.pick([0n, 0x7fffn, 0x8000n, 0xffffn, 0x8080n, 0x7f80n]) << i);
+      if (random.chance(30))
+        v = (v & ~(0xffffn << i)) | (random.pick([0n, 0x7fffn, 0x8000n, 0xffffn, 0x8080n, 0x7f80n]) << i);
     return v;
   }
   if (kind === 2) return single(random) | (single(random) << 32n);
