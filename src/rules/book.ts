@@ -7,6 +7,8 @@ import type { Effect, Inst, Node, Slot } from "../ir/node.ts";
 export interface IsaBook {
   readonly name: string;
   readonly littleEndian: boolean;
+  /** Bytes that one address stands for: 1, more in a machine that addresses words. */
+  readonly unitBytes: number;
   readonly slots: readonly Slot[];
   readonly rows: readonly Row[];
   /** Slot number by state name ("X[5]", "fflags") or by assembly name ("a0"). */

@@ -190,7 +190,7 @@ export class Lifter extends ValueLifter {
         this.viewSet(s);
         return;
       case "store": {
-        const addr = this.bits(s.a[0]);
+        const addr = this.address(s.a[0]);
         const value = this.bits(s.a[1]);
         effects.push({ k: "store", addr, value, mem: this.attrs(s, 2) });
         return;

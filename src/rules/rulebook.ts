@@ -18,6 +18,7 @@ const LOCKED = SDM_FIELDS.indexOf("locked");
 export class Rulebook implements IsaBook {
   readonly name: string;
   readonly littleEndian: boolean;
+  readonly unitBytes: number;
   readonly slots: readonly Slot[];
   readonly rows: readonly Row[];
   readonly traps: readonly string[];
@@ -39,6 +40,7 @@ export class Rulebook implements IsaBook {
     this.expanded = book;
     this.name = book.name;
     this.littleEndian = book.littleEndian;
+    this.unitBytes = book.unitBytes;
     this.slots = book.slots;
     this.slots.forEach((s, i) => {
       this.bySlotName.set(s.name, i);
@@ -53,7 +55,10 @@ export class Rulebook implements IsaBook {
       source: { file: r.file, line: r.line },
       section: r.section,
     }));
-    this.decoder = new Decoder(book.tree, book.rows.map(patternOf));
+    this.decoder = new Decoder(
+      book.tree,
+      book.rows.map((row) => patternOf(row, book.littleEndian)),
+    );
     this.sdm =
       book.addresses &&
       new SdmDecoder(
@@ -118,7 +123,13 @@ export class Rulebook implements IsaBook {
   lift(decoded: Decoded, pc: number): Inst {
     const { row, length, fields } = decoded;
     const { body, sdm } = this.expanded.rows[row.index];
-    const effects = this.lifter.lift(body, fields, pc, length, sdm !== undefined && fields[LOCKED] === 1);
+    const effects = this.lifter.lift(
+      body,
+      fields,
+      pc,
+      length / this.expanded.unitBytes,
+      sdm !== undefined && fields[LOCKED] === 1,
+    );
     return { pc, length, row: row.name, effects };
   }
 
@@ -144,10 +155,10 @@ export class Rulebook implements IsaBook {
   private makeTemplate(index: number, variant: number): Template | string {
     const row = this.expanded.rows[index];
     if (!row) throw new RuleError("RULE_NAME", `no row ${index}`);
-    const { policies, pcWidth, addresses } = this.expanded;
+    const { policies, pcWidth, addresses, unitBytes } = this.expanded;
     const made = row.sdm
       ? sdmTemplate(row.body, row.sdm, addresses ?? [], policies, pcWidth, variant)
-      : templateOf(row.body, policies, row.fields, pcWidth, row.bits / 8);
+      : templateOf(row.body, policies, row.fields, pcWidth, row.bits / 8 / unitBytes);
     return (this.templates[index * this.variants + variant] = made);
   }
 }

@@ -74,11 +74,11 @@ class SdmTemplateLifter extends TemplateLifter {
     if (at < 0) return no("no operand of this kind");
     const arm = c.a[from + at];
     if (register) return arm;
-    if (arm.op !== "load" && arm.op !== "store") return this.address(arm);
-    return { ...arm, a: [this.address(arm.a[0]), ...arm.a.slice(1)] };
+    if (arm.op !== "load" && arm.op !== "store") return this.operandAddress(arm);
+    return { ...arm, a: [this.operandAddress(arm.a[0]), ...arm.a.slice(1)] };
   }
 
-  private address(c: Core): Core {
+  private operandAddress(c: Core): Core {
     this.addressing = true;
     const n = this.nodes.push(super.bits(c)) - 1;
     this.addressing = false;

@@ -200,6 +200,7 @@ export function toy(name: string, a = 0, b = 0, c = 0): number[] {
 export const toyBook: IsaBook = {
   name: "toy",
   littleEndian: true,
+  unitBytes: 1,
   slots,
   rows,
   slot: (name) => slots.findIndex((s) => s.name === name),

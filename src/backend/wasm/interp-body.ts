@@ -4,8 +4,8 @@ import type { Template } from "../../rules/book.ts";
 import { type Code, I64 } from "./code.ts";
 import { NotLowered } from "./interp-plan.ts";
 import type { InterpValues } from "./interp-values.ts";
-import { naturalType } from "./lower.ts";
 import { M, W } from "./opcodes.ts";
+import { naturalType } from "./values.ts";
 
 /** How a handler's code goes on; what differs between the switch and a function of its own. */
 export interface Ways {

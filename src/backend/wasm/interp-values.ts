@@ -6,9 +6,9 @@ import type { FloatHost } from "./float.ts";
 import { stickyOf } from "./graph.ts";
 import { keepFloat } from "./interp-float.ts";
 import { NotLowered, type UopPlan, visitEffects, visitNodes } from "./interp-plan.ts";
-import { Lower, type LowerEnv, naturalType } from "./lower.ts";
+import { Lower, type LowerEnv } from "./lower.ts";
 import { M, W } from "./opcodes.ts";
-import { ANY, SIGN, type Want, ZERO } from "./values.ts";
+import { ANY, naturalType, SIGN, type Want, ZERO } from "./values.ts";
 
 const LOADS: Record<number, readonly [unsigned: number, signed: number]> = {
   8: [M.i32_load8_u, M.i32_load8_s],
