@@ -91,7 +91,8 @@ export function parseSdm(text: string): SdmPattern {
       map = vex[3];
       vexW = WIDE[vex[4] ?? "WIG"];
     } else if (opcode < 0 && token in PREFIX && tokens.length > i + 1 && prefix === 0) prefix = PREFIX[token];
-    else if (opcode < 0 && ((map === "" && token === "0F") || (map === "0F" && (token === "38" || token === "3A")))) map += token;
+    else if (opcode < 0 && ((map === "" && token === "0F") || (map === "0F" && (token === "38" || token === "3A"))))
+      map += token;
     else if (plus && opcode < 0) {
       opcode = Number.parseInt(plus[1], 16);
       register = true;
