@@ -76,8 +76,8 @@ class Parameters {
     if (this.decodeTime(n) && n.w <= 64) return this.param(n);
     const args = n.args.map((a) => this.node(a));
     if (args.every((a, i) => a === n.args[i])) return n;
-    const { op, w, lo, hi, big, aux, fp, mem, name } = n;
-    return new Node(op, w, args, { lo, hi, aux, fp, mem, name, ...(big === undefined ? {} : { big }) });
+    const { op, w, lo, hi, big, aux, fp, mem, name, body } = n;
+    return new Node(op, w, args, { lo, hi, aux, fp, mem, name, body, ...(big === undefined ? {} : { big }) });
   }
 
   private decodeTime(n: Node): boolean {
