@@ -200,11 +200,12 @@ function frame(book: AbiBook, words: readonly string[], line: number): void {
   const registers = words.slice(1).filter((w) => !w.includes("="));
   const rows = registers.map((word) => {
     const [names = "", size = "8"] = word.split(":");
-    const parts = names.split("+").map((part) => {
+    const constant = names.startsWith("=");
+    const parts = (constant ? [] : names.split("+")).map((part) => {
       const [name = "", shift = "0"] = part.split("<<");
       return { name, shift: Number(shift) };
     });
-    const row = { parts, offset, size: Number(size) };
+    const row = { parts, offset, size: Number(size), value: constant ? integer(book, names.slice(1), line) : 0 };
     offset += row.size;
     return row;
   });

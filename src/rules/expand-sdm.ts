@@ -119,7 +119,7 @@ function addressForm(pattern: string, place: string): AddressForm {
 
 /** An operand's kind: class and width: a number, v or y (chosen by prefixes), or none. */
 function kindOf(symbols: Symbols, kind: string): { decl: OperandDecl; width: string } | undefined {
-  for (const width of ["", "8", "16", "32", "64", "128", "256", "v", "y"]) {
+  for (const width of ["", "8", "16", "32", "64", "80", "128", "256", "v", "y"]) {
     if (!kind.endsWith(width)) continue;
     const decl = symbols.source.operands.get(kind.slice(0, kind.length - width.length));
     if (decl) return { decl, width };
@@ -198,7 +198,7 @@ function oneRow(
       parseAssembly(line.assembly.replace(/\{[^}]*\}/g, (t) => t.replace(/\bw\b/g, String(w)))),
     );
     // In a legacy row the first source is the destination, so it is not written.
-    if (part.kind === "xv" && v.vex === 0) dropComma(assembly);
+    if (v.vex === 0 && usesVvvv(symbols, [part])) dropComma(assembly);
     else assembly.push({ name: part.expr.id, forms, texts });
   }
   const typer = new StmtTyper(symbols, scope);

@@ -145,7 +145,7 @@ class SdmTemplateLifter extends TemplateLifter {
   /** A part of a register in a place that depends on the field is a register of its own. */
   protected override unify(variants: readonly (Node | undefined)[], field: number): Node {
     const first = variants.find((n) => n?.op === "extract");
-    if (!first || variants.every((n) => !n || n.op !== "extract" || n.aux === first.aux))
+    if (!first || variants.every((n) => n?.op !== "extract" || n.aux === first.aux))
       return super.unify(variants, field);
     return super.unify(
       variants.map((n) => {

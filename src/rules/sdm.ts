@@ -91,7 +91,8 @@ export function parseSdm(text: string): SdmPattern {
       map = vex[3];
       vexW = WIDE[vex[4] ?? "WIG"];
     } else if (opcode < 0 && token in PREFIX && tokens.length > i + 1 && prefix === 0) prefix = PREFIX[token];
-    else if (opcode < 0 && (token === "0F" || (map === "0F" && (token === "38" || token === "3A")))) map += token;
+    else if (opcode < 0 && ((map === "" && token === "0F") || (map === "0F" && (token === "38" || token === "3A"))))
+      map += token;
     else if (plus && opcode < 0) {
       opcode = Number.parseInt(plus[1], 16);
       register = true;
@@ -428,7 +429,7 @@ const keyOf = (vex: number, map: number, opcode: number): number => opcode | (ma
 function demands(f: SdmForm): number {
   const prefix = f.prefix >= 0xf2 ? 4 : f.prefix === 0x66 ? 3 : f.prefix;
   const bits = f.modrm === "byte" ? 3 : f.modrm === "i" ? 2 : f.modrm === "digit" ? 1 : 0;
-  return prefix * 16 + (f.lowOnly ? 8 : 0) + (f.register ? 0 : 4) + bits;
+  return prefix * 32 + (f.size > 0 ? 16 : 0) + (f.lowOnly ? 8 : 0) + (f.register ? 0 : 4) + bits;
 }
 
 /** Little-endian, at most four bytes; sign-extended unless `size` is negative. */
