@@ -8,15 +8,15 @@ import { loadIsaBook } from "../../../src/rules/index.ts";
 import { installed, needs } from "../tools.ts";
 import { compareRows, nativeCpu } from "./compare.ts";
 
-const source = isaRulebook("x86-64");
+const source = isaRulebook("x86_64");
 assert.ok(source);
 const book = loadIsaBook(source.text, source.options);
 const expanded = expand(source.text, source.options);
 
 /** What a processor must have for a chapter's rows, as /proc/cpuinfo says it. */
 const CHAPTERS: readonly (readonly [string, readonly string[]])[] = [
-  ["x86-64/sse.rules", ["sse2", "avx"]],
-  ["x86-64/sse-int.rules", ["sse4_2", "avx2"]],
+  ["x86_64/sse.rules", ["sse2", "avx"]],
+  ["x86_64/sse-int.rules", ["sse4_2", "avx2"]],
 ];
 
 const flags =
