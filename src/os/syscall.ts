@@ -55,7 +55,10 @@ export class Dispatcher {
     if (!handler) return { row, operation, number, registers, values: undefined, result: fail("ENOSYS") };
     let values: ArgValue[] | undefined;
     const result = guarded(() => {
-      values = new ArgumentReader(this.book, task.space.memory).read(chosen, operation ? operation.arrange(given) : registers);
+      values = new ArgumentReader(this.book, task.space.memory).read(
+        chosen,
+        operation ? operation.arrange(given) : registers,
+      );
       return handler(task, ...(values as never[]));
     });
     return { row, operation, number, registers, values, result };

@@ -286,8 +286,8 @@ export class TemplateLifter extends Lifter {
         field,
       ),
     );
-    const { op, w, lo, hi, big, aux, fp, mem, name } = first;
-    return new Node(op, w, args, { lo, hi, aux, fp, mem, name, ...(big === undefined ? {} : { big }) });
+    const { op, w, lo, hi, big, aux, fp, mem, name, body } = first;
+    return new Node(op, w, args, { lo, hi, aux, fp, mem, name, body, ...(big === undefined ? {} : { big }) });
   }
 }
 
