@@ -275,7 +275,12 @@ export class TemplateLifter extends Lifter {
     if (
       alike.some(
         (n) =>
-          n && (n.op !== first.op || n.w !== first.w || n.aux !== first.aux || n.args.length !== first.args.length),
+          n &&
+          (n.op !== first.op ||
+            n.w !== first.w ||
+            n.aux !== first.aux ||
+            n.body !== first.body ||
+            n.args.length !== first.args.length),
       )
     )
       return no("registers of a view differ in kind");

@@ -92,7 +92,10 @@ class Parameters {
   private decodeTime(n: Node): boolean {
     let known = this.known.get(n);
     if (known === undefined) {
-      known = n.op === "const" || isLeaf(n) || (OPS[n.op].kind === "value" && n.args.every((a) => this.decodeTime(a)));
+      known =
+        n.op === "const" ||
+        isLeaf(n) ||
+        (OPS[n.op].kind === "value" && n.body === undefined && n.args.every((a) => this.decodeTime(a)));
       this.known.set(n, known);
     }
     return known;
