@@ -313,7 +313,15 @@ void begin(void) {
     read_all(codes, code_size + length_size + n * job.record);
     if (job.memory) read_all(memories, n * job.memory);
     if (n && !run_fast()) run_framed(0, n);
-    write_all(results, n * sizeof(struct result));
+    // Mostly all cases end alike: one result then stands for them all
+    u64 alike = n;
+    for (u64 k = 1; k < n && alike == n; k++) {
+      const u64 *a = (const u64 *)&results[0], *b = (const u64 *)&results[k];
+      if ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3])) alike = 0;
+    }
+    u64 sent[2] = {0x45474153, alike && n ? 1 : n};
+    write_all(sent, sizeof sent);
+    write_all(results, sent[1] * sizeof(struct result));
     write_all(out_states, n * job.record);
     if (job.memory) write_all(out_memories, n * job.memory);
   }

@@ -158,10 +158,10 @@ class BatchOracle implements Oracle {
     if (this.closed) throw new OracleError("ORACLE_DIED", "the oracle was closed");
     this.worker ??= new Worker(this.command, this.args);
     const job = this.job(batch, layout, memoryBytes, from, to);
-    const size = (to - from) * (RESULT + layout.bytes + memoryBytes);
-    let answer: Uint8Array;
+    const size = (to - from) * (layout.bytes + memoryBytes);
+    let answer: Answer;
     try {
-      answer = await this.worker.exchange(job, size, this.patience);
+      answer = await this.worker.exchange(job, to - from, size, this.patience);
     } catch (error) {
       this.worker.end();
       this.worker = undefined;
@@ -177,20 +177,25 @@ class BatchOracle implements Oracle {
       return;
     }
     const n = to - from;
-    const view = new DataView(answer.buffer, answer.byteOffset);
-    for (let i = 0; i < n; i++) {
-      out.outcome[from + i] = view.getUint32(i * RESULT, true);
-      out.strayed[from + i] = view.getUint32(i * RESULT + 4, true);
-    }
-    const wide = new BigUint64Array(answer.buffer, answer.byteOffset, (n * RESULT) / 8);
-    for (let i = 0; i < n; i++) {
-      out.at[from + i] = wide[4 * i + 1]!;
-      out.pc[from + i] = wide[4 * i + 2]!;
-      out.fault[from + i] = wide[4 * i + 3]!;
-    }
-    const states = n * RESULT;
-    out.state.set(answer.subarray(states, states + n * layout.bytes), from * layout.bytes);
-    if (memoryBytes > 0) out.memory.set(answer.subarray(states + n * layout.bytes), from * memoryBytes);
+    const results = new DataView(answer.results.buffer, answer.results.byteOffset);
+    const number = (i: number, at: number): number => results.getUint32(i * RESULT + at, true);
+    const wide = (i: number, at: number): bigint => results.getBigUint64(i * RESULT + at, true);
+    if (answer.results.length === RESULT) {
+      out.outcome.fill(number(0, 0), from, to);
+      out.strayed.fill(number(0, 4), from, to);
+      out.at.fill(wide(0, 8), from, to);
+      out.pc.fill(wide(0, 16), from, to);
+      out.fault.fill(wide(0, 24), from, to);
+    } else
+      for (let i = 0; i < n; i++) {
+        out.outcome[from + i] = number(i, 0);
+        out.strayed[from + i] = number(i, 4);
+        out.at[from + i] = wide(i, 8);
+        out.pc[from + i] = wide(i, 16);
+        out.fault[from + i] = wide(i, 24);
+      }
+    out.state.set(answer.states.subarray(0, n * layout.bytes), from * layout.bytes);
+    if (memoryBytes > 0) out.memory.set(answer.states.subarray(n * layout.bytes), from * memoryBytes);
   }
 
   private deaths = 0;
@@ -260,12 +265,20 @@ function padded(bytes: Uint8Array): Uint8Array {
   return out;
 }
 
+/** Results (one for all cases, or one each), then records and memory. */
+interface Answer {
+  readonly results: Uint8Array;
+  readonly states: Uint8Array;
+}
+
 /** The process, and the one exchange that is under way. */
 class Worker {
   private readonly child: ChildProcessByStdio<Writable, Readable, null>;
-  private into = new Uint8Array(0);
+  /** What is being filled: the head, the results, the rest. */
+  private parts: Uint8Array[] = [];
   private have = 0;
-  private settle: { readonly resolve: (bytes: Uint8Array) => void; readonly reject: (e: Error) => void } | undefined;
+  private cases = 0;
+  private settle: { readonly resolve: (answer: Answer) => void; readonly reject: (e: Error) => void } | undefined;
   private why: OracleError | undefined;
 
   constructor(command: string, args: readonly string[]) {
@@ -278,7 +291,8 @@ class Worker {
     );
   }
 
-  exchange(job: readonly Uint8Array[], size: number, patience: number): Promise<Uint8Array> {
+  /** `size`: bytes of records and memory to come. */
+  exchange(job: readonly Uint8Array[], cases: number, size: number, patience: number): Promise<Answer> {
     return new Promise((resolve, reject) => {
       if (this.why) {
         reject(this.why);
@@ -288,19 +302,19 @@ class Worker {
         this.fail(new OracleError("ORACLE_HANGS", `the oracle did not answer within ${patience} ms`));
       }, patience);
       this.settle = {
-        resolve: (bytes) => {
+        resolve: (answer) => {
           clearTimeout(timer);
-          resolve(bytes);
+          resolve(answer);
         },
         reject: (error) => {
           clearTimeout(timer);
           reject(error);
         },
       };
-      this.into = new Uint8Array(size);
+      this.cases = cases;
+      this.parts = [new Uint8Array(16), new Uint8Array(0), new Uint8Array(size)];
       this.have = 0;
       for (const part of job) this.child.stdin.write(part);
-      if (size === 0) this.done();
     });
   }
 
@@ -309,20 +323,36 @@ class Worker {
   }
 
   private receive(data: Uint8Array): void {
-    if (!this.settle || this.have + data.length > this.into.length) {
-      this.fail(new OracleError("ORACLE_GARBAGE", "the oracle answers more than it was asked"));
-      return;
+    for (let at = 0; at < data.length; ) {
+      const part = this.parts[0];
+      if (!this.settle || part === undefined) {
+        this.fail(new OracleError("ORACLE_GARBAGE", "the oracle answers more than it was asked"));
+        return;
+      }
+      const n = Math.min(part.length - this.have, data.length - at);
+      part.set(data.subarray(at, at + n), this.have);
+      this.have += n;
+      at += n;
+      while (this.parts.length > 0 && this.have === this.parts[0]!.length) this.filled();
     }
-    this.into.set(data, this.have);
-    this.have += data.length;
-    if (this.have === this.into.length) this.done();
   }
 
-  private done(): void {
+  private filled(): void {
+    const part = this.parts.shift()!;
+    this.have = 0;
+    if (this.parts.length === 2) {
+      const view = new DataView(part.buffer);
+      const results = view.getUint32(8, true);
+      if (view.getUint32(0, true) !== MAGIC || (results !== 1 && results !== this.cases))
+        this.fail(new OracleError("ORACLE_GARBAGE", "the oracle's answer does not begin as one"));
+      this.parts[0] = this.results = new Uint8Array(results * RESULT);
+    }
+    if (this.parts.length > 0) return;
     const { settle } = this;
     this.settle = undefined;
-    settle?.resolve(this.into);
+    settle?.resolve({ results: this.results, states: part });
   }
+  private results = new Uint8Array(0);
 
   private fail(error: OracleError): void {
     this.why ??= error;
