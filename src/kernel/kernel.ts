@@ -10,6 +10,10 @@ import { FILES_LIMIT, MemoryFs } from "./fs/memory.ts";
 import { type Dentry, type Start, type Walked, type WalkOptions, walk } from "./fs/path.ts";
 import { procFolder } from "./fs/proc.ts";
 import { orphaned, tellParent } from "./life.ts";
+import type { Family, SocketAddress } from "./net/address.ts";
+import { Network } from "./net/network.ts";
+import type { Credentials } from "./net/queue.ts";
+import type { SocketType } from "./net/socket.ts";
 import { Pipe } from "./pipe.ts";
 import type { News, Process, Task } from "./process.ts";
 import type { SyscallResult } from "./result.ts";
@@ -39,6 +43,22 @@ export interface Personality {
   cloneFlags(word: number): { readonly flags: number; readonly signal: number };
   /** Sets a new thread's or child's registers: result 0; stack and thread pointer where they are told. */
   enterChild(cpu: Cpu, stack: number, thread: number | null): void;
+  /** Type and flags in socket's second argument; type "" is none, flags -1: bits that mean nothing. */
+  socketType(word: number): { readonly type: SocketType | "raw" | ""; readonly flags: number };
+  socketTypeNumber(type: SocketType): number;
+  familyNumber(family: Family): number;
+  errorNumber(code: string): number;
+  /** Name of a socket option, or "". */
+  optionName(level: string, number: number): string;
+  readAddress(bytes: Uint8Array): SocketAddress | null;
+  writeAddress(address: SocketAddress): Uint8Array;
+  /** AF_UNSPEC. */
+  isUnspecified(bytes: Uint8Array): boolean;
+  /** Control messages (cmsg(3)): what a program sent, and how files and credentials arrive. */
+  readControl(bytes: Uint8Array): { readonly kind: "rights" | "other" | "bad"; readonly data: readonly number[] }[];
+  rights(numbers: readonly number[]): Uint8Array;
+  credentials(of: Credentials): Uint8Array;
+  readonly controlHeader: number;
   /** A child's news as wait tells it. */
   waitStatus(news: News): number;
   /** Guest bytes as a string, so that every byte comes back. */
@@ -87,6 +107,7 @@ export class Kernel {
   private readonly options: KernelOptions;
   /** Every living thread, in the order they came: the order they run in. */
   readonly tasks = new Set<Task>();
+  readonly network = new Network(this);
   /** Files that processes map shared, by device and inode. */
   private readonly sharedFiles = new Map<string, SharedPages>();
   /** Whose memory is up to date: the last that ran. */

@@ -31,6 +31,9 @@ export class Pipe {
   length = 0;
   readers = 0;
   writers = 0;
+  /** Ends that were ever opened: who opens a FIFO waits for one of the other kind to come. */
+  readersEver = 0;
+  writersEver = 0;
   readonly ino: number;
   readonly born: bigint;
 
@@ -80,11 +83,19 @@ export class PipeEnd implements Handle {
   readonly seekable = false;
   readonly pipe: Pipe;
   readonly writes: boolean;
-  constructor(pipe: Pipe, writes: boolean) {
+  private readonly named: (() => FileStat) | undefined;
+  /** `named`: attributes of a FIFO. */
+  constructor(pipe: Pipe, writes: boolean, named?: () => FileStat) {
     this.pipe = pipe;
     this.writes = writes;
-    if (writes) pipe.writers++;
-    else pipe.readers++;
+    this.named = named;
+    if (writes) {
+      pipe.writers++;
+      pipe.writersEver++;
+    } else {
+      pipe.readers++;
+      pipe.readersEver++;
+    }
   }
   read(into: Uint8Array): number {
     if (into.length === 0) return 0;
@@ -99,7 +110,7 @@ export class PipeEnd implements Handle {
     return this.pipe.put(from);
   }
   stat(): FileStat {
-    return namelessStat("fifo", this.pipe.ino, this.pipe.born);
+    return this.named?.() ?? namelessStat("fifo", this.pipe.ino, this.pipe.born);
   }
   truncate(): void {
     throw posix("EINVAL");

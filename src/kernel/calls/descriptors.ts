@@ -186,10 +186,3 @@ export function getSeals(task: Task, fd: number): SyscallResult {
   const inode = task.files.get(fd).dentry?.inode;
   return inode instanceof MemoryFile && inode.fs === task.kernel.nameless ? inode.seals : fail("EINVAL");
 }
-
-/** No socket can be made yet, so no descriptor is one. */
-export function noSocket(task: Task, fd: number): SyscallResult {
-  task.files.get(fd);
-  return fail("ENOTSOCK");
-}
-export const noAddressFamily = (): SyscallResult => fail("EAFNOSUPPORT");

@@ -9,6 +9,7 @@ import * as paths from "./paths.ts";
 import * as poll from "./poll.ts";
 import * as process from "./process.ts";
 import * as signal from "./signal.ts";
+import * as socket from "./socket.ts";
 import * as terminal from "./terminal.ts";
 import * as time from "./time.ts";
 import * as transfer from "./transfer.ts";
@@ -27,6 +28,7 @@ const modules = [
   poll,
   process,
   signal,
+  socket,
   terminal,
   time,
   transfer,

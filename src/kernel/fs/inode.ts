@@ -91,6 +91,10 @@ export abstract class Inode {
   create(_name: string, _mode: number): Inode {
     throw posix("EROFS");
   }
+  /** A FIFO or a socket's name. */
+  special(_name: string, _type: "fifo" | "socket", _mode: number): Inode {
+    throw posix("EPERM");
+  }
   mkdir(_name: string, _mode: number): void {
     throw posix("EROFS");
   }
