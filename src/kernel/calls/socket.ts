@@ -189,12 +189,13 @@ export function connect(task: Task, fd: number, address: Span): SyscallResult {
   const bytes = address.size >= 2 && address.size <= MOST_ADDRESS ? address.source : null;
   if (!bytes) return fail("EINVAL");
   if (task.personality.isUnspecified(bytes)) {
-    if (socket.type !== "dgram") return fail(socket.family === "unix" ? "EINVAL" : "EINVAL");
+    if (socket.type !== "dgram") return fail("EINVAL");
     socket.remote = null;
     socket.peer = null;
     return 0;
   }
   const wish = readAddress(task, address.address, address.size);
+  if (socket.family !== "unix" && bytes[0] !== task.personality.familyNumber(socket.family)) return fail("EAFNOSUPPORT");
   if (!wish || (socket.family === "unix") !== (wish.family === "unix"))
     return fail(wish ? (socket.family === "unix" ? "EINVAL" : "EAFNOSUPPORT") : "EINVAL");
   if (socket.backlog) return fail(socket.family === "unix" ? "EINVAL" : "EISCONN");
@@ -570,7 +571,16 @@ function writeControl(
     parts.push(bytes);
     used += bytes.length;
   };
-  if (socket.options.get("SO_PASSCRED")) add(task.personality.credentials(message.by));
+  if (socket.options.get("SO_PASSCRED")) {
+    // What does not fit is cut, and its length says so (put_cmsg).
+    const whole = task.personality.credentials(message.by);
+    if (room >= task.personality.controlHeader && room < whole.length) {
+      const part = whole.slice(0, room);
+      new DataView(part.buffer).setUint32(0, room, true);
+      add(part);
+      cut = true;
+    } else add(whole);
+  }
   if (message.rights.length) {
     const fits = Math.max(0, Math.floor((room - used - task.personality.controlHeader) / 4));
     if (fits < message.rights.length) cut = true;

@@ -103,7 +103,7 @@ export class Socket implements Handle {
       if (!found || found.closed) throw posix("ECONNREFUSED");
       return found;
     }
-    if (!this.connected) throw posix(this.family === "unix" || this.wasConnected === false ? "ENOTCONN" : "EPIPE");
+    if (!this.connected) throw posix(this.family === "unix" ? "ENOTCONN" : "EPIPE");
     const { peer } = this;
     if (!peer || peer.closed || peer.readShut) throw posix("EPIPE");
     return peer;
