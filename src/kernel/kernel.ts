@@ -10,6 +10,7 @@ import { FILES_LIMIT, MemoryFs } from "./fs/memory.ts";
 import { type Dentry, type Start, type Walked, type WalkOptions, walk } from "./fs/path.ts";
 import { procFolder } from "./fs/proc.ts";
 import { orphaned, tellParent } from "./life.ts";
+import { Locks } from "./locks.ts";
 import type { Family, SocketAddress } from "./net/address.ts";
 import { Network } from "./net/network.ts";
 import type { Credentials } from "./net/queue.ts";
@@ -18,7 +19,8 @@ import { Pipe } from "./pipe.ts";
 import type { News, Process, Task } from "./process.ts";
 import type { SyscallResult } from "./result.ts";
 import { flush, pull, SharedPages } from "./shared.ts";
-import type { Action, DefaultAction } from "./signals.ts";
+import type { Action, DefaultAction, Pending } from "./signals.ts";
+import { Timers } from "./timers.ts";
 
 /** What uname and /proc tell, and what a signal does by default: facts of the guest's OS. */
 export interface Personality {
@@ -59,6 +61,9 @@ export interface Personality {
   rights(numbers: readonly number[]): Uint8Array;
   credentials(of: Credentials): Uint8Array;
   readonly controlHeader: number;
+  /** A signal as signalfd tells it. */
+  signalRecord(pending: Pending): Uint8Array;
+  readonly signalRecordSize: number;
   /** A child's news as wait tells it. */
   waitStatus(news: News): number;
   /** Guest bytes as a string, so that every byte comes back. */
@@ -82,7 +87,8 @@ export interface KernelOptions {
   readonly cwd?: string | undefined;
 }
 
-function fileKey(file: Description): string {
+/** A file's identity, however it was opened. */
+export function fileKey(file: Description): string {
   const { dev, ino } = file.handle.stat();
   return `${dev}:${ino}`;
 }
@@ -108,6 +114,10 @@ export class Kernel {
   /** Every living thread, in the order they came: the order they run in. */
   readonly tasks = new Set<Task>();
   readonly network = new Network(this);
+  readonly timers: Timers;
+  readonly locks = new Locks();
+  /** The thread whose call is being served. */
+  running: Task | undefined;
   /** Files that processes map shared, by device and inode. */
   private readonly sharedFiles = new Map<string, SharedPages>();
   /** Whose memory is up to date: the last that ran. */
@@ -130,6 +140,7 @@ export class Kernel {
     this.memory = options.memory ?? 0xf0000000;
     this.ids = { uid: options.uid ?? 0, gid: options.gid ?? 0 };
     this.booted = host.monotonic();
+    this.timers = new Timers(host);
     const now = (): bigint => host.realtime();
     this.scratch = new MemoryFs("memory", 0x20, now, undefined, this.filesLimit);
     this.root = { inode: this.rootInode(now), parent: null, name: "" };

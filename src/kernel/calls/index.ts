@@ -4,6 +4,7 @@ import * as attributes from "./attributes.ts";
 import * as clone from "./clone.ts";
 import * as descriptors from "./descriptors.ts";
 import * as futex from "./futex.ts";
+import * as locks from "./locks.ts";
 import * as memory from "./memory.ts";
 import * as paths from "./paths.ts";
 import * as poll from "./poll.ts";
@@ -12,6 +13,7 @@ import * as signal from "./signal.ts";
 import * as socket from "./socket.ts";
 import * as terminal from "./terminal.ts";
 import * as time from "./time.ts";
+import * as timers from "./timers.ts";
 import * as transfer from "./transfer.ts";
 import * as wait from "./wait.ts";
 
@@ -23,6 +25,7 @@ const modules = [
   clone,
   descriptors,
   futex,
+  locks,
   memory,
   paths,
   poll,
@@ -31,6 +34,7 @@ const modules = [
   socket,
   terminal,
   time,
+  timers,
   transfer,
   wait,
 ];

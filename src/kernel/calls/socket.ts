@@ -195,7 +195,8 @@ export function connect(task: Task, fd: number, address: Span): SyscallResult {
     return 0;
   }
   const wish = readAddress(task, address.address, address.size);
-  if (socket.family !== "unix" && bytes[0] !== task.personality.familyNumber(socket.family)) return fail("EAFNOSUPPORT");
+  if (socket.family !== "unix" && bytes[0] !== task.personality.familyNumber(socket.family))
+    return fail("EAFNOSUPPORT");
   if (!wish || (socket.family === "unix") !== (wish.family === "unix"))
     return fail(wish ? (socket.family === "unix" ? "EINVAL" : "EAFNOSUPPORT") : "EINVAL");
   if (socket.backlog) return fail(socket.family === "unix" ? "EINVAL" : "EISCONN");
@@ -243,6 +244,7 @@ function establish(task: Task, file: Description, socket: Socket, to: SocketAddr
     end.join(socket);
     socket.remote = to;
     listener.backlog!.push(end);
+    listener.connections++;
     if (!file.nonblocking || socket.family === "unix") return 0;
     socket.connecting = true;
     return fail("EINPROGRESS");

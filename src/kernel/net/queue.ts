@@ -31,6 +31,9 @@ export class ReceiveQueue {
   private readonly messages: Message[] = [];
   /** Bytes held. */
   size = 0;
+  /** How often something came, was taken. */
+  given = 0;
+  taken = 0;
   private readonly stream: boolean;
 
   constructor(stream: boolean) {
@@ -47,6 +50,7 @@ export class ReceiveQueue {
     return this.stream ? this.size : (this.messages[0]?.bytes.length ?? 0);
   }
   push(message: Message): void {
+    this.given++;
     this.messages.push(message);
     this.size += message.bytes.length;
   }
@@ -54,6 +58,7 @@ export class ReceiveQueue {
   take(into: readonly Uint8Array[], peek: boolean): Received | null {
     const first = this.messages[0];
     if (!first) return null;
+    if (!peek) this.taken++;
     if (!this.stream) {
       const size = scatter(into, 0, first.bytes);
       if (!peek) this.drop();

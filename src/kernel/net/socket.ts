@@ -158,6 +158,15 @@ export class Socket implements Handle {
   sync(): void {
     throw posix("EINVAL");
   }
+  arrivals(): number {
+    const ended = Number(this.ended) + Number(this.error !== null) + Number(this.peer?.closed ?? false);
+    return this.incoming.given + this.connections + ended * 2 ** 40;
+  }
+  drains(): number {
+    return (this.peer?.incoming.taken ?? 0) + Number(this.connected) * 2 ** 40;
+  }
+  /** Connections that ever waited to be accepted. */
+  connections = 0;
   available(): number {
     return this.incoming.available;
   }

@@ -6,7 +6,7 @@ import type { Family, SocketAddress } from "../../kernel/net/address.ts";
 import type { SocketType } from "../../kernel/net/socket.ts";
 import type { News, Task } from "../../kernel/process.ts";
 import type { SyscallResult } from "../../kernel/result.ts";
-import type { DefaultAction } from "../../kernel/signals.ts";
+import type { DefaultAction, Pending } from "../../kernel/signals.ts";
 import type { AbiBook, Machine } from "../abi.ts";
 import { AbiError } from "../error.ts";
 import { decodeText, encodeText } from "../text.ts";
@@ -128,6 +128,16 @@ export class Linux implements Personality {
   readonly rights = rightsMessage;
   readonly credentials = credentialsMessage;
   readonly controlHeader = CONTROL_HEADER;
+  get signalRecordSize(): number {
+    return this.book.struct("signalfd_siginfo").size;
+  }
+  signalRecord(pending: Pending): Uint8Array {
+    const { signal, code, pid, uid, status, value, timer, address } = pending;
+    const along = value ?? 0n;
+    const fields = { signo: signal, code, pid: pid ?? 0, uid: uid ?? 0, status: status ?? 0, tid: timer ?? 0 };
+    const int = Number(BigInt.asIntN(32, along));
+    return this.book.encodeStruct("signalfd_siginfo", { ...fields, int, ptr: along, addr: address ?? 0 });
+  }
   /** The status word of wait(2): signal in the low byte, 0x7f for a stop, exit status above. */
   waitStatus(news: News): number {
     switch (news.k) {
