@@ -1,4 +1,12 @@
-import type { Node } from "../ir/node.ts";
+import type { Node, Op } from "../ir/node.ts";
+
+const COMPUTED: ReadonlySet<Op> = new Set<Op>([
+  ...(["select", "sext", "zext", "extract", "not", "neg", "add", "sub", "and", "or", "xor", "mul", "shl"] as const),
+  ...(["lshr", "ashr", "concat", "eq", "ne", "ult", "ule", "slt", "sle"] as const),
+]);
+
+/** Whether `compute` knows the op and the widths. */
+export const computable = (n: Node): boolean => COMPUTED.has(n.op) && n.w <= 64 && n.args.every((a) => a.w <= 64);
 
 /** High half of the value that `low` gave last. */
 let high = 0;

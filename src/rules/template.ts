@@ -1,8 +1,7 @@
 import { type Effect, Node } from "../ir/node.ts";
-import { OPS } from "../ir/ops.ts";
 import type { Template, ValueParam } from "./book.ts";
 import type { Core } from "./core.ts";
-import { compute } from "./decode-time.ts";
+import { computable, compute } from "./decode-time.ts";
 import type { EncField } from "./encoding.ts";
 import type { Policy } from "./policy.ts";
 import { isLeaf, NoTemplate, TemplateLifter } from "./template-lift.ts";
@@ -73,7 +72,7 @@ class Parameters {
 
   private rewrite(n: Node): Node {
     if (n.op === "const") return n;
-    if (this.decodeTime(n) && n.w <= 64) return this.param(n);
+    if (n.w <= 64 && this.decodeTime(n)) return this.param(n);
     const args = n.args.map((a) => this.node(a));
     if (args.every((a, i) => a === n.args[i])) return n;
     const { op, w, lo, hi, big, aux, fp, mem, name } = n;
@@ -83,7 +82,7 @@ class Parameters {
   private decodeTime(n: Node): boolean {
     let known = this.known.get(n);
     if (known === undefined) {
-      known = n.op === "const" || isLeaf(n) || (OPS[n.op].kind === "value" && n.args.every((a) => this.decodeTime(a)));
+      known = n.op === "const" || isLeaf(n) || (computable(n) && n.args.every((a) => this.decodeTime(a)));
       this.known.set(n, known);
     }
     return known;
