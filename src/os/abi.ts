@@ -25,6 +25,8 @@ export interface Machine {
   readonly result: string;
   readonly stack: string;
   readonly thread: string;
+  /** Registers that arch_prctl sets, by number. */
+  readonly bases: readonly string[];
   readonly return: string;
   /** Where a signal handler finds number, siginfo and ucontext. */
   readonly handler: readonly string[];

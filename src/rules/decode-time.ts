@@ -1,12 +1,5 @@
-import type { Node, Op } from "../ir/node.ts";
-
-const COMPUTED: ReadonlySet<Op> = new Set<Op>([
-  ...(["select", "sext", "zext", "extract", "not", "neg", "add", "sub", "and", "or", "xor", "mul", "shl"] as const),
-  ...(["lshr", "ashr", "concat", "eq", "ne", "ult", "ule", "slt", "sle"] as const),
-]);
-
-/** Whether `compute` knows the op and the widths. */
-export const computable = (n: Node): boolean => COMPUTED.has(n.op) && n.w <= 64 && n.args.every((a) => a.w <= 64);
+import type { Node } from "../ir/node.ts";
+import { OPS } from "../ir/ops.ts";
 
 /** High half of the value that `low` gave last. */
 let high = 0;
@@ -51,10 +44,21 @@ function low(n: Node, fields: ArrayLike<number>, pc: number): number {
       return put(-lo, ~high + (lo === 0 ? 1 : 0), n.w);
     }
   }
+  if (n.args.length !== 2) return rare(n, fields, pc);
   const aLo = low(n.args[0], fields, pc);
   const aHi = high;
   const bLo = low(n.args[1], fields, pc);
   return binary(n, aLo, aHi, bLo, high);
+}
+
+/** Ops that few rows use on what is known once decoded: by their rows in ops.ts. */
+function rare(n: Node, fields: ArrayLike<number>, pc: number): number {
+  const values = n.args.map((a) => {
+    const lo = low(a, fields, pc);
+    return (BigInt(high >>> 0) << 32n) | BigInt(lo >>> 0);
+  });
+  const value = OPS[n.op].value!(n, values);
+  return put(Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)), n.w);
 }
 
 function signExtend(n: Node, lo: number, hi: number): number {

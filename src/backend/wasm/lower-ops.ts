@@ -1,5 +1,4 @@
 import type { Op } from "../../ir/node.ts";
-import { unroll } from "../../ir/remake.ts";
 import { carries, compare, concat, extend, extract } from "./lower-compare.ts";
 import { bitwise, bswap, count, divide, type Lowering, rotate, shift, wraps } from "./lower-integer.ts";
 import { W } from "./opcodes.ts";
@@ -119,8 +118,8 @@ export const LOWERINGS: Readonly<Record<Op, Lowering>> = {
   zext: extend,
   extract,
   concat,
-  map: (l, node, want) => l.emit(unroll(node), want),
-  ormap: (l, node, want) => l.emit(unroll(node), want),
+  map: (l, node, want) => l.lanes.scalar(node, want),
+  ormap: (l, node, want) => l.lanes.scalar(node, want),
   fadd: bits,
   fsub: bits,
   fmul: bits,
