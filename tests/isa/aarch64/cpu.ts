@@ -40,7 +40,7 @@ function runCase(cpu: Cpu, places: readonly (R.Place | null)[], record: BigUint6
   window.set(cpu.memory.read(R.WINDOW_AT, R.WINDOW));
   record[R.PC] = BigInt(cpu.pc);
   record[R.SIGNAL] = signalOf(stop);
-  record[R.ADDRESS] = stop.k === "fault" ? stop.address : 0n;
+  record[R.ADDRESS] = stop.k === "fault" ? BigInt.asUintN(64, BigInt.asIntN(56, stop.address)) : 0n;
 }
 
 function load(cpu: Cpu, places: readonly (R.Place | null)[], record: BigUint64Array): void {
