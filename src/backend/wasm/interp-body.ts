@@ -58,6 +58,9 @@ export class InterpBody {
     this.engine = values.engine;
   }
 
+  /** Accesses that were checked before the first one happened. */
+  private readonly probed = new Set<Effect>();
+
   emit(): void {
     const pending = this.effects(this.template.effects, undefined);
     this.commit(pending);
@@ -67,7 +70,8 @@ export class InterpBody {
 
   private effects(effects: readonly Effect[], reserved: Reserved | undefined, pending: Pending[] = []): Pending[] {
     const first = effects.findIndex(changesMemory);
-    if (first >= 0 && effects.slice(first + 1).some(mayFail)) this.probe(effects.slice(first + 1));
+    if (first >= 0 && effects.slice(first + 1).some(mayFail))
+      this.probe(effects.slice(effects[first]!.k === "store" ? first : first + 1));
     for (const effect of effects) this.effect(effect, pending, reserved);
     return pending;
   }
@@ -75,13 +79,13 @@ export class InterpBody {
   private effect(effect: Effect, pending: Pending[], reserved: Reserved | undefined): void {
     switch (effect.k) {
       case "load":
-        this.load(effect.node);
+        this.load(effect.node, this.probed.has(effect));
         break;
       case "rmw":
         this.rmw(effect.node);
         break;
       case "store":
-        this.store(effect.addr, effect.value);
+        this.store(effect.addr, effect.value, this.probed.has(effect));
         break;
       case "set":
         if (this.values.accumulates(effect.slot, effect.value)) break;
@@ -253,6 +257,7 @@ export class InterpBody {
       if (effect.k !== "store" && effect.k !== "load") throw new NotLowered("a choice after a store");
       const store = effect.k === "store";
       const local = this.address(store ? effect.addr : effect.node.args[0]);
+      this.probed.add(effect);
       this.check(local, (store ? effect.value.w : effect.node.w) / 8, store ? PROT_WRITE : PROT_READ);
       this.code.release(local);
     }
@@ -299,17 +304,17 @@ export class InterpBody {
     this.ways.faultIf(access & PROT_WRITE || access, address);
   }
 
-  private load(node: Node): void {
+  private load(node: Node, probed: boolean): void {
     const address = this.address(node.args[0]);
     this.aligned(node, address);
-    this.check(address, node.w / 8, PROT_READ);
+    if (!probed) this.check(address, node.w / 8, PROT_READ);
     this.values.load(address, node);
     this.code.release(address);
   }
 
-  private store(addr: Node, value: Node): void {
+  private store(addr: Node, value: Node, probed: boolean): void {
     const address = this.address(addr);
-    this.check(address, value.w / 8, PROT_WRITE);
+    if (!probed) this.check(address, value.w / 8, PROT_WRITE);
     this.values.storeGuest(address, value);
     this.code.release(address);
   }
