@@ -137,7 +137,7 @@ function aim(book: IsaBook, address: Node, record: BigUint64Array, target: bigin
   };
   walk(address);
   const slot = gets[0] && R.placeOf(book.slots[gets[0].aux].name);
-  if (!slot || slot.w !== 64) return;
+  if (slot?.w !== 64) return;
   record[slot.word] = BigInt.asUintN(64, target - rest);
   const before = rest;
   rest = 0n;
