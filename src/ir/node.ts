@@ -63,7 +63,7 @@ export type Op =
   | "zext"
   | "extract"
   | "concat"
-  // float, last argument of the rounding ones is rm (i3: 0 rne, 1 rtz, 2 rdn, 3 rup, 4 rmm); policy in `fp`
+  // float, last argument of the rounding ones is rm (i3: 0 rne, 1 rtz, 2 rdn, 3 rup, 4 rmm; or i8: see float/unit.ts); policy in `fp`
   | "fadd"
   | "fsub"
   | "fmul"

@@ -63,7 +63,7 @@ function rounds(floatIn: boolean, floatOut: boolean, equal: boolean): Wrong {
   return (n) => {
     if (n.fp === undefined) return "no floating-point policy";
     const last = n.args.length - 1;
-    if (n.args[last].w !== 3) return "rounding mode must be i3";
+    if (n.args[last].w !== 3 && n.args[last].w !== 8) return "rounding mode must be i3, or i8 with more in it";
     if (floatOut && !format(n.w)) return noFormat;
     for (let i = 0; i < last; i++) {
       if (floatIn && !format(n.args[i].w)) return noFormat;

@@ -34,6 +34,8 @@ export interface Machine {
   readonly page: number;
   /** Clock ticks a second. */
   readonly tick: number;
+  /** Bytes of the instruction that makes a call: how far back one is made again. */
+  readonly callSize: number;
   /** Machine code that does the sigreturn call. */
   readonly trampoline: Uint8Array;
 }

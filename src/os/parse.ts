@@ -170,6 +170,7 @@ function machine(book: AbiBook, words: readonly string[], line: number): void {
     hwcap: integer(book, need("hwcap"), line),
     page: integer(book, need("page"), line),
     tick: integer(book, need("tick"), line),
+    callSize: Number(at.get("callsize") ?? 4),
     trampoline: Uint8Array.from(need("trampoline").match(/../g) ?? [], (hex) => Number.parseInt(hex, 16)),
   };
   book.machines.set(isa, row);

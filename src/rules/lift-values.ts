@@ -35,6 +35,9 @@ export interface Path {
   end: Effect | undefined;
 }
 
+/** Pending key, plus the policy's number, of the exceptions that the row itself has raised; only where they may trap. */
+export const RAISED = 1 << 21;
+
 const consts = new WeakMap<Core, Node>();
 
 /** Values of a row's expressions, its fields being constants. Loads and the like go into the path at hand. */
@@ -99,12 +102,12 @@ export class ValueLifter {
       case "next":
         return address(this.pc + this.length, c.w);
       case "load": {
-        const node = load(this.bits(c.a[0]), c.w, this.attrs(c, 1));
+        const node = load(this.address(c.a[0]), c.w, this.attrs(c, 1));
         this.path.effects.push({ k: "load", node });
         return node;
       }
       case "rmw": {
-        const addr = this.bits(c.a[0]);
+        const addr = this.address(c.a[0]);
         const node = rmw(addr, this.bits(c.a[1]), this.attrs(c, 2));
         this.path.effects.push({ k: "rmw", node });
         return node;
@@ -188,6 +191,12 @@ export class ValueLifter {
     return c.a.length === 1 ? unary(op, a) : binary(op, a, this.bits(c.a[1]));
   }
 
+  /** An address is as wide as `pc`; the IR's are 64 bits wide. */
+  protected address(c: Core): Node {
+    const n = this.bits(c);
+    return n.w === 64 ? n : zext(n, 64);
+  }
+
   protected slot(slot: number, w: number): Node {
     return (this.latest ? this.path.pending.get(slot) : undefined) ?? get(slot, w);
   }
@@ -258,9 +267,15 @@ export class ValueLifter {
       return;
     }
     const { pending } = this.path;
+    const noted = arrange(exceptions, policy);
     const before = pending.get(flags) ?? get(flags, policy.flagsWidth);
-    const after = binary("or", before, arrange(exceptions, policy));
+    const after = binary("or", before, noted);
     pending.set(flags, guard ? select(guard, after, before) : after);
+    if (!policy.trap) return;
+    const key = RAISED + this.policies.indexOf(policy);
+    const own = guard ? select(guard, noted, constNum(noted.w, 0)) : noted;
+    const earlier = pending.get(key);
+    pending.set(key, earlier ? binary("or", earlier, own) : own);
   }
 
   // --- lanes
@@ -416,6 +431,7 @@ function mentions(n: Node, leaves: readonly Node[], seen = new Set<Node>()): boo
   return leaves.includes(n) || n.args.some((a) => mentions(a, leaves, seen));
 }
 
+/** An instruction's own address, or the next one's. */
 function address(pc: number, w: number): Node {
   const hi = Math.floor(pc / 0x100000000) | 0;
   return w === 64 ? constPair(64, pc | 0, hi) : constNum(w, pc);

@@ -15,8 +15,12 @@ export function templateOf(
   pcWidth: number,
   length: number,
 ): Template | string {
+  return templateWith(new TemplateLifter(policies, fields, pcWidth), body, length);
+}
+
+/** The same through a lifter for the row's kind. */
+export function templateWith(lifter: TemplateLifter, body: Core, length = 0): Template | string {
   try {
-    const lifter = new TemplateLifter(policies, fields, pcWidth);
     const params = new Parameters();
     const effects = params.effects(lifter.build(body, length));
     return { effects, slotParams: lifter.slotParams, valueParams: params.list };

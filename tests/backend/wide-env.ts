@@ -82,7 +82,7 @@ export function compileWide(nodes: readonly Node[]): (leaves: readonly bigint[])
     leaves.forEach((value, i) => {
       for (let j = 0; j < 8; j++) words[(LEAF * i) / 8 + j] = BigInt.asUintN(64, value >> BigInt(64 * j));
     });
-    nodes.forEach((_, i) => (instance.exports[`f${i}`] as () => void)());
+    for (const f of Object.values(instance.exports)) (f as () => void)();
     return nodes.map((node, i) => read(RESULT + 64 * i, node.w));
   };
 }

@@ -126,7 +126,7 @@ function size(param: ValueParam): number {
 /** True where the parameter's value moves with the instruction's pc. */
 function followsPc(param: ValueParam): boolean {
   const out = new Int32Array(4);
-  const fields = new Array<number>(16).fill(1);
+  const fields = new Array<number>(32).fill(1);
   param.compute(fields, 0x100000, 4, out, 0);
   param.compute(fields, 0x200000, 4, out, 2);
   return out[0] !== out[2];

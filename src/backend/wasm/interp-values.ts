@@ -133,7 +133,10 @@ export class InterpValues implements LowerEnv {
 
   /** What a set writes. A wide slot is written in parts: those that keep what they were are left out. */
   parts(slot: number, value: Node): Part[] {
-    return value.w <= 64 ? [{ at: 0, type: naturalType(value.w) }] : wideParts(value, (n) => this.sameSlot(n, slot));
+    const { w } = value;
+    const op = this.isPart(slot) ? STORES[w] : undefined;
+    if (this.isPart(slot) && op === undefined && w % 64 !== 0) throw new NotLowered(`part of i${w}`);
+    return w <= 64 ? [{ at: 0, type: naturalType(w), op }] : wideParts(value, (n) => this.sameSlot(n, slot));
   }
 
   /** Pushes a part of a value in its type. */
@@ -152,7 +155,8 @@ export class InterpValues implements LowerEnv {
     if (node.aux === slot) return true;
     if (node.aux >= 0 || slot >= 0) return false;
     const [a, b] = [this.template.slotParams[-1 - node.aux]!, this.template.slotParams[-1 - slot]!];
-    return a.field === b.field && a.slots.every((s, i) => s === b.slots[i] || (s < 0 && b.slots[i]! < 0));
+    const here = (i: number): boolean => a.slots[i] === b.slots[i] && (a.bytes?.[i] ?? 0) === (b.bytes?.[i] ?? 0);
+    return a.field === b.field && a.slots.every((s, i) => here(i) || (s < 0 && b.slots[i]! < 0));
   }
 
   /** Writes a local to a part of a slot. */
@@ -161,7 +165,7 @@ export class InterpValues implements LowerEnv {
     this.code.get(local);
     const at = this.slotOffset(slot) + part.at;
     if (part.type === V128) this.code.memSimd(FD.v128_store, this.engine, at);
-    else this.code.mem(SLOT_STORES[part.type]!, this.engine, at);
+    else this.code.mem(part.op ?? SLOT_STORES[part.type]!, this.engine, at);
   }
 
   /** Pushes the guest's bytes at the address in a local; the value is then `define`d. */
@@ -260,7 +264,14 @@ export class InterpValues implements LowerEnv {
     return slot >= 0 ? STATE + this.book.slots[slot].offset : 0;
   }
 
-  private readSlot(slot: number, w: number, op: number = w <= 32 ? M.i32_load : M.i64_load): void {
+  /** A parameter that names a part of a slot: what stands beside it is not the value's. */
+  private isPart(slot: number): boolean {
+    return slot < 0 && this.template.slotParams[-1 - slot].bytes !== undefined;
+  }
+
+  private readSlot(slot: number, w: number, as: number = w <= 32 ? M.i32_load : M.i64_load): void {
+    const op = this.isPart(slot) ? LOADS[w]?.[0] : as;
+    if (op === undefined) throw new NotLowered(`part of i${w}`);
     this.slotAddress(slot);
     this.code.mem(op, this.engine, this.slotOffset(slot));
   }

@@ -7,6 +7,8 @@ import { type Piece, piecesOf } from "./wide-pieces.ts";
 export interface Part {
   readonly at: number;
   readonly type: ValueType;
+  /** Store of fewer bytes than the type has. */
+  readonly op?: number | undefined;
 }
 
 /** Whether a piece is best had in a SIMD register. */

@@ -3,7 +3,6 @@ import type { Task } from "../../kernel/process.ts";
 import { fail, type SyscallResult } from "../../kernel/result.ts";
 import { type Action, bitOf, type Pending } from "../../kernel/signals.ts";
 import type { FrameRow } from "../abi.ts";
-import type { Fields } from "../layout.ts";
 import type { Linux } from "./personality.ts";
 
 /*
@@ -60,15 +59,15 @@ function loadRegisters(task: Task, frame: FrameRow, view: DataView): void {
   }
 }
 
-/** si_code of signals that a process sent; their siginfo names the sender. */
-const sent = (pending: Pending): boolean => pending.address === undefined;
-
-function info(linux: Linux, pending: Pending): Uint8Array {
+/** siginfo as its kind wants it: a fault's address, a child's end, a timer's number, or who sent it and what along. */
+export function signalInfo(linux: Linux, pending: Pending): Uint8Array {
   const common = { signo: pending.signal, code: pending.code };
-  const fields: Fields = sent(pending)
-    ? { ...common, pid: pending.pid ?? 0, uid: pending.uid ?? 0 }
-    : { ...common, addr: pending.address! };
-  return linux.book.encodeStruct(sent(pending) ? "siginfokill" : "siginfo", fields);
+  const { address, status, timer, value } = pending;
+  if (address !== undefined) return linux.book.encodeStruct("siginfo", { ...common, addr: address });
+  const sender = { ...common, pid: pending.pid ?? 0, uid: pending.uid ?? 0 };
+  if (status !== undefined) return linux.book.encodeStruct("siginfochld", { ...sender, status });
+  const along = { ...sender, value: value ?? 0n };
+  return linux.book.encodeStruct("siginfokill", timer === undefined ? along : { ...along, pid: timer });
 }
 
 /** Starts a handler on the task. False where its stack cannot take the frame: the signal then kills. */
@@ -82,7 +81,7 @@ export function enterHandler(linux: Linux, task: Task, pending: Pending, action:
   const top = switches ? stack.sp + stack.size : sp;
   const at = Math.floor((top - frame.size) / 16) * 16;
   const bytes = new Uint8Array(frame.size);
-  bytes.set(info(linux, pending), 0);
+  bytes.set(signalInfo(linux, pending), 0);
   const flags = stack.disabled ? F.SS_DISABLE : on ? F.SS_ONSTACK : 0;
   const mask = task.savedMask ?? task.blocked;
   bytes.set(book.encodeStruct("ucontext", { stack: { sp: stack.sp, size: stack.size, flags }, mask }), frame.context);
