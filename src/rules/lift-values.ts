@@ -183,7 +183,11 @@ export class ValueLifter {
       case "lane": {
         const x = this.bits(c.a[0]);
         const i = this.bits(c.a[1]);
-        const at = binary("mul", i.w < x.w ? zext(i, x.w) : i, constNum(Math.max(i.w, x.w), c.w));
+        const step = Math.log2(c.w);
+        const wide = i.w < x.w ? zext(i, x.w) : i;
+        const at = Number.isInteger(step)
+          ? binary("shl", wide, constNum(wide.w, step))
+          : binary("mul", wide, constNum(wide.w, c.w));
         return trunc(binary("lshr", x, trunc(at, x.w)), c.w);
       }
     }

@@ -273,7 +273,12 @@ export class TemplateLifter extends Lifter {
     if (
       alike.some(
         (n) =>
-          n && (n.op !== first.op || n.w !== first.w || n.aux !== first.aux || n.args.length !== first.args.length),
+          n &&
+          (n.op !== first.op ||
+            n.w !== first.w ||
+            n.aux !== first.aux ||
+            n.body !== first.body ||
+            n.args.length !== first.args.length),
       )
     )
       return no("registers of a view differ in kind");
@@ -284,8 +289,8 @@ export class TemplateLifter extends Lifter {
         field,
       ),
     );
-    const { op, w, lo, hi, big, aux, fp, mem, name } = first;
-    return new Node(op, w, args, { lo, hi, aux, fp, mem, name, ...(big === undefined ? {} : { big }) });
+    const { op, w, lo, hi, big, aux, fp, mem, body, name } = first;
+    return new Node(op, w, args, { lo, hi, aux, fp, mem, body, name, ...(big === undefined ? {} : { big }) });
   }
 }
 

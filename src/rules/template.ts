@@ -76,14 +76,17 @@ class Parameters {
     if (this.decodeTime(n) && n.w <= 64) return this.param(n);
     const args = n.args.map((a) => this.node(a));
     if (args.every((a, i) => a === n.args[i])) return n;
-    const { op, w, lo, hi, big, aux, fp, mem, name } = n;
-    return new Node(op, w, args, { lo, hi, aux, fp, mem, name, ...(big === undefined ? {} : { big }) });
+    const { op, w, lo, hi, big, aux, fp, mem, body, name } = n;
+    return new Node(op, w, args, { lo, hi, aux, fp, mem, body, name, ...(big === undefined ? {} : { big }) });
   }
 
   private decodeTime(n: Node): boolean {
     let known = this.known.get(n);
     if (known === undefined) {
-      known = n.op === "const" || isLeaf(n) || (OPS[n.op].kind === "value" && n.args.every((a) => this.decodeTime(a)));
+      known =
+        n.op === "const" ||
+        isLeaf(n) ||
+        (OPS[n.op].kind === "value" && n.body === undefined && n.args.every((a) => this.decodeTime(a)));
       this.known.set(n, known);
     }
     return known;
