@@ -37,6 +37,9 @@ const env: LowerEnv = {
     l.code.mem(type === "f64" ? M.f64_load : M.f32_load, 0, LEAF * node.aux + lo / 8);
   },
   leafSext32: () => false,
+  floatHost() {
+    throw new Error("no floats here");
+  },
   floatOp() {
     throw new Error("no floats here");
   },
