@@ -39,6 +39,9 @@ export interface Personality {
   cloneFlags(word: number): { readonly flags: number; readonly signal: number };
   /** Sets a new thread's or child's registers: result 0; stack and thread pointer where they are told. */
   enterChild(cpu: Cpu, stack: number, thread: number | null): void;
+  /** The addresses that a thread's own variables count from, by number. False where the address is none for a program. */
+  setBase(task: Task, which: number, address: number): boolean;
+  base(task: Task, which: number): number;
   /** A child's news as wait tells it. */
   waitStatus(news: News): number;
   /** Guest bytes as a string, so that every byte comes back. */

@@ -108,9 +108,8 @@ export class Lifter extends ValueLifter {
         return rest;
       }
     }
-    if (onlyTraps(s.a[1]) && isNothing(s.a[2])) {
-      const then = this.run({ list: [s.a[1]], i: 0, next: undefined }, new Map());
-      path.effects.push({ k: "if", cond: c, then: this.finish(then), else: [] });
+    if (staysOut(s.a[1]) && staysOut(s.a[2])) {
+      path.effects.push({ k: "if", cond: c, then: this.aside(s.a[1]), else: this.aside(s.a[2]) });
       return rest;
     }
     const read = new Map(this.operands);
@@ -129,6 +128,14 @@ export class Lifter extends ValueLifter {
     }
     path.effects.push({ k: "if", cond: c, then: this.finish(then), else: this.finish(other) });
     return undefined;
+  }
+
+  /** Effects of an arm that the rest of the row does not depend on. */
+  private aside(arm: Core): Effect[] {
+    const read = new Map(this.operands);
+    const { effects, end } = this.run({ list: [arm], i: 0, next: undefined }, new Map(this.path.pending));
+    this.operands = read;
+    return end ? [...effects, end] : effects;
   }
 
   /** Whether statements have no effect but writes, with this instruction's form of its operands. */
@@ -287,12 +294,12 @@ function replace(n: Node, memo: Map<Node, Node>): Node {
   return out;
 }
 
-const isNothing = (c: Core): boolean => c.op === "block" && c.a.every(isNothing);
-/** Traps, or goes on as if nothing had been. */
-const onlyTraps = (c: Core): boolean =>
-  c.op === "trap" ||
-  (c.op === "block" && c.a.length > 0 && c.a.every(onlyTraps)) ||
-  (c.op === "if" && c.w < 0 && isPure(c.a[0]) && onlyTraps(c.a[1]) && isNothing(c.a[2]));
+const APART = new Set(["block", "if", "for", "slet", "store", "trap", "fence"]);
+/** Statements that write no register and do not jump: what follows an `if` of such need not stand in its arms. */
+function staysOut(c: Core): boolean {
+  if (!APART.has(c.op)) return false;
+  return c.a.every((a) => a.w >= 0 || staysOut(a));
+}
 
 const purity = new WeakMap<Core, boolean>();
 const IMPURE = new Set(["load", "rmw", "store", "jump", "trap", "stop", "fence", "sask", "sunknown"]);

@@ -36,7 +36,7 @@ export function sdmTemplate(
   if (variant === Variant.Other || form.vsib) return "a rare address";
   if (variant !== Variant.Register && !(hasMemory && form.modes & 2)) return "no memory operand";
   if (variant === Variant.Register && hasMemory && !(form.modes & 1)) return "no register form";
-  return templateWith(new SdmTemplateLifter(policies, addresses, pcWidth, variant), body);
+  return templateWith(new SdmTemplateLifter(policies, addresses, pcWidth, variant), body, 0, true);
 }
 
 /** Lifts a row of the SDM's notation with symbolic fields, its operand being of one variant. */

@@ -171,14 +171,16 @@ export class TemplateLifter extends Lifter {
 
   /** Within a view that is tried out, bytes of a register are written by themselves: which ones may be up to a field. */
   protected override statement(s: Core): void {
-    if (this.trying === 0 || s.op !== "setpart" || s.a.length > 2) {
+    const index = s.a[2];
+    if (this.trying === 0 || s.op !== "setpart" || (index && index.w !== 0)) {
       super.statement(s);
       return;
     }
     const value = this.bits(s.a[0]);
     const lo = this.int(s.a[1]);
+    const slot = s.n + (index ? this.int(index) : 0);
     if (lo % 8 !== 0 || (value.w !== 8 && value.w !== 16)) super.statement(s);
-    else this.path.pending.set(partSlot(s.n, lo / 8), value);
+    else this.path.pending.set(partSlot(slot, lo / 8), value);
   }
 
   protected override viewSet(s: Core): void {

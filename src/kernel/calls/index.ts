@@ -3,6 +3,7 @@ import type { SyscallResult } from "../result.ts";
 import * as attributes from "./attributes.ts";
 import * as clone from "./clone.ts";
 import * as descriptors from "./descriptors.ts";
+import * as early from "./early.ts";
 import * as futex from "./futex.ts";
 import * as memory from "./memory.ts";
 import * as paths from "./paths.ts";
@@ -21,6 +22,7 @@ const modules = [
   attributes,
   clone,
   descriptors,
+  early,
   futex,
   memory,
   paths,
