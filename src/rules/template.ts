@@ -85,8 +85,8 @@ class Parameters {
     if (n.body && hasLeaf(n.body)) return this.node(unroll(n));
     const args = n.args.map((a) => this.node(a));
     if (args.every((a, i) => a === n.args[i])) return n;
-    const { op, w, lo, hi, big, aux, fp, mem, name, body } = n;
-    return new Node(op, w, args, { lo, hi, aux, fp, mem, name, body, ...(big === undefined ? {} : { big }) });
+    const { op, w, lo, hi, big, aux, fp, mem, body, name } = n;
+    return new Node(op, w, args, { lo, hi, aux, fp, mem, body, name, ...(big === undefined ? {} : { big }) });
   }
 
   private decodeTime(n: Node): boolean {
