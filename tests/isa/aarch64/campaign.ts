@@ -207,9 +207,12 @@ function describe(d: Difference, left: string, right: string): string {
   for (let i = 0; i < R.PC; i++) {
     const name = R.nameOf(i);
     const number = /^[xv](\d+)/.exec(name)?.[1];
-    const named = number !== undefined && new RegExp(`\\b[${name[0] === "x" ? "xw" : "vqdshb"}]${number}\\b`).test(d.trial.text);
+    const named =
+      number !== undefined && new RegExp(`\\b[${name[0] === "x" ? "xw" : "vqdshb"}]${number}\\b`).test(d.trial.text);
     if (named || (name === "sp" && /sp/.test(d.trial.text)) || i >= R.NZCV) state.push(`${name}=${hex(d.before[i])}`);
   }
-  const words = d.words.slice(0, 6).map((w) => `  ${R.nameOf(w.index)}: ${left} ${hex(w.left)}, ${right} ${hex(w.right)}`);
+  const words = d.words
+    .slice(0, 6)
+    .map((w) => `  ${R.nameOf(w.index)}: ${left} ${hex(w.left)}, ${right} ${hex(w.right)}`);
   return [`${d.trial.text} (${d.trial.row.name}) with ${state.join(" ")}`, ...words].join("\n");
 }
