@@ -24,7 +24,7 @@ export interface RunHooks {
 export type RunResult = ExitStatus | { readonly k: "timeout" } | { readonly k: "fuel" } | { readonly k: "deadlock" };
 
 /** Fuel of one stay on a cpu; limits and timers are looked at in between. */
-const SLICE = 200_000;
+const SLICE = 4_000_000;
 /** Longest sleep while something outside may happen, in milliseconds. */
 const NAP = 10;
 

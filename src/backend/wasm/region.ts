@@ -8,7 +8,7 @@ import type { CodeSource } from "./discover.ts";
 import { enter } from "./door.ts";
 import { Emitter } from "./emit.ts";
 import { inexactBits } from "./float.ts";
-import { type Block, buildFunc, type Func } from "./func.ts";
+import { type Block, buildFunc, cutCalls, type Func } from "./func.ts";
 import type { Surroundings } from "./graph.ts";
 import { ModuleBuilder } from "./module.ts";
 import { signaturesOf } from "./signature.ts";
@@ -122,22 +122,25 @@ function findFuncs(
   const wanted = new Set(entries);
   const covered = new Set<number>();
   let instructions = 0;
+  const worth = (block: Block): boolean =>
+    block.flow.k !== "call" || (block.callee >= 0 && !limits.skip?.(block.callee) && source.inst(block.callee) !== null);
   for (let at = 0; at < work.length; at++) {
     const pc = work[at]!;
     if (indexOf.has(pc)) continue;
     if (at < entries.length && covered.has(pc) && !limits.must?.(pc)) continue;
     if (!wanted.has(pc) && (funcs.length >= limits.maxFunctions || instructions > limits.maxInstructions)) continue;
     const alone = (inst: Inst): boolean => standsAlone(inst, around);
-    const func = buildFunc(source, pc, { maxBlocks: limits.maxBlocks, around, alone });
+    const func = buildFunc(source, pc, { maxBlocks: limits.maxBlocks, around, alone, resolves: worth });
     if (func === null) continue;
     indexOf.set(pc, funcs.length);
     funcs.push(func);
     instructions += func.instructions;
     for (const block of func.blocks) covered.add(block.raw.pc);
     for (const block of func.blocks)
-      if (block.flow.k === "call" && block.callee >= 0 && !limits.skip?.(block.callee)) work.push(block.callee);
+      if (block.flow.k === "call" && block.succs[0] !== undefined) work.push(block.callee);
   }
-  return { funcs, indexOf, instructions, roleCount };
+  const resolves = (block: Block): boolean => block.flow.k !== "call" || indexOf.has(block.callee);
+  return { funcs: funcs.map((func) => cutCalls(func, resolves)), indexOf, instructions, roleCount };
 }
 
 /** Whether the guest's sticky exceptions have NX now, as code does that is not exact throughout. */
