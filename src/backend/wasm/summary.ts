@@ -126,9 +126,19 @@ function effectsOf(funcs: readonly Func[], slotCount: number, calleeOf: (block: 
   const writes = new BitRows(n, slotCount);
   funcs.forEach((func, i) => {
     for (const block of func.blocks) for (const slot of block.values.sets.keys()) writes.add(i, slot);
-    preserved.fill(i, slotCount);
   });
-  const callees = funcs.map((func) => func.blocks.map(calleeOf).filter((callee) => callee >= 0));
+  const callees = funcs.map((func) => [...new Set(func.blocks.map(calleeOf).filter((callee) => callee >= 0))]);
+  const touches = new BitRows(n, slotCount);
+  touches.data.set(writes.data);
+  for (let grew = true; grew; ) {
+    grew = false;
+    for (let i = n - 1; i >= 0; i--)
+      for (const callee of callees[i]!) if (touches.union(i, touches, callee)) grew = true;
+  }
+  // Only what is written on the way needs giving back.
+  preserved.data.set(touches.data);
+  const stale = funcs.map(() => true);
+  const before = new BitRows(1, slotCount);
   // What each changes follows from what it gives back, and the other way round: from the most hopeful, downwards.
   for (let again = true; again; ) {
     again = false;
@@ -136,7 +146,6 @@ function effectsOf(funcs: readonly Func[], slotCount: number, calleeOf: (block: 
     for (let grew = true; grew; ) {
       grew = false;
       for (let i = n - 1; i >= 0; i--) {
-        const before = new BitRows(1, slotCount);
         before.copy(0, changes, i);
         changes.union(i, writes, i);
         for (const callee of callees[i]!) changes.union(i, changes, callee);
@@ -145,21 +154,15 @@ function effectsOf(funcs: readonly Func[], slotCount: number, calleeOf: (block: 
       }
     }
     for (let i = n - 1; i >= 0; i--) {
+      if (!stale[i]) continue;
+      stale[i] = callees[i]!.length > 0;
       const func = funcs[i]!;
       const modifies = (block: Block, slot: number): boolean => {
         const callee = calleeOf(block);
         return callee < 0 || changes.has(callee, slot);
       };
-      if (checkPreserved(func, i, preserved, slotCount, modifies)) again = true;
+      if (checkPreserved(func, i, preserved, touches, slotCount, modifies)) again = true;
     }
-  }
-  // Only what is written on the way needs giving back.
-  for (let grew = true; grew; ) {
-    grew = false;
-    for (let i = n - 1; i >= 0; i--) for (const callee of callees[i]!) if (writes.union(i, writes, callee)) grew = true;
-  }
-  for (let i = 0; i < n; i++) {
-    preserved.intersect(i, writes, i);
   }
   findDefined(funcs, defines, slotCount, calleeOf);
   const left = new BitRows(1, slotCount);
@@ -174,7 +177,7 @@ function effectsOf(funcs: readonly Func[], slotCount: number, calleeOf: (block: 
       }
     }
   }
-  return { changes, touches: writes, defines, preserved, restores };
+  return { changes, touches, defines, preserved, restores };
 }
 
 /** Slots set on every way from a function's entry to its returns: from all downwards. */
