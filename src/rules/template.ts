@@ -1,5 +1,6 @@
 import { type Effect, Node } from "../ir/node.ts";
 import { OPS } from "../ir/ops.ts";
+import { unroll } from "../ir/remake.ts";
 import type { Template, ValueParam } from "./book.ts";
 import type { Core } from "./core.ts";
 import { compute } from "./decode-time.ts";
@@ -80,6 +81,8 @@ class Parameters {
   private rewrite(n: Node): Node {
     if (n.op === "const") return n;
     if (this.decodeTime(n) && n.w <= 64 && (!this.lean || worthAnOperand(n))) return this.param(n);
+    // A lane's body is shared by rows: what this one's fields say in it is said lane by lane.
+    if (n.body && hasLeaf(n.body)) return this.node(unroll(n));
     const args = n.args.map((a) => this.node(a));
     if (args.every((a, i) => a === n.args[i])) return n;
     const { op, w, lo, hi, big, aux, fp, mem, body, name } = n;
@@ -92,7 +95,7 @@ class Parameters {
       known =
         n.op === "const" ||
         isLeaf(n) ||
-        (OPS[n.op].kind === "value" && n.body === undefined && n.args.every((a) => this.decodeTime(a)));
+        (n.w <= 64 && OPS[n.op].kind === "value" && n.body === undefined && n.args.every((a) => this.decodeTime(a)));
       this.known.set(n, known);
     }
     return known;
@@ -116,6 +119,8 @@ class Parameters {
 }
 
 const PLAIN = new Set(["zext", "sext", "extract", "and", "eq", "ne", "ult", "ule", "slt", "sle"]);
+
+const hasLeaf = (n: Node): boolean => isLeaf(n) || n.args.some(hasLeaf);
 
 /** Not a sum or shift of what may be an operand itself. */
 function worthAnOperand(n: Node): boolean {
