@@ -37,7 +37,8 @@ export function policyOf(decl: PolicyDecl, state: ReadonlyMap<string, StateEntry
     tiny: pick("tiny", TINY),
   };
   const text = decl.options.get("flags");
-  if (text === undefined) return { fp, flags: undefined, flagsWidth: 0, order: undefined, unmasked: undefined, trap: undefined };
+  if (text === undefined)
+    return { fp, flags: undefined, flagsWidth: 0, order: undefined, unmasked: undefined, trap: undefined };
   const m = /^([A-Za-z_][A-Za-z0-9_]*)(?:\(([^)]*)\))?$/.exec(text.trim());
   const register = m ? state.get(m[1]) : undefined;
   if (!m || !register || register.count > 0)
@@ -59,7 +60,11 @@ function unmaskedOf(
   if (name === undefined && trap === undefined) return { unmasked: undefined, trap };
   const unmasked = state.get(name ?? "");
   if (!unmasked || unmasked.count > 0 || unmasked.w !== width)
-    throw new RuleError("RULE_NAME", `fp ${decl.name}: unmasked=REGISTER must be as wide as that of the flags`, decl.place);
+    throw new RuleError(
+      "RULE_NAME",
+      `fp ${decl.name}: unmasked=REGISTER must be as wide as that of the flags`,
+      decl.place,
+    );
   return { unmasked: unmasked.slot, trap };
 }
 
