@@ -216,7 +216,9 @@ function groupKey(template: Template, plan: UopPlan): string {
     const body = n.body ? `{${node(n.body)}}` : "";
     const number = numbers.size;
     numbers.set(n, number);
-    lines.push(`${n.op}${n.w}(${args})${body}${n.lo},${n.hi},${n.big ?? ""},${n.aux}${n.name}${n.fp?.name ?? ""}${mem}`);
+    lines.push(
+      `${n.op}${n.w}(${args})${body}${n.lo},${n.hi},${n.big ?? ""},${n.aux}${n.name}${n.fp?.name ?? ""}${mem}`,
+    );
     return number;
   };
   const effects = (list: readonly Effect[]): string => list.map(effect).join(";");

@@ -137,7 +137,7 @@ function aim(book: IsaBook, address: Node, record: BigUint64Array, target: bigin
   };
   walk(address);
   const slot = gets[0] && R.placeOf(book.slots[gets[0].aux].name);
-  if (!slot || slot.w !== 64) return;
+  if (slot?.w !== 64) return;
   record[slot.word] = BigInt.asUintN(64, target - rest);
   const before = rest;
   rest = 0n;
@@ -207,9 +207,12 @@ function describe(d: Difference, left: string, right: string): string {
   for (let i = 0; i < R.PC; i++) {
     const name = R.nameOf(i);
     const number = /^[xv](\d+)/.exec(name)?.[1];
-    const named = number !== undefined && new RegExp(`\\b[${name[0] === "x" ? "xw" : "vqdshb"}]${number}\\b`).test(d.trial.text);
+    const named =
+      number !== undefined && new RegExp(`\\b[${name[0] === "x" ? "xw" : "vqdshb"}]${number}\\b`).test(d.trial.text);
     if (named || (name === "sp" && /sp/.test(d.trial.text)) || i >= R.NZCV) state.push(`${name}=${hex(d.before[i])}`);
   }
-  const words = d.words.slice(0, 6).map((w) => `  ${R.nameOf(w.index)}: ${left} ${hex(w.left)}, ${right} ${hex(w.right)}`);
+  const words = d.words
+    .slice(0, 6)
+    .map((w) => `  ${R.nameOf(w.index)}: ${left} ${hex(w.left)}, ${right} ${hex(w.right)}`);
   return [`${d.trial.text} (${d.trial.row.name}) with ${state.join(" ")}`, ...words].join("\n");
 }

@@ -79,8 +79,7 @@ function lane(kind: number, random: Random, near: boolean): bigint {
 
 const byte = (random: Random): bigint =>
   random.chance(40) ? random.pick([0n, 1n, 0x7fn, 0x80n, 0x81n, 0xffn, 7n, 8n, 0xf8n]) : BigInt(random.below(256));
-const half = (random: Random): bigint =>
-  random.chance(60) ? random.pick(HALVES) : BigInt(random.below(0x10000));
+const half = (random: Random): bigint => (random.chance(60) ? random.pick(HALVES) : BigInt(random.below(0x10000)));
 
 /** `near`: exponents around 1, where results round; otherwise anywhere. */
 function double(random: Random, near: boolean): bigint {
