@@ -89,8 +89,8 @@ class Parameters {
     if (n.body && hasLeaf(n.body)) return this.node(unroll(n));
     const args = n.args.map((a) => this.node(a));
     if (args.every((a, i) => a === n.args[i])) return n;
-    const { op, w, lo, hi, big, aux, fp, mem, name, body } = n;
-    return new Node(op, w, args, { lo, hi, aux, fp, mem, name, body, ...(big === undefined ? {} : { big }) });
+    const { op, w, lo, hi, big, aux, fp, mem, body, name } = n;
+    return new Node(op, w, args, { lo, hi, aux, fp, mem, body, name, ...(big === undefined ? {} : { big }) });
   }
 
   private decodeTime(n: Node): boolean {
@@ -99,7 +99,7 @@ class Parameters {
       known =
         n.op === "const" ||
         isLeaf(n) ||
-        (OPS[n.op].kind === "value" && n.body === undefined && n.args.every((a) => this.decodeTime(a)));
+        (n.w <= 64 && OPS[n.op].kind === "value" && n.body === undefined && n.args.every((a) => this.decodeTime(a)));
       this.known.set(n, known);
     }
     return known;

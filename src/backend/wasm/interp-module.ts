@@ -221,9 +221,12 @@ function groupKey(template: Template, plan: UopPlan): string {
     if (known !== undefined) return known;
     const args = n.args.map(node).join();
     const mem = n.mem ? JSON.stringify(n.mem) : "";
+    const body = n.body ? `{${node(n.body)}}` : "";
     const number = numbers.size;
     numbers.set(n, number);
-    lines.push(`${n.op}${n.w}(${args})${n.lo},${n.hi},${n.big ?? ""},${n.aux}${n.name}${n.fp?.name ?? ""}${mem}`);
+    lines.push(
+      `${n.op}${n.w}(${args})${body}${n.lo},${n.hi},${n.big ?? ""},${n.aux}${n.name}${n.fp?.name ?? ""}${mem}`,
+    );
     return number;
   };
   const effects = (list: readonly Effect[]): string => list.map(effect).join(";");

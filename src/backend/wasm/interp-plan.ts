@@ -31,8 +31,7 @@ export interface UopPlan {
 export class NotLowered extends Error {}
 
 /** Visits the nodes of effects once each, arguments first. */
-export function visitNodes(effects: readonly Effect[], visit: (node: Node) => void): void {
-  const seen = new Set<Node>();
+export function visitNodes(effects: readonly Effect[], visit: (node: Node) => void, seen = new Set<Node>()): void {
   const walk = (node: Node): void => {
     if (seen.has(node)) return;
     seen.add(node);
@@ -48,8 +47,8 @@ export function visitNodes(effects: readonly Effect[], visit: (node: Node) => vo
     else if (effect.k === "jump") walk(effect.target);
     else if (effect.k === "if") {
       walk(effect.cond);
-      visitNodes(effect.then, walk);
-      visitNodes(effect.else, walk);
+      visitNodes(effect.then, visit, seen);
+      visitNodes(effect.else, visit, seen);
     }
   }
 }
