@@ -73,7 +73,7 @@ static void load(ucontext_t *u) {
   memcpy(image + 576, record.high, 256);
   *(uint64_t *)(image + 512) |= 7;
   memcpy(WINDOW, record.memory, sizeof record.memory);
-  memset(CODE, 0xcc, 64);
+  memset(CODE, 0xcc, PAGE);
   memcpy(CODE, record.code, 15);
 }
 
