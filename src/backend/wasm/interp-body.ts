@@ -44,6 +44,8 @@ export class InterpBody {
   private readonly ways: Ways;
   private readonly names: { readonly traps: readonly string[]; readonly stops: readonly string[] };
   private readonly engine: number;
+  /** Accesses that were found allowed before the first happened, with their addresses. */
+  private readonly probed = new Map<Effect, number>();
 
   constructor(
     values: InterpValues,
@@ -68,7 +70,7 @@ export class InterpBody {
 
   private effects(effects: readonly Effect[], reserved: Reserved | undefined, pending: Pending[] = []): Pending[] {
     const first = effects.findIndex(changesMemory);
-    if (first >= 0 && effects.slice(first + 1).some(mayFail)) this.probe(effects.slice(first + 1));
+    if (first >= 0 && effects.slice(first + 1).some(mayFail)) this.probe(effects.slice(first));
     for (const effect of effects) this.effect(effect, pending, reserved);
     return pending;
   }
@@ -76,13 +78,13 @@ export class InterpBody {
   private effect(effect: Effect, pending: Pending[], reserved: Reserved | undefined): void {
     switch (effect.k) {
       case "load":
-        this.load(effect.node);
+        this.load(effect);
         break;
       case "rmw":
         this.rmw(effect.node);
         break;
       case "store":
-        this.store(effect.addr, effect.value);
+        this.store(effect);
         break;
       case "set":
         if (this.values.accumulates(effect.slot, effect.value)) break;
@@ -264,7 +266,7 @@ export class InterpBody {
       const store = effect.k === "store";
       const local = this.address(store ? effect.addr : effect.node.args[0]);
       this.check(local, (store ? effect.value.w : effect.node.w) / 8, store ? PROT_WRITE : PROT_READ);
-      this.code.release(local);
+      this.probed.set(effect, local);
     }
   }
 
@@ -309,17 +311,21 @@ export class InterpBody {
     this.ways.faultIf(access & PROT_WRITE || access, address);
   }
 
-  private load(node: Node): void {
-    const address = this.address(node.args[0]);
+  private load(effect: Effect & { k: "load" }): void {
+    const { node } = effect;
+    const known = this.probed.get(effect);
+    const address = known ?? this.address(node.args[0]);
     this.aligned(node, address);
-    this.check(address, node.w / 8, PROT_READ);
+    if (known === undefined) this.check(address, node.w / 8, PROT_READ);
     this.values.load(address, node);
     this.code.release(address);
   }
 
-  private store(addr: Node, value: Node): void {
-    const address = this.address(addr);
-    this.check(address, value.w / 8, PROT_WRITE);
+  private store(effect: Effect & { k: "store" }): void {
+    const { addr, value } = effect;
+    const known = this.probed.get(effect);
+    const address = known ?? this.address(addr);
+    if (known === undefined) this.check(address, value.w / 8, PROT_WRITE);
     this.values.storeGuest(address, value);
     this.code.release(address);
   }

@@ -215,7 +215,9 @@ function groupKey(template: Template, plan: UopPlan): string {
     const mem = n.mem ? JSON.stringify(n.mem) : "";
     const number = numbers.size;
     numbers.set(n, number);
-    lines.push(`${n.op}${n.w}(${args})${n.lo},${n.hi},${n.big ?? ""},${n.aux}${n.name}${n.fp?.name ?? ""}${mem}`);
+    lines.push(
+      `${n.op}${n.w}(${args})${n.lo},${n.hi},${n.big ?? ""},${n.aux}${n.name}${n.fp?.name ?? ""}${mem}${n.body ? `;${n.body.id}` : ""}`,
+    );
     return number;
   };
   const effects = (list: readonly Effect[]): string => list.map(effect).join(";");
