@@ -84,7 +84,7 @@ export interface Batch {
 }
 
 export interface Observed {
-  /** RAN, a Linux signal's number, or HUNG. */
+  /** RAN, a Linux signal's number, ASKS, HUNG or KILLED. */
   readonly outcome: Uint8Array;
   /** Where each case began. */
   readonly at: BigUint64Array;
@@ -106,8 +106,12 @@ export const SIGTRAP = 5;
 export const SIGBUS = 7;
 export const SIGFPE = 8;
 export const SIGSEGV = 11;
+/** A system call: it was not run, since it would act on the world. */
+export const ASKS = 253;
 /** The case did not end in time: a loop. */
 export const HUNG = 254;
+/** The case took the oracle with it; nothing of it was seen. */
+export const KILLED = 252;
 
 export type OracleErrorCode =
   /** Not installed, not listening, not known by this name. */

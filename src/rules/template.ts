@@ -95,7 +95,7 @@ class Parameters {
       known =
         n.op === "const" ||
         isLeaf(n) ||
-        (OPS[n.op].kind === "value" && n.body === undefined && n.args.every((a) => this.decodeTime(a)));
+        (n.w <= 64 && OPS[n.op].kind === "value" && n.body === undefined && n.args.every((a) => this.decodeTime(a)));
       this.known.set(n, known);
     }
     return known;

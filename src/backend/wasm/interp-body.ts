@@ -44,8 +44,6 @@ export class InterpBody {
   private readonly ways: Ways;
   private readonly names: { readonly traps: readonly string[]; readonly stops: readonly string[] };
   private readonly engine: number;
-  /** Accesses that were found allowed before the first happened, with their addresses. */
-  private readonly probed = new Map<Effect, number>();
 
   constructor(
     values: InterpValues,
@@ -61,6 +59,9 @@ export class InterpBody {
     this.engine = values.engine;
   }
 
+  /** Accesses that were checked before the first one happened. */
+  private readonly probed = new Set<Effect>();
+
   emit(): void {
     const pending = this.effects(this.template.effects, undefined);
     this.commit(pending);
@@ -70,7 +71,8 @@ export class InterpBody {
 
   private effects(effects: readonly Effect[], reserved: Reserved | undefined, pending: Pending[] = []): Pending[] {
     const first = effects.findIndex(changesMemory);
-    if (first >= 0 && effects.slice(first + 1).some(mayFail)) this.probe(effects.slice(first));
+    if (first >= 0 && effects.slice(first + 1).some(mayFail))
+      this.probe(effects.slice(effects[first]!.k === "store" ? first : first + 1));
     for (const effect of effects) this.effect(effect, pending, reserved);
     return pending;
   }
@@ -78,13 +80,13 @@ export class InterpBody {
   private effect(effect: Effect, pending: Pending[], reserved: Reserved | undefined): void {
     switch (effect.k) {
       case "load":
-        this.load(effect);
+        this.load(effect.node, this.probed.has(effect));
         break;
       case "rmw":
         this.rmw(effect.node);
         break;
       case "store":
-        this.store(effect);
+        this.store(effect.addr, effect.value, this.probed.has(effect));
         break;
       case "set":
         if (this.values.accumulates(effect.slot, effect.value)) break;
@@ -265,8 +267,9 @@ export class InterpBody {
       if (effect.k !== "store" && effect.k !== "load") throw new NotLowered("a choice after a store");
       const store = effect.k === "store";
       const local = this.address(store ? effect.addr : effect.node.args[0]);
+      this.probed.add(effect);
       this.check(local, (store ? effect.value.w : effect.node.w) / 8, store ? PROT_WRITE : PROT_READ);
-      this.probed.set(effect, local);
+      this.code.release(local);
     }
   }
 
@@ -311,21 +314,17 @@ export class InterpBody {
     this.ways.faultIf(access & PROT_WRITE || access, address);
   }
 
-  private load(effect: Effect & { k: "load" }): void {
-    const { node } = effect;
-    const known = this.probed.get(effect);
-    const address = known ?? this.address(node.args[0]);
+  private load(node: Node, probed: boolean): void {
+    const address = this.address(node.args[0]);
     this.aligned(node, address);
-    if (known === undefined) this.check(address, node.w / 8, PROT_READ);
+    if (!probed) this.check(address, node.w / 8, PROT_READ);
     this.values.load(address, node);
     this.code.release(address);
   }
 
-  private store(effect: Effect & { k: "store" }): void {
-    const { addr, value } = effect;
-    const known = this.probed.get(effect);
-    const address = known ?? this.address(addr);
-    if (known === undefined) this.check(address, value.w / 8, PROT_WRITE);
+  private store(addr: Node, value: Node, probed: boolean): void {
+    const address = this.address(addr);
+    if (!probed) this.check(address, value.w / 8, PROT_WRITE);
     this.values.storeGuest(address, value);
     this.code.release(address);
   }

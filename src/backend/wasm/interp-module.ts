@@ -213,10 +213,11 @@ function groupKey(template: Template, plan: UopPlan): string {
     if (known !== undefined) return known;
     const args = n.args.map(node).join();
     const mem = n.mem ? JSON.stringify(n.mem) : "";
+    const body = n.body ? `{${node(n.body)}}` : "";
     const number = numbers.size;
     numbers.set(n, number);
     lines.push(
-      `${n.op}${n.w}(${args})${n.lo},${n.hi},${n.big ?? ""},${n.aux}${n.name}${n.fp?.name ?? ""}${mem}${n.body ? `;${n.body.id}` : ""}`,
+      `${n.op}${n.w}(${args})${body}${n.lo},${n.hi},${n.big ?? ""},${n.aux}${n.name}${n.fp?.name ?? ""}${mem}`,
     );
     return number;
   };

@@ -91,7 +91,7 @@ export class LaneLower {
    */
   accumulate(slot: number, term: StickyTerm, host: FloatHost): void {
     const map = term.lanes!;
-    if (!fits(map, true)) throw new Error(`exceptions of ${map.aux} lanes have no wasm lowering`);
+    if (!fits(map, true)) throw new Error(`exceptions of ${map.aux} lanes: it has no wasm lowering`);
     const lanes = new Lanes(this.l, map);
     const exceptions: Node[] = [];
     const collect = (n: Node): void => {
