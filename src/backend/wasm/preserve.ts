@@ -118,12 +118,7 @@ function knownOf(node: Node, at: Int32Array, knowledge: Knowledge): number {
   return kind.loaded ? ANYTHING : knowledge.of(false, kind.slot, (kind.offset + node.args[1]!.lo) | 0);
 }
 
-function noteStores(
-  steps: readonly Step[],
-  at: Int32Array,
-  knowledge: Knowledge,
-  stored: Map<number, number>,
-): void {
+function noteStores(steps: readonly Step[], at: Int32Array, knowledge: Knowledge, stored: Map<number, number>): void {
   for (const step of steps) {
     if (step.k !== "store" || step.value.w !== 64) continue;
     const addr = knownOf(step.addr, at, knowledge);

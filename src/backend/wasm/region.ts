@@ -123,7 +123,8 @@ function findFuncs(
   const covered = new Set<number>();
   let instructions = 0;
   const worth = (block: Block): boolean =>
-    block.flow.k !== "call" || (block.callee >= 0 && !limits.skip?.(block.callee) && source.inst(block.callee) !== null);
+    block.flow.k !== "call" ||
+    (block.callee >= 0 && !limits.skip?.(block.callee) && source.inst(block.callee) !== null);
   for (let at = 0; at < work.length; at++) {
     const pc = work[at]!;
     if (indexOf.has(pc)) continue;
