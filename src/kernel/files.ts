@@ -33,8 +33,12 @@ export class Description {
   get nonblocking(): boolean {
     return (this.flags & F.O_NONBLOCK) !== 0;
   }
+  /** Told when the last descriptor is gone: locks end then. */
+  onLast: (() => void) | undefined;
   release(): void {
-    if (--this.users === 0) this.handle.close();
+    if (--this.users > 0) return;
+    this.onLast?.();
+    this.handle.close();
   }
   retain(): this {
     this.users++;
@@ -51,6 +55,8 @@ interface Slot {
 export class FdTable {
   private readonly slots: (Slot | undefined)[] = [];
   limit: number;
+  /** Processes that use this table. */
+  private users = 1;
   constructor(limit: number) {
     this.limit = limit;
   }
@@ -106,5 +112,24 @@ export class FdTable {
   }
   closeAll(): void {
     for (const fd of this.numbers()) this.close(fd);
+  }
+  /** One more process has the same table (CLONE_FILES). */
+  share(): this {
+    this.users++;
+    return this;
+  }
+  get shared(): boolean {
+    return this.users > 1;
+  }
+  /** A table of one's own with the same files. */
+  copy(): FdTable {
+    const made = new FdTable(this.limit);
+    for (const [fd, slot] of this.slots.entries())
+      if (slot) made.slots[fd] = { file: slot.file.retain(), cloexec: slot.cloexec };
+    return made;
+  }
+  /** A process lets go; with the last one everything is closed. */
+  release(): void {
+    if (--this.users === 0) this.closeAll();
   }
 }

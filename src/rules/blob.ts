@@ -46,6 +46,7 @@ interface PackedBook {
   readonly name: string;
   readonly little: boolean;
   readonly pc: number;
+  readonly unit: number;
   readonly slots: readonly Slot[];
   readonly slotNames: readonly (readonly [string, number])[];
   readonly policies: readonly Policy[];
@@ -81,6 +82,7 @@ export function toBlob(book: ExpandedBook): Uint8Array {
     name: book.name,
     little: book.littleEndian,
     pc: book.pcWidth,
+    unit: book.unitBytes,
     slots: book.slots,
     slotNames: book.slotNames,
     policies: book.policies,
@@ -155,6 +157,7 @@ export function fromBlob(bytes: Uint8Array): ExpandedBook {
     name: p.name,
     littleEndian: p.little,
     pcWidth: p.pc,
+    unitBytes: p.unit,
     slots: p.slots,
     slotNames: p.slotNames,
     policies: p.policies,

@@ -13,8 +13,13 @@ export interface Pattern {
   readonly place: Place;
 }
 
-export function patternOf(row: ExpandedRow): Pattern {
-  const { bits, mask, match, fields, name, file, line } = row;
+/** `little`: the book's byte order. In a big-endian word the first byte is the highest of 32 bits, however short the row. */
+export function patternOf(row: ExpandedRow, little = true): Pattern {
+  const { bits, name, file, line } = row;
+  const up = little ? 0 : 32 - bits;
+  const mask = row.mask << up;
+  const match = row.match << up;
+  const fields = up === 0 ? row.fields : row.fields.map((f) => raised(f, up));
   let compiled: ((fields: ArrayLike<number>) => number) | undefined;
   const test = (values: ArrayLike<number>) => (compiled ??= compileInt(row.where ?? num(1)))(values) !== 0;
   return {
@@ -27,6 +32,11 @@ export function patternOf(row: ExpandedRow): Pattern {
     place: { file, line },
   };
 }
+
+const raised = (f: EncField, up: number): EncField => ({
+  ...f,
+  pieces: f.pieces.map((p) => ({ ...p, at: p.at + up })),
+});
 
 /** Bits of the word behind the fields that a condition mentions. */
 function bitsLookedAt(c: Core, fields: readonly EncField[]): number {

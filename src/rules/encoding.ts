@@ -38,7 +38,7 @@ interface Growing {
 export function parseEncoding(
   pattern: string,
   declared: ReadonlyMap<string, FieldDecl>,
-  lengths: readonly number[] = [16, 32],
+  lengths: readonly number[] = [8, 16, 24, 32],
 ): Encoding {
   const tokens = pattern.split(/\s+/).filter((t) => t !== "");
   const parts: { len: number; literal?: number; name?: string; to?: number }[] = [];

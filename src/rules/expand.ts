@@ -55,7 +55,7 @@ class Expander {
     const find = targetFinder(symbols, forms, aliases);
     const numbers = new Map(forms.map((form, i) => [form, i]));
     const rows = forms.map((form) => at(form.source.place, () => this.row(form, find, numbers)));
-    const patterns: Pattern[] = rows.map(patternOf);
+    const patterns: Pattern[] = rows.map((row) => patternOf(row, source.littleEndian));
     checkOverlaps(patterns);
     const spellings = aliases.map((a) =>
       at(a.source.place, () => this.alias(a.row, numbers.get(a.row) ?? 0, a.assembly, a.source.when, a.source.lets)),
@@ -82,10 +82,15 @@ class Expander {
     const traps = new Set<string>();
     const stops = new Set<string>();
     for (const row of rows) collect(row.body, traps, stops);
+    for (const policy of source.policies) {
+      const trap = policy.options.get("trap");
+      if (trap !== undefined) traps.add(trap);
+    }
     return {
       name: source.name,
       littleEndian: source.littleEndian,
       pcWidth: source.pcWidth,
+      unitBytes: source.unitBytes,
       slots: slotsOf(source),
       slotNames: this.slotNames(),
       policies: source.policies.map((p) => policyOf(p, symbols.state)),
@@ -249,7 +254,7 @@ class Expander {
   }
 }
 
-const isStyle = (kind: string): kind is Style => /^(dec|hex|label|disp|u<[0-9]+>)$/.test(kind);
+const isStyle = (kind: string): kind is Style => /^(dec|hex|label|page|disp|[ux]<[0-9]+>|opt<.*>)$/.test(kind);
 const styleOf = (kind: string | undefined): Style => (kind !== undefined && isStyle(kind) ? kind : "dec");
 
 /** Slots one behind the other, each in 8 bytes or the next power of two that holds it. */

@@ -10,6 +10,8 @@ export interface BookSource {
   littleEndian: boolean;
   /** Width of `pc`. */
   pcWidth: number;
+  /** Bytes that one address stands for. */
+  unitBytes: number;
   /** State elements and files, in the order declared. */
   readonly state: StateDecl[];
   /** Assembly names by file or view. */
@@ -111,6 +113,7 @@ export function readSource(text: string, options: ReadOptions = {}): BookSource 
     name: "",
     littleEndian: true,
     pcWidth: 64,
+    unitBytes: 1,
     state: [],
     names: new Map(),
     macros: new Map(),
@@ -191,6 +194,7 @@ class Reader {
         else if (flag === "big") this.book.littleEndian = false;
         else if (flag === "sdm") this.book.notation = "sdm";
         else if (/^pc[0-9]+$/.test(flag)) this.book.pcWidth = Number(flag.slice(2));
+        else if (/^unit[1-8]$/.test(flag)) this.book.unitBytes = Number(flag.slice(4));
         else throw new RuleError("RULE_SYNTAX", `isa: unknown word "${flag}"`);
       }
     },
@@ -414,10 +418,13 @@ class Reader {
   }
 }
 
-/** Replaces {column} by its cell. */
+/** Replaces {column} by its cell, in which columns stand too. */
 function fill(text: string, cells: ReadonlyMap<string, string>): string {
   if (cells.size === 0) return text;
-  return text.replace(/\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (all, name: string) => cells.get(name) ?? all);
+  return text.replace(/\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (all, name: string) => {
+    const cell = cells.get(name);
+    return cell === undefined ? all : cell.includes("{") ? fill(cell, cells) : cell;
+  });
 }
 
 export function words(text: string): string[] {

@@ -3,11 +3,11 @@ import { CTL_FUEL, STATE } from "../../memory/layout.ts";
 import type { Analysis } from "./analysis.ts";
 import { type Batch, findSticky, type Signature } from "./batch.ts";
 import { Code, ENGINE, F64, I32, I64, type ValueType } from "./code.ts";
-import { type Limits, lowerFloat, newLimits } from "./float.ts";
+import { type FloatHost, type Limits, lowerFloat, newLimits } from "./float.ts";
 import type { Block, Func } from "./func.ts";
-import type { Sticky } from "./graph.ts";
 import { Lower, type LowerEnv } from "./lower.ts";
-import { M, W } from "./opcodes.ts";
+import { FD, M, W } from "./opcodes.ts";
+import type { Sticky } from "./sticky.ts";
 import { ANY, naturalType, SIGN, type Want } from "./values.ts";
 
 /** Where a slot's value is: i64 or float local, i32 local that is sign-extended, i32 local of which the rest is nobody's business. */
@@ -201,11 +201,33 @@ export class Frame implements LowerEnv {
       this.code.op(node.w === 64 ? W.f64_reinterpret_i64 : W.f32_reinterpret_i32);
     }
   }
+  leafChunk(_l: Lower, node: Node, k: number): void {
+    const { code } = this;
+    if (node.op === "get") {
+      code.i32(0);
+      code.memSimd(FD.v128_load, ENGINE, STATE + this.batch.slots[node.aux]!.offset + 16 * k);
+    } else throw new Error(`${node.op} of i${node.w} has no wasm lowering`);
+  }
+  leafWord(_l: Lower, node: Node, j: number): void {
+    const { code } = this;
+    code.i32(0);
+    code.mem(M.i64_load, ENGINE, STATE + this.batch.slots[node.aux]!.offset + 8 * j);
+  }
+  leafPart(_l: Lower, node: Node, lo: number, type: "f32" | "f64"): void {
+    const { code } = this;
+    code.i32(0);
+    const op = type === "f64" ? M.f64_load : M.f32_load;
+    code.mem(op, ENGINE, STATE + this.batch.slots[node.aux]!.offset + lo / 8);
+  }
   leafSext32(node: Node): boolean {
     return node.op === "get" && this.reps[node.aux] === SEXT;
   }
   floatOp(l: Lower, node: Node): void {
     lowerFloat(l, node, this.batch.float, undefined, undefined);
+  }
+
+  floatHost(): FloatHost {
+    return this.batch.float;
   }
 
   /** What an exit stores before anything ran: a way back to the entry may have more to store, in locals not set yet. */

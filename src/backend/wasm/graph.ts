@@ -4,6 +4,7 @@ import type { Effect, Inst, Node } from "../../ir/node.ts";
 import { remake } from "../../ir/remake.ts";
 import type { Flow, RawBlock } from "./discover.ts";
 import { unlowerable } from "./lowerable.ts";
+import type { Sticky } from "./sticky.ts";
 
 /** A step of a block, in the order it happens. `pc` is of the guest instruction it belongs to. */
 export type Step =
@@ -25,13 +26,6 @@ export type Step =
  * a checked access goes back. undefined: the access is not checked.
  */
 export type Before = ReadonlyMap<number, Node> | undefined;
-
-/** slot |= value, where `value` is over fexc(float). */
-export interface Sticky {
-  readonly slot: number;
-  readonly value: Node;
-  readonly float: Node;
-}
 
 /** A block as values: get nodes are of the state at its begin. */
 export interface Values {
