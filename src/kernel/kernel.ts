@@ -64,6 +64,9 @@ export interface Personality {
   /** A signal as signalfd tells it. */
   signalRecord(pending: Pending): Uint8Array;
   readonly signalRecordSize: number;
+  /** The addresses that a thread's own variables count from, by number. False where the address is none for a program. */
+  setBase(task: Task, which: number, address: number): boolean;
+  base(task: Task, which: number): number;
   /** A child's news as wait tells it. */
   waitStatus(news: News): number;
   /** Guest bytes as a string, so that every byte comes back. */

@@ -9,14 +9,23 @@ interface Known {
   readonly align: number;
   /** Change how the machine executes, or belong to the operating system: kept as they are found. */
   readonly system: RegExp;
+  /** A store of one byte to the address in a register. qemu-user lets nobody but the program write where it executed. */
+  readonly store: { readonly code: Uint8Array; readonly base: string };
 }
 const KNOWN: Readonly<Record<string, Known>> = {
-  "riscv:rv64": { isa: "riscv64", little: true, align: 2, system: /^(priv|fcsr|dummy.*)$/ },
+  "riscv:rv64": {
+    isa: "riscv64",
+    little: true,
+    align: 2,
+    system: /^(?!(zero|ra|[sgtf]p|[sat]\d+|f[tsa]\d+|fflags|frm|pc)$).*$/,
+    store: { code: Uint8Array.of(0x23, 0x00, 0x01, 0x00), base: "sp" },
+  },
   aarch64: {
     isa: "aarch64",
     little: true,
     align: 4,
     system: /^(SP|EL|nRW|IL|SS|PAN|UAO|DIT|TCO|SSBS|BTYPE|D|A|I|F|M|pauth_.*|vg|tpidr\d*)$/,
+    store: { code: Uint8Array.of(0x3f, 0x00, 0x00, 0x39), base: "x1" },
   },
   "i386:x86-64": {
     isa: "x86_64",
@@ -24,6 +33,7 @@ const KNOWN: Readonly<Record<string, Known>> = {
     align: 1,
     system:
       /^(TF|IF|IOPL|NT|RF|VM|AC|VIF|VIP|ID|[c-gs]s|[fg]s_base|orig_rax|k_gs_base|cr\d|efer|pkru|fctrl|ftag|fop|fi.*|fo.*)$/,
+    store: { code: Uint8Array.of(0x88, 0x04, 0x24), base: "rsp" },
   },
 };
 
@@ -50,6 +60,8 @@ export interface StubTarget {
   readonly features: Features;
   /** The record as it was found, little-endian. */
   readonly found: Uint8Array;
+  /** Where memory that was executed can only be written by the program itself: its store, and its address register. */
+  readonly unlock: { readonly at: bigint; readonly base: Placed } | undefined;
 }
 
 export interface Features {
@@ -66,8 +78,8 @@ const WINDOW = 960;
 export const DATA_BYTES = 256;
 /** Fits words of 8, 16, 24, 32, 40, 48, 64 bits: cases may begin at any multiple of it from a place that was executed. */
 export const ORIGIN_STEP = 240;
-/** More registers than these beyond `g` are control registers of no use here. */
-const BEYOND_MOST = 72;
+/** Each register beyond `g` costs a case two questions; where there are more than these, they are left alone. */
+const BEYOND_MOST = 8;
 
 const garbage = (what: string): OracleError => new OracleError("ORACLE_GARBAGE", what);
 
@@ -102,7 +114,8 @@ export async function exploreStub(rsp: Rsp): Promise<StubTarget> {
     top: 1n << BigInt(Math.min(64, pc.register.bits)),
     hints: placed.filter((p) => /^(sp|rsp|x2)$/i.test(p.register.name)).map((p) => wordOf(found, p)),
   });
-  const settable = await tryRegisters(rsp, placed, pc, little, found, known);
+  const settable = await tryRegisters(rsp, placed, inBlock, blockBytes, pc, little, found, known);
+  const unlock = await sealed(rsp, step, memory.code.address, placed, known, binaryWrites);
   const blockWrites =
     blockBytes > 0 && (await rsp.askText(`G${toHex(turned(found, inBlock, little).subarray(0, blockBytes))}`)) === "OK";
   return {
@@ -118,7 +131,33 @@ export async function exploreStub(rsp: Rsp): Promise<StubTarget> {
     data: memory.data,
     features: { binary: binaryWrites, block: blockWrites, step, packet, unitsPerByte: memory.unitsPerByte },
     found,
+    unlock,
   };
+}
+
+/** A page further than any case's code. */
+const APART = 4096n;
+
+/** Whether memory can be written once it was executed, and if not, the way round it. Throws ORACLE_REFUSES without one. */
+async function sealed(
+  rsp: Rsp,
+  step: string,
+  code: bigint,
+  placed: readonly Placed[],
+  known: Known | undefined,
+  binaryWrites: boolean,
+): Promise<StubTarget["unlock"]> {
+  const at = code + APART;
+  const base = placed.find((p) => p.register.name === known?.store.base);
+  const helped = known !== undefined && (await writable(rsp, at, 16, binaryWrites, 1));
+  if (helped) await rsp.ask(writeMemory(at, known.store.code, binaryWrites, 1));
+  await rsp.ask(step, true);
+  if (await writable(rsp, code, 4, binaryWrites, 1)) return undefined;
+  if (helped && base) return { at, base };
+  throw new OracleError(
+    "ORACLE_REFUSES",
+    "the stub writes no memory that was executed, and there is no second page for code",
+  );
 }
 
 /** The whole of a document that comes in pieces; undefined: there is none. */
@@ -175,7 +214,7 @@ function place(registers: readonly Register[], blockBytes: number, known: Known 
   const used = offset;
   offset = Math.max(offset, blockBytes);
   const wanted = rest.filter((r) => r.role !== "system" && !known?.system.test(r.name));
-  for (const register of wanted.slice(0, BEYOND_MOST)) {
+  for (const register of wanted.length > BEYOND_MOST ? wanted.filter((r) => r.role === "pc") : wanted) {
     const bytes = Math.ceil(register.bits / 8);
     beyond.push({ register, offset, bytes });
     offset += bytes;
@@ -208,8 +247,8 @@ export function writeCommand(p: Placed, value: Uint8Array, little: boolean): str
 
 async function stepCommand(rsp: Rsp): Promise<string> {
   const offers = await rsp.askText("vCont?");
-  // A plain step is understood by all but a few; asking a stub that does not know it is answered by nothing
-  return /^vCont.*;s(;|$)/.test(offers) && !/;S/.test(offers) ? "vCont;s" : "s";
+  // What GDB itself uses where it is offered, and so what works: Debian's gdbserver loops on a plain step at times
+  return /^vCont.*;s(;|$)/.test(offers) ? "vCont;s" : "s";
 }
 
 /** Sets all of `g`; for a while, steps; the registers before and after tell the program counter from the rest. */
@@ -355,12 +394,32 @@ async function writable(rsp: Rsp, at: bigint, bytes: number, binaryWrites: boole
 async function tryRegisters(
   rsp: Rsp,
   placed: readonly Placed[],
+  inBlock: readonly Placed[],
+  blockBytes: number,
   pc: Placed,
   little: boolean,
   found: Uint8Array,
   known: Known | undefined,
 ): Promise<Map<Placed, bigint>> {
   const settable = new Map<Placed, bigint>();
+  let single = true;
+  // The register as it reads after `value` was written to it; it gets its own value back
+  const exchange = async (p: Placed, own: Uint8Array, value: Uint8Array): Promise<Uint8Array> => {
+    const said = single ? await rsp.askText(writeCommand(p, value, little)) : "";
+    if (said === "OK") {
+      const after = await readRegister(rsp, p, little);
+      await rsp.ask(writeCommand(p, own, little));
+      return after;
+    }
+    single &&= said !== "";
+    if (said !== "" || !inBlock.includes(p)) return own;
+    const record = found.slice();
+    record.set(value, p.offset);
+    await rsp.ask(`G${toHex(turned(record, inBlock, little).subarray(0, blockBytes))}`);
+    const block = fromHex(await rsp.ask("g")) ?? new Uint8Array(blockBytes);
+    await rsp.ask(`G${toHex(turned(found, inBlock, little).subarray(0, blockBytes))}`);
+    return turned(block, inBlock, little).slice(p.offset, p.offset + p.bytes);
+  };
   for (const p of placed) {
     const all = (1n << BigInt(p.register.bits)) - 1n;
     if (p === pc || (known && p.register.flags.length > 0)) {
@@ -373,13 +432,10 @@ async function tryRegisters(
     }
     const before = found.slice(p.offset, p.offset + p.bytes);
     const other = before.map((b) => b ^ 0xff);
-    const said = await rsp.askText(writeCommand(p, other, little));
-    const after = said === "OK" ? await readRegister(rsp, p, little) : before;
-    await rsp.ask(writeCommand(p, before, little));
+    const after = await exchange(p, before, other);
     let bits = 0n;
     for (let i = p.bytes - 1; i >= 0; i--) bits = (bits << 8n) | BigInt(~(after[i]! ^ other[i]!) & 255);
-    // A stub without P: G decides for all of them
-    settable.set(p, said === "" ? all : bits & all);
+    settable.set(p, bits & all);
   }
   return settable;
 }

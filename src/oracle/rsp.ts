@@ -154,6 +154,11 @@ export class Rsp {
     return text(await this.ask(payload));
   }
 
+  /** Whether packets are acknowledged. */
+  get acknowledges(): boolean {
+    return this.acks;
+  }
+
   /** From now on nobody acknowledges packets (E.9). */
   stopAcks(): void {
     this.acks = false;

@@ -140,10 +140,11 @@ export class Assembler {
   private encodeSdm(row: number, form: SdmForm, fields: readonly number[]): Uint8Array | undefined {
     const addresses = this.book.addresses ?? [];
     const bytes = encodeSdm(form, addresses, fields);
-    const back = new SdmDecoder([form], addresses).decode(bytes, 0);
-    if (!back || back.length !== bytes.length) return undefined;
+    const decoder = new SdmDecoder([form], addresses);
+    const back = new Int32Array(32);
+    if (decoder.decode(bytes, 0, bytes.length, back) < 0 || decoder.length !== bytes.length) return undefined;
     const used = this.book.rows[row].fields.map((f) => f.name);
-    const same = back.fields.every((v, i) => v === fields[i] || UNCHECKED.has(used[i]) || fields[i] === 0);
+    const same = used.every((name, i) => back[i] === fields[i] || UNCHECKED.has(name) || fields[i] === 0);
     return same ? bytes : undefined;
   }
 

@@ -93,18 +93,23 @@ export class Lifter extends ValueLifter {
     if (this.pure(s.a[1]) && this.pure(s.a[2])) {
       const then = this.run({ list: [s.a[1]], i: 0, next: undefined }, new Map(path.pending)).pending;
       const other = this.run({ list: [s.a[2]], i: 0, next: undefined }, new Map(path.pending)).pending;
-      for (const slot of new Set([...then.keys(), ...other.keys()])) {
-        const a = then.get(slot);
-        const b = other.get(slot);
-        const w = (a ?? b)?.w ?? 1;
-        const before = slot === LOCKED ? this.lockedBefore(w) : slot >= RAISED ? constNum(w, 0) : get(slot, w);
-        path.pending.set(slot, select(c, a ?? before, b ?? before));
+      const all = [...new Set([...then.keys(), ...other.keys()])];
+      const slots = all.filter((slot) => then.get(slot) !== other.get(slot));
+      if (this.mayMerge(slots)) {
+        for (const slot of slots) {
+          const a = then.get(slot);
+          const b = other.get(slot);
+          const w = (a ?? b)?.w ?? 1;
+          const before = slot === LOCKED ? this.lockedBefore(w) : slot >= RAISED ? constNum(w, 0) : get(slot, w);
+          path.pending.set(slot, select(c, a ?? before, b ?? before));
+        }
+        // What both arms write alike.
+        for (const slot of all) if (!slots.includes(slot)) path.pending.set(slot, then.get(slot) as Node);
+        return rest;
       }
-      return rest;
     }
-    if (onlyTraps(s.a[1]) && isNothing(s.a[2])) {
-      const then = this.run({ list: [s.a[1]], i: 0, next: undefined }, new Map());
-      path.effects.push({ k: "if", cond: c, then: this.finish(then), else: [] });
+    if (staysOut(s.a[1]) && staysOut(s.a[2])) {
+      path.effects.push({ k: "if", cond: c, then: this.aside(s.a[1]), else: this.aside(s.a[2]) });
       return rest;
     }
     const read = new Map(this.operands);
@@ -125,12 +130,25 @@ export class Lifter extends ValueLifter {
     return undefined;
   }
 
+  /** Effects of an arm that the rest of the row does not depend on. */
+  private aside(arm: Core): Effect[] {
+    const read = new Map(this.operands);
+    const { effects, end } = this.run({ list: [arm], i: 0, next: undefined }, new Map(this.path.pending));
+    this.operands = read;
+    return end ? [...effects, end] : effects;
+  }
+
   /** Whether statements have no effect but writes, with this instruction's form of its operands. */
   private pure(c: Core): boolean {
     if (isPure(c)) return true;
     if (c.op === "opset") return this.pure(c.a[1]) && (this.locked || this.pure(this.armOf(c, 2)));
     if (c.op === "opread") return this.operands.has(c.n) || this.pure(this.armOf(c, 1));
     return !IMPURE.has(c.op) && c.a.every((a) => this.pure(a));
+  }
+
+  /** Whether conditional writes of these slots may become writes of either the new value or the old one. */
+  protected mayMerge(_slots: readonly number[]): boolean {
+    return true;
   }
 
   private operandWrite(s: Core, rest: Todo): Todo {
@@ -276,12 +294,12 @@ function replace(n: Node, memo: Map<Node, Node>): Node {
   return out;
 }
 
-const isNothing = (c: Core): boolean => c.op === "block" && c.a.every(isNothing);
-/** Traps, or goes on as if nothing had been. */
-const onlyTraps = (c: Core): boolean =>
-  c.op === "trap" ||
-  (c.op === "block" && c.a.length > 0 && c.a.every(onlyTraps)) ||
-  (c.op === "if" && c.w < 0 && isPure(c.a[0]) && onlyTraps(c.a[1]) && isNothing(c.a[2]));
+const APART = new Set(["block", "if", "for", "slet", "store", "trap", "fence"]);
+/** Statements that write no register and do not jump: what follows an `if` of such need not stand in its arms. */
+function staysOut(c: Core): boolean {
+  if (!APART.has(c.op)) return false;
+  return c.a.every((a) => a.w >= 0 || staysOut(a));
+}
 
 const purity = new WeakMap<Core, boolean>();
 const IMPURE = new Set(["load", "rmw", "store", "jump", "trap", "stop", "fence", "sask", "sunknown"]);

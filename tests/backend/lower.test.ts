@@ -40,6 +40,9 @@ const env: LowerEnv = {
   leafFloat() {
     assert.fail("no floats here");
   },
+  leafChunk: () => assert.fail("no wide leaves here"),
+  leafWord: () => assert.fail("no wide leaves here"),
+  leafPart: () => assert.fail("no wide leaves here"),
   leafSext32: () => false,
   floatOp() {
     assert.fail("no floats here");

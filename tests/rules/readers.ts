@@ -131,6 +131,9 @@ const env: LowerEnv = {
     l.code.op(W.i32_wrap_i64);
   },
   leafFloat: () => assert.fail("no floats here"),
+  leafChunk: () => assert.fail("no wide leaves here"),
+  leafWord: () => assert.fail("no wide leaves here"),
+  leafPart: () => assert.fail("no wide leaves here"),
   leafSext32: () => false,
   floatOp: () => assert.fail("no floats here"),
 };

@@ -516,6 +516,9 @@ function accumulate(code: Code, host: FloatHost, sticky: Sticky): void {
     leaf: () => undefined,
     leafLow: () => undefined,
     leafFloat: () => undefined,
+    leafChunk: () => undefined,
+    leafWord: () => undefined,
+    leafPart: () => undefined,
     leafSext32: () => false,
     floatOp: (l) => l.code.get(flags),
   };

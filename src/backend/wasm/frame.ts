@@ -7,7 +7,7 @@ import { type Limits, lowerFloat, newLimits } from "./float.ts";
 import type { Block, Func } from "./func.ts";
 import type { Sticky } from "./graph.ts";
 import { Lower, type LowerEnv } from "./lower.ts";
-import { M, W } from "./opcodes.ts";
+import { FD, M, W } from "./opcodes.ts";
 import { ANY, naturalType, SIGN, type Want } from "./values.ts";
 
 /** Where a slot's value is: i64 or float local, i32 local that is sign-extended, i32 local of which the rest is nobody's business. */
@@ -200,6 +200,24 @@ export class Frame implements LowerEnv {
       this.leaf(l, node, ANY);
       this.code.op(node.w === 64 ? W.f64_reinterpret_i64 : W.f32_reinterpret_i32);
     }
+  }
+  leafChunk(_l: Lower, node: Node, k: number): void {
+    const { code } = this;
+    if (node.op === "get") {
+      code.i32(0);
+      code.memSimd(FD.v128_load, ENGINE, STATE + this.batch.slots[node.aux]!.offset + 16 * k);
+    } else throw new Error(`${node.op} of i${node.w} has no wasm lowering`);
+  }
+  leafWord(_l: Lower, node: Node, j: number): void {
+    const { code } = this;
+    code.i32(0);
+    code.mem(M.i64_load, ENGINE, STATE + this.batch.slots[node.aux]!.offset + 8 * j);
+  }
+  leafPart(_l: Lower, node: Node, lo: number, type: "f32" | "f64"): void {
+    const { code } = this;
+    code.i32(0);
+    const op = type === "f64" ? M.f64_load : M.f32_load;
+    code.mem(op, ENGINE, STATE + this.batch.slots[node.aux]!.offset + lo / 8);
   }
   leafSext32(node: Node): boolean {
     return node.op === "get" && this.reps[node.aux] === SEXT;

@@ -1,9 +1,12 @@
 import type { Node, Op } from "../../ir/node.ts";
 import { type Code, F32, F64, I32, I64, type ValueType } from "./code.ts";
 import { Demand, FLOAT, FULL, LOW } from "./demand.ts";
+import { LaneLower } from "./lanes.ts";
 import { LOWERINGS } from "./lower-ops.ts";
+import { pushNarrow, takesWide } from "./narrow.ts";
 import { W } from "./opcodes.ts";
 import { ANY, constantAmount, FLOAT_RESULT, isSext32, naturalType, SIGN, type Want, ZERO } from "./values.ts";
+import { Wide } from "./wide.ts";
 
 /**
  * How IR values become wasm stack code. A value of up to 32 bits is an i32, a wider one an i64; the bits above its
@@ -17,6 +20,12 @@ export interface LowerEnv {
   leafLow(lower: Lower, node: Node): void;
   /** Pushes a leaf of 32 or 64 bits as a float. */
   leafFloat(lower: Lower, node: Node): void;
+  /** Pushes chunk `k` of a leaf wider than 64 bits, as a v128. */
+  leafChunk(lower: Lower, node: Node, k: number): void;
+  /** Pushes word `j` of a leaf wider than 64 bits, as an i64; bits above its width are zero. */
+  leafWord(lower: Lower, node: Node, j: number): void;
+  /** Pushes the float at bit `lo` of a `get` wider than 64 bits. */
+  leafPart(lower: Lower, node: Node, lo: number, type: "f32" | "f64"): void;
   /** True where the leaf is surely the sign extension of its low 32 bits. */
   leafSext32(node: Node): boolean;
   /** Pushes a float op's result as f32/f64 or (f2s, f2u) its integer, or an `fexc`; see float.ts. */
@@ -36,8 +45,11 @@ export class Lower {
   private readonly kept = new Map<Node, Kept>();
   /** Uses counted so far; what is used twice is kept. */
   readonly demand = new Demand();
-  /** Above zero: in a part that may not run, so that nothing computed there is kept. */
-  frozen = 0;
+  /** Values wider than 64 bits. */
+  readonly wide = new Wide(this);
+  /** Lanes. */
+  readonly lanes = new LaneLower(this);
+  private depth = 0;
   private readonly sextLeaf = (node: Node): boolean => {
     if (node.op === "get") return this.env.leafSext32(node);
     const kept = this.kept.get(node);
@@ -49,16 +61,30 @@ export class Lower {
     this.env = env;
   }
 
+  /** Above zero: in a part that may not run, so that nothing computed there is kept (wide parts are, until it ends). */
+  get frozen(): number {
+    return this.depth;
+  }
+  set frozen(depth: number) {
+    if (depth < this.depth) this.wide.leave(depth);
+    this.depth = depth;
+  }
+
   /** Forgets kept values and uses, gives their locals back. */
   reset(): void {
     for (const kept of this.kept.values()) this.code.release(kept.local);
     this.kept.clear();
+    this.wide.reset();
     this.demand.reset();
   }
 
   /** From now on the value is in `local`. clean: how the bits above its width are. */
   keep(node: Node, local: number, clean: Want): void {
     this.kept.set(node, { local, type: this.code.typeOf(local), clean });
+  }
+  /** The value is no longer where `keep` said. */
+  forget(node: Node): void {
+    this.kept.delete(node);
   }
   isKept(node: Node): boolean {
     return this.kept.has(node);
@@ -255,6 +281,9 @@ export class Lower {
       case "get":
         this.env.leafFloat(this, node);
         return;
+      case "extract":
+        if (node.args[0]!.w > 64 && this.wide.float(node)) return;
+        break;
       case "fneg":
       case "fabs":
         this.float(node.args[0]!);
@@ -273,6 +302,8 @@ export class Lower {
   }
 
   private compute(node: Node, want: Want): void {
+    if (node.w > 64) throw new Error(`${node.op} of i${node.w} has no wasm lowering as a whole`);
+    if (takesWide(node) && pushNarrow(this, node, want)) return;
     LOWERINGS[node.op](this, node, want);
   }
 
@@ -301,6 +332,13 @@ export class Lower {
       code.i64s(64 - w);
       code.op(W.i64_shr_s);
     }
+  }
+
+  /** Clears the bits of the i64 on the stack from `w` on. */
+  clean64(w: number): void {
+    if (w >= 64) return;
+    this.code.i64(w >= 32 ? -1 : 2 ** w - 1, w > 32 ? 2 ** (w - 32) - 1 : 0);
+    this.code.op(W.i64_and);
   }
 
   /** Pushes a constant of the natural type of `w` from an i32, sign-extended. */

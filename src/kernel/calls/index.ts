@@ -3,6 +3,7 @@ import type { SyscallResult } from "../result.ts";
 import * as attributes from "./attributes.ts";
 import * as clone from "./clone.ts";
 import * as descriptors from "./descriptors.ts";
+import * as early from "./early.ts";
 import * as futex from "./futex.ts";
 import * as locks from "./locks.ts";
 import * as memory from "./memory.ts";
@@ -24,6 +25,7 @@ const modules = [
   attributes,
   clone,
   descriptors,
+  early,
   futex,
   locks,
   memory,

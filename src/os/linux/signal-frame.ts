@@ -24,8 +24,14 @@ function frameOf(linux: Linux): FrameRow {
 
 /** Registers into the frame's bytes. */
 function saveRegisters(task: Task, frame: FrameRow, view: DataView): void {
-  for (const { parts, offset, size } of frame.registers) {
-    let lo = 0;
+  let state: Uint8Array | undefined;
+  for (const { parts, offset, size, value } of frame.registers) {
+    if (size > 8) {
+      state ??= task.cpu.save();
+      new Uint8Array(view.buffer, view.byteOffset + offset, size).set(wide(task, parts[0]!.name, state, size));
+      continue;
+    }
+    let lo = value;
     let hi = 0;
     for (const { name, shift } of parts) {
       if (name === "pc") {
@@ -42,8 +48,22 @@ function saveRegisters(task: Task, frame: FrameRow, view: DataView): void {
   }
 }
 
+/** The bytes of a register wider than 64 bits in a copy of the state. */
+function wide(task: Task, name: string, state: Uint8Array, size: number): Uint8Array {
+  const { offset } = task.cpu.slots[task.cpu.slot(name)]!;
+  return state.subarray(offset, offset + size);
+}
+
 function loadRegisters(task: Task, frame: FrameRow, view: DataView): void {
+  const whole = frame.registers.filter(({ size }) => size > 8);
+  if (whole.length > 0) {
+    const state = task.cpu.save();
+    for (const { parts, offset, size } of whole)
+      wide(task, parts[0]!.name, state, size).set(new Uint8Array(view.buffer, view.byteOffset + offset, size));
+    task.cpu.restore(state);
+  }
   for (const { parts, offset, size } of frame.registers) {
+    if (size > 8) continue;
     const lo = view.getInt32(offset, true);
     const hi = size === 8 ? view.getInt32(offset + 4, true) : 0;
     for (const { name, shift } of parts) {
