@@ -302,8 +302,8 @@ export class TemplateLifter extends Lifter {
         field,
       ),
     );
-    const { op, w, lo, hi, big, aux, fp, mem, name, body } = first;
-    return new Node(op, w, args, { lo, hi, aux, fp, mem, name, body, ...(big === undefined ? {} : { big }) });
+    const { op, w, lo, hi, big, aux, fp, mem, body, name } = first;
+    return new Node(op, w, args, { lo, hi, aux, fp, mem, body, name, ...(big === undefined ? {} : { big }) });
   }
 }
 

@@ -212,8 +212,9 @@ export class Emitter {
       let narrow = false;
       let sext = false;
       if (callee >= 0) {
-        // The call and its unwinding: dirty slots the callee does not own, and arguments.
-        wide = true;
+        // Arguments, and what is to be stored where the call leaves.
+        const { takes, needs } = batch.summaries;
+        wide = exits || block.guarded || takes.has(callee, slot) || needs.has(callee, slot);
       }
       if (callee < 0 || !batch.summaries.changes.has(callee, slot)) {
         for (const succ of block.succs) {

@@ -5,6 +5,7 @@ import { type Code, F64, I64, V128, type ValueType } from "./code.ts";
 import { NotLowered } from "./interp-plan.ts";
 import type { InterpValues } from "./interp-values.ts";
 import { M, W } from "./opcodes.ts";
+import { mentionsExceptions } from "./sticky.ts";
 import { naturalType } from "./values.ts";
 import type { Part } from "./wide-parts.ts";
 
@@ -135,6 +136,15 @@ export class InterpBody {
 
   private branch(effect: Effect & { k: "if" }, pending: Pending[], outer: Reserved | undefined): void {
     const { code, values } = this;
+    if (effect.then.length > 0 && effect.then.every(trapsForExceptions)) {
+      // Exceptions that may trap are the evaluator's business.
+      values.push(effect.cond);
+      code.if();
+      this.ways.exit(Exit.Evaluate, 0, false);
+      code.end();
+      this.effects(effect.else, outer, pending);
+      return;
+    }
     if (trapsOnly(effect.then)) {
       // Whoever comes past the trap is on the other way: it needs no condition any more.
       values.push(effect.cond);
@@ -345,6 +355,11 @@ export class InterpBody {
 /** True where an arm computes something when it is run. */
 function acts(effects: readonly Effect[]): boolean {
   return effects.some((e) => e.k !== "stop" && e.k !== "fence" && !(e.k === "jump" && e.target.op === "param"));
+}
+/** Does nothing but trap, if an exception that the instruction raises is not masked. */
+function trapsForExceptions(e: Effect): boolean {
+  if (e.k !== "if" || e.else.length > 0) return false;
+  return mentionsExceptions(e.cond) ? trapsOnly(e.then) : e.then.length > 0 && e.then.every(trapsForExceptions);
 }
 const trapsOnly = (effects: readonly Effect[]): boolean => effects.length === 1 && effects[0].k === "trap";
 /** What an arm's effect leaves for the second phase. */

@@ -1,6 +1,7 @@
 import type { Node, Op } from "../../ir/node.ts";
 import { type Code, F32, F64, I32, I64, type ValueType } from "./code.ts";
 import { Demand, FLOAT, FULL, LOW } from "./demand.ts";
+import type { FloatHost } from "./float.ts";
 import { LaneLower } from "./lanes.ts";
 import { LOWERINGS } from "./lower-ops.ts";
 import { pushNarrow, takesWide } from "./narrow.ts";
@@ -30,6 +31,8 @@ export interface LowerEnv {
   leafSext32(node: Node): boolean;
   /** Pushes a float op's result as f32/f64 or (f2s, f2u) its integer, or an `fexc`; see float.ts. */
   floatOp(lower: Lower, node: Node): void;
+  /** What float lanes need to ask the reference. */
+  floatHost(): FloatHost;
 }
 
 /** Where a value is kept: `type` I32 of a node wider than 32 bits means that only its low half is. */
@@ -61,12 +64,20 @@ export class Lower {
     this.env = env;
   }
 
+  /** The same into another function. */
+  beside(code: Code, env: LowerEnv): Lower {
+    return new Lower(code, env);
+  }
+
   /** Above zero: in a part that may not run, so that nothing computed there is kept (wide parts are, until it ends). */
   get frozen(): number {
     return this.depth;
   }
   set frozen(depth: number) {
-    if (depth < this.depth) this.wide.leave(depth);
+    if (depth < this.depth) {
+      this.wide.leave(depth);
+      this.lanes.leave(depth);
+    }
     this.depth = depth;
   }
 
@@ -75,6 +86,7 @@ export class Lower {
     for (const kept of this.kept.values()) this.code.release(kept.local);
     this.kept.clear();
     this.wide.reset();
+    this.lanes.reset();
     this.demand.reset();
   }
 
