@@ -122,7 +122,10 @@ test("random words of every row read as objdump prints them, and assemble back",
   const wrong = lines.flatMap(({ address, word }) => {
     const text = book.disassemble(book.decode(bytesOf(word), 0)!, address);
     const back = assembled(text, address);
-    return back === word ? [] : [`"${text}" becomes ${back.toString(16)}, not ${word.toString(16)}`];
+    // Bits that do not count, as high ones of a turn, may come back as zeros.
+    const again = typeof back === "number" ? book.decode(bytesOf(back), 0) : null;
+    const same = back === word || (again && book.disassemble(again, address) === text);
+    return same ? [] : [`"${text}" becomes ${back.toString(16)}, not ${word.toString(16)}`];
   });
   assert.deepEqual(wrong.slice(0, 20), []);
 });
