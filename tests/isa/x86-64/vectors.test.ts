@@ -7,6 +7,7 @@ import { expand } from "../../../src/rules/expand.ts";
 import { loadIsaBook } from "../../../src/rules/index.ts";
 import { installed, needs } from "../tools.ts";
 import { compareRows, nativeCpu } from "./compare.ts";
+import { vectorSteer } from "./steer.ts";
 
 const source = isaRulebook("x86_64");
 assert.ok(source);
@@ -18,6 +19,7 @@ const CHAPTERS: readonly (readonly [string, readonly string[]])[] = [
   ["x86_64/sse.rules", ["sse2", "avx"]],
   ["x86_64/sse-int.rules", ["sse4_2", "avx2"]],
   ["x86_64/sse42.rules", ["sse4_2", "avx"]],
+  ["x86_64/avx.rules", ["avx2", "fma", "f16c"]],
   ["x86_64/x87.rules", ["fpu", "fxsr"]],
 ];
 
@@ -32,7 +34,15 @@ for (const [file, features] of CHAPTERS) {
   // Another processor than CI's may well lack an extension.
   const skip = missing.length > 0 ? `the processor has no ${missing.join(", ")}` : host.skip;
   test(`${file}: rows do what the processor does`, { skip }, () => {
-    const { rows, wrong } = compareRows(book, expanded, nativeCpu(), (row) => row.source.file === file, 4, 20261);
+    const { rows, wrong } = compareRows(
+      book,
+      expanded,
+      nativeCpu(),
+      (row) => row.source.file === file,
+      4,
+      20261,
+      vectorSteer,
+    );
     assert.ok(rows >= 12, `only ${rows} rows`);
     assert.deepEqual(wrong.slice(0, 20), []);
   });
