@@ -1,6 +1,6 @@
 import { LINK_BYTES, OPERAND_BYTES, OPERANDS } from "../../engine/predecode-layout.ts";
 import type { Effect, Node } from "../../ir/node.ts";
-import type { SlotParam, Template, ValueParam } from "../../rules/book.ts";
+import type { Template, ValueParam } from "../../rules/book.ts";
 
 /** Where a parameter's operand lies in the micro-op. */
 export interface SlotOperand {
@@ -90,26 +90,27 @@ export function planUop(template: Template): UopPlan | null {
   });
   if (link >= 0 && !isValue(template.effects, link)) usedValues.delete(link);
   const slots = [...usedSlots].sort((a, b) => a - b);
+  // A register that is read and written takes one operand.
+  const groups = new Map<string, number[]>();
+  for (const param of slots) {
+    const { field, slots: table, bytes } = template.slotParams[param];
+    const key = `${field}:${table.join()}:${bytes?.join() ?? ""}`;
+    const group = groups.get(key);
+    if (group) group.push(param);
+    else groups.set(key, [param]);
+  }
   const values = [...usedValues];
-  // What is read and written of one register is one operand.
-  const first = slots.map(
-    (slot) =>
-      slots.find((other) => other === slot || sameSlots(template.slotParams[other], template.slotParams[slot]))!,
-  );
-  const own = new Set(first);
-  const room = OPERAND_BYTES - (link >= 0 ? LINK_BYTES : 0) - own.size * 2;
+  const room = OPERAND_BYTES - (link >= 0 ? LINK_BYTES : 0) - groups.size * 2;
   const whole = values.map((v) => size(template.valueParams[v]));
   const narrow = whole.map((bytes) => Math.min(bytes, 4));
   const sizes = sum(whole) <= room ? whole : sum(narrow) <= room ? narrow : null;
   if (!sizes) return null;
   let at = OPERANDS;
   const next = (bytes: number): number => (at += bytes) - bytes;
-  const places = new Map<number, number>();
   return {
-    slots: slots.map((param, i) => {
-      let place = places.get(first[i]!);
-      if (place === undefined) places.set(first[i]!, (place = next(2)));
-      return { param, at: place };
+    slots: [...groups.values()].flatMap((params) => {
+      const place = next(2);
+      return params.map((param) => ({ param, at: place }));
     }),
     // The widest first, so that what has several bytes lies on an even one.
     values: values
@@ -125,10 +126,6 @@ export function planUop(template: Template): UopPlan | null {
     ends: leaves(template.effects),
   };
 }
-
-const sameSlots = (a: SlotParam, b: SlotParam): boolean =>
-  a.field === b.field &&
-  a.slots.every((s, i) => s >= 0 && s === b.slots[i] && (a.bytes?.[i] ?? 0) === (b.bytes?.[i] ?? 0));
 
 /** Bytes that hold any value of the parameter; guest addresses have 32 bits. */
 function size(param: ValueParam): number {
