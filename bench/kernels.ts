@@ -25,12 +25,16 @@ export const KERNELS: readonly Kernel[] = [
 /** A guest that kernels are built for: its compiler and the emulator to compare with. */
 export interface Guest {
   readonly isa: string;
+  /** Debian's name of it: .cache/roots/NAME is its root. */
+  readonly debian: string;
   readonly compiler: readonly string[];
   readonly qemu: string;
 }
 
 export const GUESTS: readonly Guest[] = [
-  { isa: "riscv64", compiler: ["riscv64-linux-gnu-gcc", "-static"], qemu: "qemu-riscv64" },
+  { isa: "riscv64", debian: "riscv64", compiler: ["riscv64-linux-gnu-gcc", "-static"], qemu: "qemu-riscv64" },
+  { isa: "aarch64", debian: "arm64", compiler: ["aarch64-linux-gnu-gcc", "-static"], qemu: "qemu-aarch64" },
+  { isa: "x86_64", debian: "amd64", compiler: ["x86_64-linux-gnu-gcc", "-static"], qemu: "qemu-x86_64" },
 ];
 
 const HERE = import.meta.dirname;

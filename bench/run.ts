@@ -142,7 +142,7 @@ interface StartUp {
 
 function startUps(): StartUp[] {
   const hello = join(ROOT, "samples", `hello-${guest.isa}`);
-  const root = join(ROOT, ".cache", "roots", guest.isa);
+  const root = join(ROOT, ".cache", "roots", guest.debian);
   const list: StartUp[] = [
     {
       name: "hello, static glibc",

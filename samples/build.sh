@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Builds the samples for a guest ISA from samples/src: samples/build.sh [riscv64]. The results are committed.
+# Builds the samples for a guest ISA from samples/src: samples/build.sh [riscv64|aarch64|x86_64]. The results are committed.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 isa=${1:-riscv64}
 case $isa in
   riscv64) cc=(riscv64-linux-gnu-gcc -march=rv64gc -mabi=lp64d) ;;
+  aarch64) cc=(aarch64-linux-gnu-gcc -Wl,-z,max-page-size=4096) ;;
+  x86_64) cc=(x86_64-linux-gnu-gcc -fcf-protection=none) ;;
   *) echo "build.sh: no compiler known for $isa" >&2; exit 2 ;;
 esac
 common=(-Os -g0 -Wall -Wextra -Werror -s -Wl,--build-id=none -Wl,--gc-sections)

@@ -1,12 +1,13 @@
 // Makes what `sage run` would otherwise make at each start, from the rulebooks: dist/assets.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { hotRows, interpreterBytes } from "../src/backend/wasm/interp-module.ts";
-import { rulebook, rulebookNames } from "../src/host/node/assets.ts";
+import { isaRulebook, rulebook, rulebookNames } from "../src/host/node/assets.ts";
 import { openIsaBook, precompile } from "../src/rules/index.ts";
 
 mkdirSync("dist/assets", { recursive: true });
 for (const isa of rulebookNames("isa")) {
-  const book = precompile(rulebook(`isa/${isa}.rules`)!, { file: `${isa}.rules` });
+  const { text, options } = isaRulebook(isa)!;
+  const book = precompile(text, options);
   writeFileSync(`dist/assets/${isa}.book`, book);
   writeFileSync(
     `dist/assets/${isa}.wasm`,

@@ -2,7 +2,11 @@
 # Installs the Debian packages that the tests compare with. Quick when all are there; needs root or sudo otherwise.
 set -euo pipefail
 
-packages=(gcc libc6-dev gcc-riscv64-linux-gnu libc6-dev-riscv64-cross binutils-riscv64-linux-gnu qemu-user llvm-19 wabt)
+packages=(
+  gcc libc6-dev binutils gdbserver qemu-user llvm-19 wabt
+  gcc-riscv64-linux-gnu libc6-dev-riscv64-cross binutils-riscv64-linux-gnu
+  gcc-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu
+)
 
 missing=()
 for package in "${packages[@]}"; do

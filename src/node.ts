@@ -1,16 +1,16 @@
 import { hotRows, interpreterBytes } from "./backend/wasm/interp-module.ts";
-import { createMachine, type IsaParts } from "./engine/create.ts";
+import { type EngineKind, type IsaParts, Machines } from "./engine/create.ts";
 import { sageError } from "./errors.ts";
 import { detect, parseImage } from "./format/detect.ts";
 import type { Image } from "./format/image.ts";
 import { checkRunnable } from "./format/runnable.ts";
 import { HostError } from "./host/host.ts";
-import { asset, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
+import { asset, isaRulebook, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
 import { Kernel } from "./kernel/kernel.ts";
 import { ADDRESS_LIMIT } from "./memory/layout.ts";
 import { OutOfGuestMemory } from "./memory/memory.ts";
 import { readWhole, startProcess } from "./os/linux/exec.ts";
-import { Linux } from "./os/linux/personality.ts";
+import { Linux, type LinuxMachine } from "./os/linux/personality.ts";
 import { parseAbi } from "./os/parse.ts";
 import { epitaph, Runner, type RunResult, shellStatus } from "./os/run.ts";
 import type { IsaBook } from "./rules/book.ts";
@@ -26,10 +26,9 @@ const SCRIPT_DEPTH = 4;
 function isaBook(isa: string): IsaBook {
   const made = asset(`${isa}.book`);
   if (made) return openIsaBook(made);
-  const file = `${isa}.rules`;
-  const text = rulebook(`isa/${file}`);
-  if (text === null) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook for ${isa}`);
-  return loadIsaBook(text, { file });
+  const source = isaRulebook(isa);
+  if (source === null) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook for ${isa}`);
+  return loadIsaBook(source.text, source.options);
 }
 
 /** Runs a program on Node; gives the exit status as a shell would see it (128 + n for a signal). */
@@ -39,7 +38,30 @@ export function runProgram(options: RunOptions): number {
   const { image, args, path } = loadProgram(options);
   const parts = isaParts(image.isa, options.rules);
   const book = parts.book;
-  const linux = new Linux(parseAbi(rulebook("os/linux.abi")!, "linux.abi"), book.name);
+  const abi = parseAbi(rulebook("os/linux.abi")!, "linux.abi");
+  const machines = new Map<string, { machines: Machines; linux: Linux }>();
+  const machineFor = (isa: string, parts: IsaParts): LinuxMachine => {
+    let made = machines.get(isa);
+    if (!made) {
+      const linux = new Linux(abi, isa);
+      linux.readImage = parseImage;
+      linux.machineFor = other;
+      const kind = { engine: options.engine as EngineKind, strict: options.strict, memory: options.memory };
+      // Counters a program may read (RISC-V Zicntr) all tell monotonic time: honest, and enough to see it pass.
+      const ask = () => [options.host.monotonic()];
+      made = { machines: new Machines(parts, { ...kind, ask }, linux.abi.stack), linux };
+      machines.set(isa, made);
+    }
+    return { cpu: made.machines.thread(), linux: made.linux };
+  };
+  /** A program for an ISA that nothing is known of cannot be run by another. */
+  const other = (isa: string): LinuxMachine | null => {
+    if (isa === image.isa) return machineFor(isa, parts);
+    return rulebookNames("isa").includes(isa) && abi.machines.has(isa)
+      ? machineFor(isa, isaParts(isa, undefined))
+      : null;
+  };
+  const { cpu, linux } = machineFor(book.name, parts);
   const kernel = new Kernel({
     host: options.host,
     personality: linux,
@@ -47,23 +69,13 @@ export function runProgram(options: RunOptions): number {
     cwd: options.root === undefined ? options.host.cwd : "/",
     ...(options.memory === undefined ? {} : { memory: options.memory }),
   });
-  const machine = createMachine(parts, {
-    engine: options.engine,
-    strict: options.strict,
-    memory: options.memory,
-    // Counters a program may read (RISC-V Zicntr) all tell monotonic time: honest, and enough to see it pass.
-    ask: () => [options.host.monotonic()],
-  });
-  machine.watchStack(linux.abi.stack);
   // A guest that handles memory faults sees registers and addresses: from then on they are exact.
   const looksAtFaults = new Set(["SIGSEGV", "SIGBUS"].map((name) => linux.signal(name)));
   kernel.onHandler = (task, signal) => {
     if (looksAtFaults.has(signal)) task.cpu.bePrecise?.();
   };
   const env = Object.entries(options.host.env).map(([name, value]) => `${name}=${value}`);
-  const process = fitting(path, () =>
-    startProcess(kernel, linux, machine, { image, path, args, env, read: parseImage }),
-  );
+  const process = fitting(path, () => startProcess(kernel, linux, cpu, { image, path, args, env, read: parseImage }));
   const runner = new Runner(
     linux,
     process,
@@ -78,7 +90,7 @@ export function runProgram(options: RunOptions): number {
     options.tell(
       `note: the program called ${name} ${times === 1 ? "once" : `${times} times`}, which SAGE does not have`,
     );
-  if (options.stats) tellStats(options, { ...machine.stats(), calls: runner.calls, memory: machine.memory.used });
+  if (options.stats) tellStats(options, { ...statsOf([...machines.values()]), calls: runner.calls });
   return statusOf(linux, result, options);
 }
 
@@ -154,6 +166,16 @@ function statusOf(linux: Linux, result: RunResult, options: RunOptions): number 
   const line = epitaph(linux, result);
   if (line !== null) options.tell(line);
   return shellStatus(result) ?? 1;
+}
+
+/** Figures of all machines together. */
+function statsOf(kinds: readonly { machines: Machines }[]): Record<string, number> {
+  const sum: Record<string, number> = {};
+  const all = kinds.flatMap((kind) => kind.machines.made);
+  for (const machine of all)
+    for (const [name, value] of Object.entries({ ...machine.stats(), memory: machine.memory.most }))
+      sum[name] = (sum[name] ?? 0) + value;
+  return { ...sum, machines: all.length };
 }
 
 function tellStats(options: RunOptions, figures: Record<string, number>): void {

@@ -7,11 +7,19 @@ static volatile word *volatile null_page;  // unknown to the compiler
 static void illegal(void) {
 #if defined(__riscv)
   __asm__ volatile(".4byte 0xffffffff");
+#elif defined(__aarch64__)
+  __asm__ volatile(".inst 0xffffffff");
+#elif defined(__x86_64__)
+  __asm__ volatile("ud2");
 #endif
 }
 static void breakpoint(void) {
 #if defined(__riscv)
   __asm__ volatile("ebreak");
+#elif defined(__aarch64__)
+  __asm__ volatile("brk 0");
+#elif defined(__x86_64__)
+  __asm__ volatile("int3");
 #endif
 }
 static void null_load(void) { sink = null_page[0]; }

@@ -39,11 +39,7 @@ long sample_main(int argc, char **argv, char **envp) {
   (void)argc, (void)argv, (void)envp;
   area = (unsigned char *)syscall6(SYS_mmap, 0, PAGES * PAGE, READ | WRITE, 0x22, -1, 0);
   round_of(3, READ | WRITE);
-  struct {
-    void (*handler)(int, const char *, const char *);
-    word flags, mask;
-  } action = {on_fault, SA_SIGINFO, 0};
-  syscall6(SYS_rt_sigaction, SIGSEGV, (long)&action, 0, 8, 0, 0);
+  catch(SIGSEGV, on_fault, SA_SIGINFO);
   for (word i = 0; i < 12; i++) round_of(7 + 2 * i, i & 1 ? READ : NONE);
   return 0;
 }

@@ -26,6 +26,28 @@ static word flags(void) {
 }
 static void rounding(word mode) { __asm__ volatile("csrw frm, %0" ::"r"(mode) : "memory"); }
 static const char *const modes[] = {"nearest-even", "to-zero", "down", "up", "nearest-away"};
+#elif defined(__aarch64__)
+static void clear(void) { __asm__ volatile("msr fpsr, xzr" ::: "memory"); }
+static word flags(void) {
+  word value;
+  __asm__ volatile("mrs %0, fpsr" : "=r"(value)::"memory");
+  return value;
+}
+static void rounding(word mode) { __asm__ volatile("msr fpcr, %0" ::"r"(mode << 22) : "memory"); }
+static const char *const modes[] = {"nearest-even", "up", "down", "to-zero"};
+#elif defined(__x86_64__)
+static unsigned mxcsr = 0x1f80;
+static void clear(void) { __asm__ volatile("ldmxcsr %0" ::"m"(mxcsr) : "memory"); }
+static word flags(void) {
+  unsigned value;
+  __asm__ volatile("stmxcsr %0" : "=m"(value)::"memory");
+  return value & 0x3f;
+}
+static void rounding(word mode) {
+  mxcsr = 0x1f80 | (unsigned)mode << 13;
+  clear();
+}
+static const char *const modes[] = {"nearest-even", "down", "up", "to-zero"};
 #endif
 
 #define TRY(expression)                 \

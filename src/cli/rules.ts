@@ -64,7 +64,8 @@ function origin(book: BookText, row: Row) {
 
 /** The row's line with the deeper-indented ones that belong to it. */
 function sourceText(book: BookText, row: Row): string {
-  const lines = book.text.split("\n").slice(row.source.line - 1);
+  const text = book.options.files?.[row.source.file] ?? book.text;
+  const lines = text.split("\n").slice(row.source.line - 1);
   const indent = (line: string) => line.length - line.trimStart().length;
   const first = indent(lines[0] ?? "");
   const end = lines.findIndex((line, i) => i > 0 && indent(line) <= first);

@@ -40,7 +40,13 @@ export interface Cpu {
   invalidate(address: number, size: number): void;
   /** From now on every fault is found where it happens: the guest, or somebody else, looks at them. */
   bePrecise?(): void;
-  /** The whole state area as bytes, for signals, fork and snapshots (a copy). */
+  /** All registers and the pc as bytes, for threads, fork and snapshots (a copy). */
   save(): Uint8Array;
   restore(state: Uint8Array): void;
+  /** Another hardware thread on the same memory, with these registers. Absent where there can be one only. */
+  another?(): Cpu;
+  /** A hardware thread on a copy of the memory, with these registers. Throws OutOfGuestMemory. */
+  fork?(): Cpu;
+  /** This thread is over; with the last one goes the memory. */
+  release?(): void;
 }

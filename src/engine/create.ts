@@ -1,9 +1,10 @@
 import { Interpreter } from "../backend/wasm/interp.ts";
-import { ENGINE_MEMORY_BYTES } from "../memory/layout.ts";
+import { engineMemory } from "../memory/layout.ts";
 import { GuestMemory } from "../memory/memory.ts";
 import type { IsaBook } from "../rules/book.ts";
 import type { Ask } from "./evaluate.ts";
-import { Machine } from "./machine.ts";
+import { Machine, type MachinePool } from "./machine.ts";
+import { Thread } from "./thread.ts";
 import { Tiered } from "./tiered.ts";
 
 /** eval: the reference evaluator alone; interp: the first tier; wasm: regions early; auto: when hot. */
@@ -27,16 +28,59 @@ export interface MachineOptions {
   readonly threshold?: number;
 }
 
-const WASM_PAGE = 0x10000;
 /** Executions of a head before it is compiled. Late pays: most programs are over before (see docs/performance.md). */
 const HOT = 100_000;
 /** For `wasm`, which is to run compiled code in all but the first rounds. */
 const EAGER = 500;
 
+/** Machines that were given back and wait for another process: at most so many, of at most so much memory each. */
+const SPARE = 8;
+const SPARE_BYTES = 0x4000000;
+
+/** Machines of one kind for the processes of one run. */
+export class Machines implements MachinePool {
+  private readonly parts: IsaParts;
+  private readonly options: MachineOptions;
+  /** Register of the stack; see Machine.watchStack. */
+  private readonly stack: string | undefined;
+  private readonly spare: Machine[] = [];
+  /** Every machine that was ever made, for figures. */
+  readonly made: Machine[] = [];
+
+  constructor(parts: IsaParts, options: MachineOptions, stack?: string) {
+    this.parts = parts;
+    this.options = options;
+    this.stack = stack;
+  }
+
+  /** A hardware thread on an empty address space. */
+  thread(): Thread {
+    return new Thread(this.take(), null);
+  }
+
+  take(): Machine {
+    const spare = this.spare.pop();
+    if (spare) return spare;
+    const machine = createMachine(this.parts, this.options);
+    machine.pool = this;
+    if (this.stack !== undefined) machine.watchStack(this.stack);
+    this.made.push(machine);
+    return machine;
+  }
+
+  give(machine: Machine): void {
+    if (machine.spoiled || this.spare.length >= SPARE || machine.memory.used > SPARE_BYTES) {
+      this.made.splice(this.made.indexOf(machine), 1);
+      return;
+    }
+    machine.clear();
+    this.spare.push(machine);
+  }
+}
+
 /** A fresh address space with one hardware thread on it. */
 export function createMachine(parts: IsaParts, options: MachineOptions): Machine {
-  const pages = ENGINE_MEMORY_BYTES / WASM_PAGE;
-  const engine = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const engine = engineMemory();
   const memory = new GuestMemory(engine, options.memory);
   const { book, interpreter: module } = parts;
   const { strict } = options;

@@ -25,6 +25,7 @@ import { Code } from "./code.ts";
 import type { Cpu, Stop } from "./cpu.ts";
 import { type Ask, Evaluator } from "./evaluate.ts";
 import { State } from "./state.ts";
+import type { Thread } from "./thread.ts";
 
 /** A way to run guest code. It starts at CTL_PC and leaves with CTL_PC, CTL_EXIT and what goes with the reason. */
 export interface Tier {
@@ -37,6 +38,12 @@ export interface Tier {
   bePrecise?(): void;
   /** Figures for --stats. */
   stats(): Record<string, number>;
+}
+
+/** Machines that processes take and give back. */
+export interface MachinePool {
+  take(): Machine;
+  give(machine: Machine): void;
 }
 
 /** Fuel of one stay in generated code. Leaving now and then is what lets V8 replace code by better code, and us too. */
@@ -61,6 +68,16 @@ export class Machine implements Cpu {
   private unimproved = 0;
   /** Slot of the stack pointer; -1: not told. */
   private stack = -1;
+  /** Bytes of the state area that slots take. */
+  private readonly used: number;
+  /** Slots that a switch of threads clears, as a real one does: reservations. */
+  private readonly fleeting: readonly number[];
+  /** Whose registers stand in the state area, where there are several threads. */
+  active: Thread | null = null;
+  /** Threads that use this machine. */
+  threads = 0;
+  /** Where machines come from and go when their last thread has left. */
+  pool: MachinePool | null = null;
   spent = 0;
 
   /** tier null: the evaluator runs everything (slow; the reference). */
@@ -79,6 +96,8 @@ export class Machine implements Cpu {
     this.code = new Code(book, memory);
     this.evaluator = new Evaluator(this.state, memory, ask);
     this.tier = makeTier?.(this.state, this.code) ?? null;
+    this.used = book.slots.reduce((end, { offset, w }) => Math.max(end, offset + Math.max(8, (w + 7) >> 3)), 0);
+    this.fleeting = book.slots.flatMap(({ hidden }, i) => (hidden ? [i] : []));
     memory.onCodeChange = (address, size) => this.invalidate(address, size);
   }
 
@@ -112,8 +131,15 @@ export class Machine implements Cpu {
     this.tier?.drop(address, size);
   }
 
+  private precise = false;
+
   bePrecise(): void {
+    this.precise = true;
     this.tier?.bePrecise?.();
+  }
+  /** Faults were made precise for good: not a machine for somebody else. */
+  get spoiled(): boolean {
+    return this.precise;
   }
 
   /**
@@ -130,10 +156,51 @@ export class Machine implements Cpu {
   }
 
   save(): Uint8Array {
-    return this.state.save();
+    return this.keep(null);
+  }
+  /** The same without a new array where `into` is one of before. */
+  keep(into: Uint8Array | null): Uint8Array {
+    return this.state.keep(this.used, into);
   }
   restore(state: Uint8Array): void {
-    this.state.restore(state);
+    this.state.restore(state, this.used);
+    for (const slot of this.fleeting) this.state.setBig(slot, 0n);
+  }
+
+  /** A machine of the same kind with a copy of memory and registers; compiled code comes anew. */
+  copy(): Machine {
+    const made = this.pool?.take();
+    if (!made) throw new Error("a machine without a pool cannot be copied");
+    try {
+      made.memory.copyFrom(this.memory);
+    } catch (error) {
+      made.discard();
+      throw error;
+    }
+    made.restore(this.save());
+    made.stack = this.stack;
+    if (this.precise) made.bePrecise();
+    return made;
+  }
+
+  /** A thread is done with this machine. */
+  leave(): void {
+    if (--this.threads === 0) this.discard();
+  }
+
+  private discard(): void {
+    this.pool?.give(this);
+  }
+
+  /** As it was when made, for another process. */
+  clear(): void {
+    this.memory.clearAll();
+    this.invalidate(0, ADDRESS_LIMIT);
+    this.state.restore(new Uint8Array(this.used + 8), this.used);
+    this.active = null;
+    this.threads = 0;
+    this.unimproved = 0;
+    this.lifted.clear();
   }
 
   /** Compiles what is hot now, where the tier does such things; else it happens when fuel runs out. */

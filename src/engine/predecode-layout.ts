@@ -20,9 +20,10 @@ export const PAGE_MAP = UOPS;
 export const PAGE_MAP_SIZE = 0x400000;
 /** Second level: i32 a possible instruction start, address of its micro-op or 0. The first map stays empty. */
 export const MAPS = PAGE_MAP + PAGE_MAP_SIZE;
-export const MAPS_SIZE = 0x2000000;
+export const MAPS_SIZE = 0xa00000;
 export const CODE = MAPS + MAPS_SIZE;
-export const CODE_SIZE = 0x2000000;
+// All of engine memory stays small: beyond some 64 MiB in all memories V8 collects garbage at once, 5 ms a start.
+export const CODE_SIZE = 0x800000;
 export const SIDE = CODE_SIZE;
 /** u32: guest pc of the instruction. */
 export const SIDE_PC = SIDE;

@@ -133,9 +133,9 @@ export class RowsWriter {
   }
 
   /** Number of the table of slot addresses by field value. */
-  table(slots: Int16Array): number {
-    const addresses = Array.from(slots, (slot) =>
-      slot === ZERO ? ZERO_SLOT : slot === SINK ? SINK_SLOT : STATE + this.book.slots[slot].offset,
+  table(slots: Int16Array, bytes?: Uint8Array): number {
+    const addresses = Array.from(slots, (slot, i) =>
+      slot === ZERO ? ZERO_SLOT : slot === SINK ? SINK_SLOT : STATE + this.book.slots[slot].offset + (bytes?.[i] ?? 0),
     );
     const text = addresses.join();
     let number = this.byText.get(text);

@@ -59,17 +59,13 @@ export class Predecoder {
   private readonly octets: Uint8Array;
   private readonly perms: Uint8Array;
   private readonly regions = new Map<number, number>();
-  /** The instruction at hand: its word and its fields. */
-  private word = 0;
+  /** The fields of the instruction at hand. */
   private readonly fields = new Int32Array(32);
-  /** Length in bytes by row. */
-  private readonly lengths: Uint8Array;
   private readonly longest: number;
   /** From offset in a page to offset in its map: shift left by this after clearing the bits below `align`. */
   private readonly scale: number;
   private readonly mapBytes: number;
   private bytes: Uint8Array;
-  private view: DataView;
   /** Pages that have a map. */
   private readonly pages: number[] = [];
   private nextMap = 0;
@@ -88,8 +84,6 @@ export class Predecoder {
     this.octets = new Uint8Array(engine.buffer);
     this.perms = new Uint8Array(engine.buffer, PERMS, PERMS_SIZE);
     this.bytes = new Uint8Array(guest.buffer);
-    this.view = new DataView(guest.buffer);
-    this.lengths = Uint8Array.from(book.rows, (row) => row.length);
     this.longest = book.lengths[book.lengths.length - 1]!;
     this.scale = mapShift(book.align);
     this.mapBytes = PAGE_SIZE << this.scale;
@@ -198,10 +192,7 @@ export class Predecoder {
 
   /** Decodes from pc on, to the first instruction that surely jumps. */
   private block(pc: number): number {
-    if (this.bytes.buffer !== this.guest.buffer) {
-      this.bytes = new Uint8Array(this.guest.buffer);
-      this.view = new DataView(this.guest.buffer);
-    }
+    if (this.bytes.buffer !== this.guest.buffer) this.bytes = new Uint8Array(this.guest.buffer);
     this.blocks++;
     const start = this.next;
     let at = pc;
@@ -213,7 +204,7 @@ export class Predecoder {
       }
       const row = this.decode(at);
       if (row < 0) break;
-      const length = this.lengths[row]!;
+      const length = this.book.decodedLength;
       const uop = this.next;
       this.side(uop, at);
       this.next += MICRO_OP;
@@ -306,7 +297,7 @@ export class Predecoder {
     this.words[(uop + SIDE_LINKED) >> 2] = 0;
   }
 
-  /** Row of the instruction at pc, with permission checked; its word is in `word`. -1: see `failure`. */
+  /** The instruction at pc, as decodeInto numbers it, with permission checked; its fields. -1: see `failure`. */
   private decode(pc: number): number {
     if (!(this.perms[pc >>> PAGE_SHIFT]! & PROT_EXEC)) {
       this.fault(pc);
@@ -314,21 +305,13 @@ export class Predecoder {
     }
     const room = PAGE_SIZE - (pc & (PAGE_SIZE - 1));
     const bounded = room < this.longest && !(this.perms[(pc + room) >>> PAGE_SHIFT]! & PROT_EXEC);
-    const there = bounded ? room : this.longest;
-    this.word = bounded ? this.partialWord(pc - BIAS, room) : this.view.getInt32(pc - BIAS, this.book.littleEndian);
-    const row = this.book.decodeRow(this.word, there);
+    const at = pc - BIAS;
+    const row = this.book.decodeInto(this.bytes, at, at + (bounded ? room : this.longest), this.fields);
     if (row < 0) {
-      if (bounded && this.book.endsShort(this.bytes.subarray(0, pc - BIAS + room), pc - BIAS)) this.fault(pc + room);
+      if (bounded && this.book.endsShort(this.bytes.subarray(0, at + room), at)) this.fault(pc + room);
       else this.failure = { k: "illegal" };
     }
     return row;
-  }
-
-  /** The word of which `size` bytes are there, zeros behind them. */
-  private partialWord(at: number, size: number): number {
-    const bytes = new Uint8Array(4);
-    bytes.set(this.bytes.subarray(at, at + size));
-    return new DataView(bytes.buffer).getInt32(0, this.book.littleEndian);
   }
 
   private fault(address: number): 0 {
@@ -350,7 +333,6 @@ export class Predecoder {
       return false;
     }
     const { fields } = this;
-    this.book.fieldsOf(number, this.word, fields);
     halves[uop >> 1] = row.handler;
     for (let i = 0; i < row.slotAt.length; i++)
       halves[(uop + row.slotAt[i]!) >> 1] = row.slotTable[i]![fields[row.slotField[i]!]!]!;

@@ -1,16 +1,20 @@
 import type { Slot } from "../ir/node.ts";
-import { STATE, STATE_SIZE } from "../memory/layout.ts";
+import { CTL_PC, STATE, STATE_SIZE } from "../memory/layout.ts";
+
+const PC_SIZE = 8;
 
 /** Views of one process's engine memory: the guest's state and the engine's control words. */
 export class State {
   readonly slots: readonly Slot[];
   readonly i32: Int32Array;
   private readonly area: Uint8Array;
+  private readonly pc: Uint8Array;
 
   constructor(engineMemory: WebAssembly.Memory, slots: readonly Slot[]) {
     this.slots = slots;
     this.i32 = new Int32Array(engineMemory.buffer);
     this.area = new Uint8Array(engineMemory.buffer, STATE, STATE_SIZE);
+    this.pc = new Uint8Array(engineMemory.buffer, CTL_PC, PC_SIZE);
   }
 
   lo(slot: number): number {
@@ -73,11 +77,16 @@ export class State {
     this.i32[(address >> 2) + 1] = Math.floor(value / 0x100000000) | 0;
   }
 
-  save(): Uint8Array {
-    return this.area.slice();
+  /** The first `used` bytes of the state area and, behind them, the pc; into `into` where there is one. */
+  keep(used: number, into: Uint8Array | null): Uint8Array {
+    const out = into ?? new Uint8Array(used + PC_SIZE);
+    out.set(this.area.subarray(0, used));
+    out.set(this.pc, used);
+    return out;
   }
 
-  restore(state: Uint8Array): void {
-    this.area.set(state);
+  restore(state: Uint8Array, used: number): void {
+    this.area.set(state.subarray(0, used));
+    this.pc.set(state.subarray(used, used + PC_SIZE));
   }
 }

@@ -40,7 +40,7 @@ const magics: readonly (readonly [string, string, number, string])[] = [
 /** IMAGE_FILE_MACHINE_* of the PE format specification. */
 const peMachines: Readonly<Record<number, string>> = {
   332: "x86",
-  34404: "x86-64",
+  34404: "x86_64",
   448: "arm",
   452: "arm",
   43620: "aarch64",
@@ -52,7 +52,7 @@ const peMachines: Readonly<Record<number, string>> = {
 /** cputype of Mach-O (mach/machine.h); bit 24 says 64-bit. */
 const machMachines: Readonly<Record<number, string>> = {
   7: "x86",
-  16777223: "x86-64",
+  16777223: "x86_64",
   12: "arm",
   16777228: "aarch64",
   18: "powerpc",

@@ -14,7 +14,7 @@ const isas: Readonly<Record<number, { readonly 32?: string; readonly 64?: string
   42: { 32: "sh" },
   43: { 64: "sparc64", big: true },
   50: { 64: "ia64" },
-  62: { 32: "x86-64", 64: "x86-64" },
+  62: { 32: "x86_64", 64: "x86_64" },
   92: { 32: "openrisc", big: true },
   94: { 32: "xtensa" },
   164: { 32: "hexagon" },

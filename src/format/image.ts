@@ -1,7 +1,7 @@
 /** What a program file says of itself, whatever its format. Addresses and sizes are bytes, as numbers exact below 2^53. */
 export interface Image {
   readonly format: string;
-  /** Ours where SAGE has or plans a rulebook ("riscv64", "aarch64", "x86-64", ...), else the machine's own name. */
+  /** Ours where SAGE has or plans a rulebook ("riscv64", "aarch64", "x86_64", ...), else the machine's own name. */
   readonly isa: string;
   /** "linux", "freebsd", ...; what the file leaves open is "linux" with `osEvidence` "default". */
   readonly os: string;

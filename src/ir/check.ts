@@ -102,6 +102,7 @@ class Checker {
       return;
     }
     if (node.op === "old" && !inside) this.say("old outside an rmw");
+    if (node.op === "elem") this.say("elem outside a map");
     if (node.op === "param" && !this.template) this.say("param outside a template");
     if (node.op === "get") this.slot(node.aux, node.w, "get");
     for (const a of node.args) this.node(a, made, seen, inside);

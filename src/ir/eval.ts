@@ -84,6 +84,8 @@ class Run {
       case "old":
         if (before === undefined) throw new Error("old outside an rmw");
         return before;
+      case "elem":
+        throw new Error("elem outside a map");
       case "param":
         throw new Error("param: a template is not an instruction");
       case "undef":

@@ -16,6 +16,8 @@ export type Op =
   | "get"
   | "old"
   | "param"
+  // inside the body of a `map` or `ormap`: argument number aux, the lane at hand
+  | "elem"
   | "undef"
   | "unknown"
   // results of effects
@@ -61,7 +63,7 @@ export type Op =
   | "zext"
   | "extract"
   | "concat"
-  // float, last argument of the rounding ones is rm (i3: 0 rne, 1 rtz, 2 rdn, 3 rup, 4 rmm); policy in `fp`
+  // float, last argument of the rounding ones is rm (i3: 0 rne, 1 rtz, 2 rdn, 3 rup, 4 rmm; or i8: see float/unit.ts); policy in `fp`
   | "fadd"
   | "fsub"
   | "fmul"
@@ -79,6 +81,10 @@ export type Op =
   | "feq"
   | "flt"
   | "fle"
+  // lanes: `body` for each of aux lanes over `elem`s; map joins the results (lane 0 lowest), ormap ors them together. An
+  // argument is aux times as wide as its elem, or as wide: then every lane sees all of it
+  | "map"
+  | "ormap"
   // the exceptions (i6: 1 NX, 2 UF, 4 OF, 8 DZ, 16 NV, 32 DE) that the float op given as argument raises
   | "fexc";
 
@@ -112,10 +118,12 @@ export class Node {
   readonly hi: number;
   /** const wider than 64 bits. */
   readonly big: bigint | undefined;
-  /** get: slot number; extract: lowest bit taken; param: parameter number; ask: result number. */
+  /** get: slot number; extract: lowest bit taken; param: parameter number; ask: result number; map, ormap: lanes; elem: argument. */
   readonly aux: number;
   readonly fp: FpPolicy | undefined;
   readonly mem: MemAttrs | undefined;
+  /** map, ormap: what is computed for each lane, closed over `elem`s; one object where it is equal (lanes.ts). */
+  readonly body: Node | undefined;
   /** ask: question; unknown, undef: what is said of it. */
   readonly name: string;
 
@@ -129,6 +137,7 @@ export class Node {
     this.aux = extra.aux ?? 0;
     this.fp = extra.fp;
     this.mem = extra.mem;
+    this.body = extra.body;
     this.name = extra.name ?? "";
   }
 }
@@ -140,6 +149,7 @@ export interface NodeExtra {
   readonly aux?: number;
   readonly fp?: FpPolicy | undefined;
   readonly mem?: MemAttrs | undefined;
+  readonly body?: Node | undefined;
   readonly name?: string;
 }
 const none: NodeExtra = {};

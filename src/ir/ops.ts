@@ -1,5 +1,5 @@
-import { floatValue } from "./float/unit.ts";
-import type { FpPolicy, Op } from "./node.ts";
+import { floatExceptions, floatValue } from "./float/unit.ts";
+import type { FpPolicy, Node, Op } from "./node.ts";
 
 /**
  * One row an op: how many arguments, what widths fit, whether it is pure, what it computes. Lowerings (wasm, LLVM)
@@ -24,6 +24,7 @@ export interface Shape {
   readonly args: readonly { readonly w: number }[];
   readonly aux: number;
   readonly fp: FpPolicy | undefined;
+  readonly body?: Node | undefined;
 }
 
 type Value = (n: Shape, v: readonly bigint[]) => bigint;
@@ -62,7 +63,7 @@ function rounds(floatIn: boolean, floatOut: boolean, equal: boolean): Wrong {
   return (n) => {
     if (n.fp === undefined) return "no floating-point policy";
     const last = n.args.length - 1;
-    if (n.args[last].w !== 3) return "rounding mode must be i3";
+    if (n.args[last].w !== 3 && n.args[last].w !== 8) return "rounding mode must be i3, or i8 with more in it";
     if (floatOut && !format(n.w)) return noFormat;
     for (let i = 0; i < last; i++) {
       if (floatIn && !format(n.args[i].w)) return noFormat;
@@ -77,6 +78,63 @@ const ftest: Wrong = (n) => {
   if (n.fp === undefined) return "no floating-point policy";
   return format(n.args[0].w) ? test(n) : noFormat;
 };
+
+/** Lanes: each argument is as wide as its elem, or `aux` times; the body knows elems and constants alone. */
+const lanes =
+  (width: (n: Shape, body: Node) => number): Wrong =>
+  (n) => {
+    const body = n.body;
+    if (body === undefined) return "no body";
+    if (n.aux < 2) return "fewer than two lanes";
+    if (n.w !== width(n, body)) return "result does not fit the lanes";
+    return wrongBody(body, n, new Set());
+  };
+function wrongBody(node: Node, n: Shape, seen: Set<Node>): string | undefined {
+  if (seen.has(node)) return undefined;
+  seen.add(node);
+  if (node.op === "elem") {
+    const arg = n.args[node.aux];
+    if (arg === undefined) return `no argument ${node.aux}`;
+    return arg.w === node.w || arg.w === node.w * n.aux ? undefined : `argument ${node.aux} does not fit the lanes`;
+  }
+  const row = OPS[node.op];
+  if (row.kind === "effect" || (row.kind === "leaf" && node.op !== "const" && node.op !== "undef"))
+    return `${node.op} inside a body`;
+  if (row.arity !== undefined && row.arity !== node.args.length) return `${node.op}: ${node.args.length} arguments`;
+  for (const arg of node.args) {
+    const wrong = wrongBody(arg, n, seen);
+    if (wrong !== undefined) return wrong;
+  }
+  const wrong = row.wrong(node);
+  return wrong === undefined ? undefined : `${node.op} (i${node.w}): ${wrong}`;
+}
+/** The body's value for each lane, lane 0 first. */
+function laneValues(n: Shape, v: readonly bigint[]): bigint[] {
+  const body = n.body!;
+  return Array.from({ length: n.aux }, (_, i) => {
+    const known = new Map<Node, bigint>();
+    const of = (node: Node): bigint => {
+      let value = known.get(node);
+      if (value === undefined) known.set(node, (value = compute(node)));
+      return value;
+    };
+    const compute = (node: Node): bigint => {
+      switch (node.op) {
+        case "const":
+          return node.big ?? (BigInt(node.hi >>> 0) << 32n) | BigInt(node.lo >>> 0);
+        case "elem":
+          return n.args[node.aux].w === node.w ? v[node.aux] : mask(node.w, v[node.aux] >> BigInt(i * node.w));
+        case "undef":
+          return node.args.length ? of(node.args[0]) : 0n;
+        case "fexc":
+          return BigInt(floatExceptions(node.args[0], node.args[0].args.map(of)));
+        default:
+          return OPS[node.op].value!(node, node.args.map(of));
+      }
+    };
+    return of(body);
+  });
+}
 
 const leaf: OpRow = { arity: 0, kind: "leaf", wrong: fits, value: undefined };
 const int = (arity: number, value: Value, wrong: Wrong = same): OpRow => ({ arity, kind: "value", wrong, value });
@@ -107,6 +165,7 @@ export const OPS: Readonly<Record<Op, OpRow>> = {
   get: leaf,
   old: leaf,
   param: leaf,
+  elem: leaf,
   undef: { arity: undefined, kind: "leaf", wrong: same, value: undefined },
   unknown: { arity: undefined, kind: "leaf", wrong: fits, value: undefined },
 
@@ -182,5 +241,17 @@ export const OPS: Readonly<Record<Op, OpRow>> = {
   feq: float(2, ftest),
   flt: float(2, ftest),
   fle: float(2, ftest),
+  map: {
+    arity: undefined,
+    kind: "value",
+    wrong: lanes((n, body) => body.w * n.aux),
+    value: (n, v) => laneValues(n, v).reduceRight((all, lane) => (all << BigInt(n.body!.w)) | lane, 0n),
+  },
+  ormap: {
+    arity: undefined,
+    kind: "value",
+    wrong: lanes((_, body) => body.w),
+    value: (n, v) => laneValues(n, v).reduce((all, lane) => all | lane, 0n),
+  },
   fexc: { arity: 1, kind: "value", wrong: (n) => (n.w === 6 ? undefined : "result must be i6"), value: undefined },
 };

@@ -200,8 +200,8 @@ class Reader {
   }
 
   private leaf(word: string): Node {
-    const number = /^param(\d+)$/.exec(word);
-    if (number) return new Node("param", this.width(), [], { aux: Number(number[1]) });
+    const number = /^(param|elem)(\d+)$/.exec(word);
+    if (number) return new Node(number[1] as Op, this.width(), [], { aux: Number(number[2]) });
     const aux = this.slot(word);
     return new Node("get", this.width(), [], { aux });
   }
@@ -217,8 +217,14 @@ class Reader {
     const name = this.token === "(" || this.token === "@" ? "" : this.next();
     let aux = this.took("@") ? this.int() : 0;
     const args: Node[] = [];
+    let body: Node | undefined;
     this.take("(");
     while (!this.took(")")) {
+      if (this.took(";")) {
+        body = this.value();
+        w = op === "map" ? aux * body.w : body.w;
+        continue;
+      }
       if (args.length) this.take(",");
       if (op === "extract" && args.length === 1) {
         const high = this.int();
@@ -228,7 +234,7 @@ class Reader {
       } else args.push(this.value());
     }
     if (w === 0) w = widthOf(op, args) ?? this.fail(`${op} needs a width`);
-    return new Node(op, w, args, { aux, fp, mem: this.attributes(), name });
+    return new Node(op, w, args, { aux, fp, mem: this.attributes(), body, name });
   }
 }
 

@@ -63,12 +63,15 @@ function number(node: Node): string {
 /** The node stands in an effect; an ask's further results do not. */
 const madeByEffect = (node: Node): boolean => OPS[node.op].kind === "effect" && !(node.op === "ask" && node.aux > 0);
 
+/** Arguments, and the body of lanes. */
+const parts = (node: Node): readonly Node[] => (node.body === undefined ? node.args : [...node.args, node.body]);
+
 function countUses(effects: readonly Effect[], uses: Map<Node, number>): void {
   const visit = (node: Node): void => {
     const n = uses.get(node) ?? 0;
     uses.set(node, n + 1);
     // What an effect's own node reads is counted with the effect.
-    if (n === 0 && !madeByEffect(node)) for (const a of node.args) visit(a);
+    if (n === 0 && !madeByEffect(node)) for (const a of parts(node)) visit(a);
   };
   for (const e of effects) {
     for (const node of operands(e)) visit(node);
@@ -125,7 +128,7 @@ class Writer {
     const kind = OPS[node.op].kind;
     if (kind === "leaf" && node.args.length === 0) return;
     if (madeByEffect(node)) return;
-    for (const a of node.args) this.prepare(a, indent);
+    for (const a of parts(node)) this.prepare(a, indent);
     if ((this.uses.get(node) ?? 0) < 2) return;
     const text = this.expression(node);
     this.lines.push(`${indent}${this.name(node)} = ${text}`);
@@ -142,17 +145,20 @@ class Writer {
       case "old":
         return `old:${node.w}`;
       case "param":
-        return `param${node.aux}:${node.w}`;
+      case "elem":
+        return `${node.op}${node.aux}:${node.w}`;
       case "undef":
         return node.args.length ? `undef(${this.expression(node.args[0])})` : `undef:${node.w}`;
       case "extract":
         return `extract(${this.expression(node.args[0])}, ${node.aux + node.w - 1}:${node.aux})`;
     }
+    const args = node.args.map((a) => this.expression(a)).join(", ");
+    if (node.body !== undefined) return `${node.op}@${node.aux}(${args}; ${this.expression(node.body)})`;
     const width = widthFromArguments(node) ? "" : `:${node.w}`;
     const policy = node.fp ? `{${node.fp.name}}` : "";
     const name = node.name ? ` ${node.name}` : "";
     const result = node.op === "ask" && node.aux > 0 ? `@${node.aux}` : "";
-    return `${node.op}${width}${policy}${name}${result}(${node.args.map((a) => this.expression(a)).join(", ")})${attributes(node.mem)}`;
+    return `${node.op}${width}${policy}${name}${result}(${args})${attributes(node.mem)}`;
   }
 
   effects(effects: readonly Effect[], indent: string): void {

@@ -1,7 +1,9 @@
 import { ADDRESS_LIMIT, BIAS, PAGE_SIZE } from "../memory/layout.ts";
 import type { GuestMemory } from "../memory/memory.ts";
 import type { Description } from "./files.ts";
+import type { Futexes } from "./futex.ts";
 import { posix } from "./posix.ts";
+import { flushRegion, publish, type SharedPages } from "./shared.ts";
 
 /** A range of pages that were mapped alike. `prot`: PROT_READ 1, PROT_WRITE 2, PROT_EXEC 4. */
 export interface Region {
@@ -12,12 +14,13 @@ export interface Region {
   /** File behind it, and the file offset of `start`. */
   readonly file: Description | undefined;
   offset: number;
+  /** Whom its pages are shared with; only where `shared`. */
+  readonly object?: SharedPages | undefined;
   /** "[heap]", "[stack]" or a path, for /proc/self/maps. */
   readonly name: string;
 }
 
-/** Mappings of unstated place go below this first, so that the wasm memory stays small. */
-const MMAP_TOP = 0x3e000000;
+/** Lowest address of a mapping, a hint's too. */
 const MMAP_BOTTOM = 0x10000;
 
 export const pageUp = (n: number): number => Math.ceil(n / PAGE_SIZE) * PAGE_SIZE;
@@ -33,9 +36,22 @@ export class AddressSpace {
   private regions: Region[] = [];
   brkStart = 0;
   brk = 0;
+  /** The break stays below. */
+  brkEnd = ADDRESS_LIMIT;
+  /** Mappings of unstated place go as low as can be from here on, so that the wasm memory stays small. */
+  mmapBase = MMAP_BOTTOM;
   /** RLIMIT_AS: most bytes of address space, PROT_NONE included. */
   limit = Number.POSITIVE_INFINITY;
   private total = 0;
+  /** Processes that run on this memory. */
+  private users = 1;
+  /** Tasks that wait on a word of this memory, by address. */
+  readonly futexes: Futexes = new Map();
+
+  /** Versions of shared pages that this memory has. */
+  readonly seen = new Map<SharedPages, number>();
+  /** Mappings of shared pages. */
+  sharing = 0;
 
   constructor(memory: GuestMemory) {
     this.memory = memory;
@@ -55,10 +71,10 @@ export class AddressSpace {
     return made;
   }
 
-  /** A free range of `size` bytes: at `hint` where that is possible, else below MMAP_TOP, else above. Throws ENOMEM. */
+  /** A free range of `size` bytes: at `hint` where that is possible, else from mmapBase on, else below. Throws ENOMEM. */
   find(size: number, hint = 0): number {
     if (hint >= MMAP_BOTTOM && inRange(hint, hint + size) && !this.covered(hint, hint + size)) return hint;
-    return this.gap(MMAP_BOTTOM, MMAP_TOP, size) ?? this.gap(MMAP_TOP, ADDRESS_LIMIT, size) ?? refuse();
+    return this.gap(this.mmapBase, ADDRESS_LIMIT, size) ?? this.gap(MMAP_BOTTOM, this.mmapBase, size) ?? refuse();
   }
 
   /** Removes pages; written shared files go back first. */
@@ -67,11 +83,22 @@ export class AddressSpace {
     const gone = this.cut(start, end);
     if (!gone.length) return;
     for (const region of gone) this.writeBack(region, region.start, region.end);
+    if (this.sharing) this.parted(gone);
     for (const region of gone) {
       this.total -= region.end - region.start;
       region.file?.release();
     }
     this.memory.unmap(start, size);
+  }
+
+  /** Shared pages that this memory has no mapping of any more know nothing of it. */
+  private parted(gone: readonly Region[]): void {
+    this.sharing = this.regions.reduce((n, region) => n + Number(region.object !== undefined), 0);
+    for (const { object } of gone) {
+      if (!object || this.regions.some((region) => region.object === object)) continue;
+      this.seen.delete(object);
+      object.leave(this);
+    }
   }
 
   /** Throws ENOMEM where a page of the range is not mapped, EACCES where a shared file was not opened for writing. */
@@ -124,18 +151,59 @@ export class AddressSpace {
       this.writeBack(region, Math.max(start, region.start), Math.min(end, region.end));
   }
 
+  /** One more process runs on this memory (vfork, CLONE_VM). */
+  share(): this {
+    this.users++;
+    return this;
+  }
+  get shared(): boolean {
+    return this.users > 1;
+  }
+  /** Where waiters on a word queue: by address, or with all who share the page. */
+  futexAt(address: number): { queue: Futexes; key: number } {
+    if (this.sharing) {
+      const region = this.within(address, address + 1)[0];
+      if (region?.object) return { queue: region.object.futexes, key: region.offset + address - region.start };
+    }
+    return { queue: this.futexes, key: address };
+  }
+  /** The same mappings over a copy of the memory, which fork made. */
+  copy(memory: GuestMemory): AddressSpace {
+    const made = new AddressSpace(memory);
+    for (const region of this.regions) {
+      region.file?.retain();
+      made.regions.push({ ...region });
+      if (!region.object) continue;
+      if (region.object.spaces.size === 1) publish(region.object);
+      region.object.spaces.add(made);
+      made.seen.set(region.object, region.object.version);
+      made.sharing++;
+    }
+    made.total = this.total;
+    made.limit = this.limit;
+    made.brkStart = this.brkStart;
+    made.brk = this.brk;
+    return made;
+  }
+  /** A process lets go; true where it was the last. */
+  release(): boolean {
+    if (--this.users > 0) return false;
+    this.close();
+    return true;
+  }
+
   /** At exit: files get their bytes, pages are given up. */
   close(): void {
-    for (const region of this.regions) {
-      this.writeBack(region, region.start, region.end);
-      region.file?.release();
-    }
+    const gone = this.regions;
+    for (const region of gone) this.writeBack(region, region.start, region.end);
     this.regions = [];
+    if (this.sharing) this.parted(gone);
+    for (const region of gone) region.file?.release();
   }
 
   /** Moves the program break; returns where it is then (brk(2): an impossible wish changes nothing). */
   setBreak(wish: number): number {
-    if (!(wish >= this.brkStart && wish <= ADDRESS_LIMIT)) return this.brk;
+    if (!(wish >= this.brkStart && wish <= this.brkEnd)) return this.brk;
     const from = pageUp(this.brk);
     const to = pageUp(wish);
     if (to > from) {
@@ -155,6 +223,10 @@ export class AddressSpace {
   }
 
   private writeBack(region: Region, start: number, end: number): void {
+    if (region.object && region.object.spaces.size > 1) {
+      flushRegion(this, { ...region, start, end, offset: region.offset + start - region.start }, false);
+      return;
+    }
     if (!region.shared || !region.file?.writable) return;
     const offset = region.offset + start - region.start;
     const length = Math.min(end - start, region.file.handle.stat().size - offset);
@@ -165,15 +237,14 @@ export class AddressSpace {
     region.file.handle.write(bytes, offset);
   }
 
+  /** The lowest free range of `size` bytes between bottom and top. */
   private gap(bottom: number, top: number, size: number): number | undefined {
-    let end = top;
-    for (let i = this.regions.length - 1; i >= -1; i--) {
-      const below = i < 0 ? bottom : Math.max(bottom, this.regions[i]!.end);
-      if (below < end && end - below >= size) return end - size;
-      if (i >= 0) end = Math.min(end, this.regions[i]!.start);
-      if (end <= bottom) break;
+    let start = bottom;
+    for (let i = this.firstAfter(bottom); i < this.regions.length; i++) {
+      if (this.regions[i]!.start - start >= size) break;
+      start = Math.max(start, this.regions[i]!.end);
     }
-    return undefined;
+    return start + size <= top ? start : undefined;
   }
 
   /** Index of the first region that ends after `at`. */
@@ -211,6 +282,7 @@ export class AddressSpace {
 
   private insert(region: Region, counted = true): void {
     if (counted) this.total += region.end - region.start;
+    if (counted && region.object) this.sharing++;
     const at = this.firstAfter(region.start);
     const before = this.regions[at - 1];
     const after = this.regions[at];
@@ -226,6 +298,7 @@ export class AddressSpace {
 }
 
 function joins(a: Region, b: Region): boolean {
+  if (a.object || b.object) return false;
   return !a.file && !b.file && a.end === b.start && a.prot === b.prot && a.shared === b.shared && a.name === b.name;
 }
 

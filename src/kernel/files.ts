@@ -51,6 +51,8 @@ interface Slot {
 export class FdTable {
   private readonly slots: (Slot | undefined)[] = [];
   limit: number;
+  /** Processes that use this table. */
+  private users = 1;
   constructor(limit: number) {
     this.limit = limit;
   }
@@ -106,5 +108,24 @@ export class FdTable {
   }
   closeAll(): void {
     for (const fd of this.numbers()) this.close(fd);
+  }
+  /** One more process has the same table (CLONE_FILES). */
+  share(): this {
+    this.users++;
+    return this;
+  }
+  get shared(): boolean {
+    return this.users > 1;
+  }
+  /** A table of one's own with the same files. */
+  copy(): FdTable {
+    const made = new FdTable(this.limit);
+    for (const [fd, slot] of this.slots.entries())
+      if (slot) made.slots[fd] = { file: slot.file.retain(), cloexec: slot.cloexec };
+    return made;
+  }
+  /** A process lets go; with the last one everything is closed. */
+  release(): void {
+    if (--this.users === 0) this.closeAll();
   }
 }

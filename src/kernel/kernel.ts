@@ -1,16 +1,19 @@
+import type { Cpu } from "../engine/cpu.ts";
 import type { Host } from "../host/host.ts";
 import type { AddressSpace } from "./address-space.ts";
 import { Description, FdTable } from "./files.ts";
 import { F } from "./flags.ts";
 import { deviceFolder, StreamHandle } from "./fs/dev.ts";
 import { HostInode } from "./fs/host.ts";
-import type { DirEntry, Handle, Inode } from "./fs/inode.ts";
+import type { DirEntry, Handle, Inode, Terminal } from "./fs/inode.ts";
 import { FILES_LIMIT, MemoryFs } from "./fs/memory.ts";
 import { type Dentry, type Start, type Walked, type WalkOptions, walk } from "./fs/path.ts";
 import { procFolder } from "./fs/proc.ts";
+import { orphaned, tellParent } from "./life.ts";
 import { Pipe } from "./pipe.ts";
-import type { Process, Task } from "./process.ts";
+import type { News, Process, Task } from "./process.ts";
 import type { SyscallResult } from "./result.ts";
+import { flush, pull, SharedPages } from "./shared.ts";
 import type { Action, DefaultAction } from "./signals.ts";
 
 /** What uname and /proc tell, and what a signal does by default: facts of the guest's OS. */
@@ -32,6 +35,15 @@ export interface Personality {
   /** Takes a task back to what a signal handler interrupted. */
   sigreturn(task: Task): SyscallResult;
   stackPointer(task: Task): number;
+  /** The bits of clone's flag word (F.CLONE_*) and the signal in it. */
+  cloneFlags(word: number): { readonly flags: number; readonly signal: number };
+  /** Sets a new thread's or child's registers: result 0; stack and thread pointer where they are told. */
+  enterChild(cpu: Cpu, stack: number, thread: number | null): void;
+  /** The addresses that a thread's own variables count from, by number. False where the address is none for a program. */
+  setBase(task: Task, which: number, address: number): boolean;
+  base(task: Task, which: number): number;
+  /** A child's news as wait tells it. */
+  waitStatus(news: News): number;
   /** Guest bytes as a string, so that every byte comes back. */
   text(bytes: Uint8Array): string;
   /** Throws where the name is none: a programming error. */
@@ -53,12 +65,14 @@ export interface KernelOptions {
   readonly cwd?: string | undefined;
 }
 
-export interface FutexWaiter {
-  readonly space: AddressSpace;
-  address: number;
-  readonly bits: number;
-  woken: boolean;
+function fileKey(file: Description): string {
+  const { dev, ino } = file.handle.stat();
+  return `${dev}:${ino}`;
 }
+
+/** Process numbers go up to here and then begin again above the first ones (Linux's pid_max of 64-bit machines). */
+const PID_MAX = 4194304;
+const PID_AGAIN = 300;
 
 /** Descriptors a process may have at first (RLIMIT_NOFILE). */
 const OPEN_FILES = 1024;
@@ -74,8 +88,14 @@ export class Kernel {
   readonly processes = new Map<number, Process>();
   readonly booted: bigint;
   private readonly options: KernelOptions;
-  /** Tasks that wait on a word of memory. */
-  readonly futexes = new Set<FutexWaiter>();
+  /** Every living thread, in the order they came: the order they run in. */
+  readonly tasks = new Set<Task>();
+  /** Files that processes map shared, by device and inode. */
+  private readonly sharedFiles = new Map<string, SharedPages>();
+  /** Whose memory is up to date: the last that ran. */
+  private lastSpace: AddressSpace | null = null;
+  /** Terminals that may control a session. */
+  readonly terminals = new Set<Terminal>();
   /** Told when a handler is installed: from then on faults must be precise. */
   onHandler: (task: Task, signal: number, action: Action) => void = () => {};
   /** The process whose call is being served: what /proc/self is. */
@@ -116,8 +136,57 @@ export class Kernel {
   stackPointer(task: Task): number {
     return this.personality.stackPointer(task);
   }
+  /** A number for a process or thread that nobody has; they come round again as Linux's do. */
   pid(): number {
-    return this.nextPid++;
+    for (;;) {
+      const pid = this.nextPid++;
+      if (this.nextPid > PID_MAX) this.nextPid = PID_AGAIN;
+      if (!this.taken(pid)) return pid;
+    }
+  }
+  private taken(pid: number): boolean {
+    if (this.processes.has(pid)) return true;
+    for (const process of this.processes.values()) if (process.pgid === pid || process.sid === pid) return true;
+    return this.task(pid) !== undefined;
+  }
+  /** A thread by its number. */
+  task(tid: number): Task | undefined {
+    for (const task of this.tasks) if (task.tid === tid) return task;
+    return undefined;
+  }
+  /** A process begins to live. */
+  add(process: Process): void {
+    this.processes.set(process.pid, process);
+    for (const task of process.tasks) this.tasks.add(task);
+  }
+  /** What a shared mapping of `file` shares; null: of nothing but memory. */
+  sharedPages(file: Description | null): SharedPages {
+    if (!file) return new SharedPages();
+    const key = fileKey(file);
+    let pages = this.sharedFiles.get(key);
+    if (!pages) {
+      pages = new SharedPages(() => void this.sharedFiles.delete(key));
+      this.sharedFiles.set(key, pages);
+    }
+    return pages;
+  }
+  /** The shared pages of a file that somebody maps now. */
+  mappedPages(file: Description): SharedPages | undefined {
+    if (!this.sharedFiles.size || !file.handle.seekable) return undefined;
+    return this.sharedFiles.get(fileKey(file));
+  }
+  /** A process's memory is about to be used: what others wrote into what they share comes in. */
+  enter(space: AddressSpace): void {
+    if (space === this.lastSpace) return;
+    if (this.lastSpace?.sharing) flush(this.lastSpace);
+    if (space.sharing) pull(space);
+    this.lastSpace = space;
+  }
+  tellParent(process: Process, code: number, signal: number): void {
+    tellParent(process, code, signal);
+  }
+  orphaned(pgid: number): boolean {
+    return orphaned(this, pgid);
   }
   ino(): number {
     return this.nextIno++;

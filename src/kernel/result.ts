@@ -4,7 +4,7 @@
 export type SyscallResult = number | Outcome;
 
 export type Outcome =
-  /** A POSIX error name. */
+  /** A POSIX error name; ERESTART: a signal came first, and the call is made again if its handler has SA_RESTART. */
   | { readonly k: "error"; readonly code: string }
   /** The task cannot go on yet. */
   | { readonly k: "block"; readonly wait: Wait }
@@ -22,6 +22,10 @@ export interface Wait {
   expired(): SyscallResult;
   /** Something outside (a terminal, a host pipe) may end it, so polling makes sense. */
   readonly outside: boolean;
+  /** `poll` does not touch the guest's memory. */
+  readonly quiet?: boolean;
+  /** The task ends while it waits: nothing may count on it any more. */
+  readonly cancel?: () => void;
 }
 
 const errors = new Map<string, Outcome>();

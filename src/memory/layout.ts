@@ -43,7 +43,13 @@ export const PAGE_MAPPED = 16;
 export const PAGE_BACKED = 32;
 /** The interpreter's tables: predecoded micro-ops and the pc map. */
 export const UOPS = 0x200000;
-export const ENGINE_MEMORY_BYTES = 0x8000000;
+export const ENGINE_MEMORY_BYTES = 0x2200000;
+
+/** Engine memory for one process, zeroed. */
+export function engineMemory(): WebAssembly.Memory {
+  const pages = ENGINE_MEMORY_BYTES / 0x10000;
+  return new WebAssembly.Memory({ initial: pages, maximum: pages });
+}
 
 /** Why code came back to the dispatcher; erasable-syntax "enum". */
 export const Exit = {

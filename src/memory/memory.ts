@@ -27,6 +27,36 @@ export class OutOfGuestMemory extends Error {}
 /** `wasm` pages are 64 KiB. */
 const WASM_PAGE = 0x10000;
 
+/** Bytes from which a range is looked at before it is cleared. */
+const FEW = 0x40000;
+
+/** True where the page whose first word is at index `at` holds zeros only. */
+function isZero(words: Int32Array, at: number): boolean {
+  const end = Math.min(at + PAGE_SIZE / 4, words.length);
+  for (let i = at; i < end; i += 8)
+    if (
+      words[i]! |
+      words[i + 1]! |
+      words[i + 2]! |
+      words[i + 3]! |
+      words[i + 4]! |
+      words[i + 5]! |
+      words[i + 6]! |
+      words[i + 7]!
+    )
+      return false;
+  return true;
+}
+
+/** The next page after `page` (a multiple of 4) that may be mapped. */
+function skipEmpty(perms: Uint8Array, page: number): number {
+  const words = new Int32Array(perms.buffer, perms.byteOffset, perms.length >> 2);
+  let at = page >> 2;
+  if (words[at] !== 0) return page + 1;
+  while (at < words.length && words[at] === 0) at++;
+  return at << 2;
+}
+
 /**
  * The guest's address space: one wasm memory, a permission byte a 4 KiB page, both indexed by guest address.
  * Addresses and lengths are JS numbers (exact to 2^53), so a hostile 64-bit value arrives as a large number and fails the checks.
@@ -40,6 +70,8 @@ export class GuestMemory {
   readonly limit: number;
   /** Bytes mapped now; PROT_NONE reservations do not count. */
   used = 0;
+  /** Most that was ever mapped. */
+  most = 0;
   /** Told when bytes of pages that hold translated code change or vanish; set by the engine. */
   onCodeChange: (address: number, size: number) => void = () => {};
   private bytes: Uint8Array;
@@ -100,6 +132,42 @@ export class GuestMemory {
       }
     }
     this.perms.fill(0, first, end);
+  }
+
+  /** Becomes a copy of another address space: pages, bytes and permissions. This one must be empty. Throws OutOfGuestMemory. */
+  copyFrom(other: GuestMemory): void {
+    if (other.used > this.limit) throw new OutOfGuestMemory();
+    this.reach(Math.min(BIAS + other.bytes.length, ADDRESS_LIMIT));
+    this.used = other.used;
+    const from = new Int32Array(other.wasm.buffer);
+    const { perms } = other;
+    for (let page = BIAS >>> PAGE_SHIFT; page < perms.length; page++) {
+      const perm = perms[page]!;
+      if (perm === 0) {
+        if ((page & 3) === 0) page = skipEmpty(perms, page) - 1;
+        continue;
+      }
+      this.perms[page] = perm & ~PAGE_CODE;
+      const at = page * PAGE_SIZE - BIAS;
+      if (perm & PAGE_BACKED && !isZero(from, at >> 2)) this.bytes.set(other.bytes.subarray(at, at + PAGE_SIZE), at);
+    }
+  }
+
+  /** Forgets everything: as new, but for memory that was touched before and is cheaper to use again. */
+  clearAll(): void {
+    const words = new Int32Array(this.wasm.buffer);
+    const { perms } = this;
+    for (let page = BIAS >>> PAGE_SHIFT; page < perms.length; page++) {
+      const perm = perms[page]!;
+      if (perm === 0) {
+        if ((page & 3) === 0) page = skipEmpty(perms, page) - 1;
+        continue;
+      }
+      perms[page] = 0;
+      const at = page * PAGE_SIZE - BIAS;
+      if (perm & PAGE_BACKED && !isZero(words, at >> 2)) words.fill(0, at >> 2, (at + PAGE_SIZE) >> 2);
+    }
+    this.used = 0;
   }
 
   /** True where every page of the range has all of `prot` (0: is mapped at all). */
@@ -195,6 +263,7 @@ export class GuestMemory {
     if (this.used + size > this.limit) throw new OutOfGuestMemory();
     this.reach(end);
     this.used += size;
+    if (this.used > this.most) this.most = this.used;
   }
 
   /** Grows the wasm memory so that it covers guest addresses below `end`. */
@@ -213,7 +282,14 @@ export class GuestMemory {
 
   private clear(from: number, to: number): void {
     const end = Math.min(to - BIAS, this.bytes.length);
-    if (from - BIAS < end) this.bytes.fill(0, from - BIAS, end);
+    if (to - from <= FEW) {
+      if (from - BIAS < end) this.bytes.fill(0, from - BIAS, end);
+      return;
+    }
+    // Much of a large range was never touched, and reading that is cheaper than writing it.
+    const words = new Int32Array(this.wasm.buffer);
+    for (let at = from - BIAS; at < end; at += PAGE_SIZE)
+      if (!isZero(words, at >> 2)) this.bytes.fill(0, at, at + PAGE_SIZE);
   }
 
   private touched(address: number, size: number): void {

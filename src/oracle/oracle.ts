@@ -53,6 +53,8 @@ export interface OracleMachine {
   readonly code: Window;
   /** Memory that a case's instruction may read and write, set before and seen after. null: none was found. */
   readonly data: Window | null;
+  /** True: a case ends after `Batch.steps` instructions if asked; otherwise only where control leaves its code. */
+  readonly steps: boolean;
   /** Observations a second to expect, by measuring or by the kind of oracle: verification budgets follow it. */
   readonly rate: number;
 }
@@ -71,7 +73,9 @@ export interface Batch {
    * records. The others start as in `rest` and only `Observed.strayed` tells of them. Fewer fields make a batch fast.
    */
   readonly carry?: readonly number[];
-  /** A full record: the fields that are not carried. Absent: zeros. */
+  /** Most instructions of a case; absent: until control leaves its code. Only where the machine has `steps`. */
+  readonly steps?: number;
+  /** A full record: the fields that are not carried. Absent: zeros, system fields as the oracle found them. */
   readonly rest?: Uint8Array;
   /** Records before. */
   readonly state: Uint8Array;
@@ -80,7 +84,7 @@ export interface Batch {
 }
 
 export interface Observed {
-  /** RAN, a Linux signal's number, or HUNG. */
+  /** RAN, a Linux signal's number, ASKS, HUNG or KILLED. */
   readonly outcome: Uint8Array;
   /** Where each case began. */
   readonly at: BigUint64Array;
@@ -102,8 +106,12 @@ export const SIGTRAP = 5;
 export const SIGBUS = 7;
 export const SIGFPE = 8;
 export const SIGSEGV = 11;
+/** A system call: it was not run, since it would act on the world. */
+export const ASKS = 253;
 /** The case did not end in time: a loop. */
 export const HUNG = 254;
+/** The case took the oracle with it; nothing of it was seen. */
+export const KILLED = 252;
 
 export type OracleErrorCode =
   /** Not installed, not listening, not known by this name. */

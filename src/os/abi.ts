@@ -25,6 +25,8 @@ export interface Machine {
   readonly result: string;
   readonly stack: string;
   readonly thread: string;
+  /** Registers that arch_prctl sets, by number. */
+  readonly bases: readonly string[];
   readonly return: string;
   /** Where a signal handler finds number, siginfo and ucontext. */
   readonly handler: readonly string[];
@@ -34,6 +36,8 @@ export interface Machine {
   readonly page: number;
   /** Clock ticks a second. */
   readonly tick: number;
+  /** Bytes of the instruction that makes a call: how far back one is made again. */
+  readonly callSize: number;
   /** Machine code that does the sigreturn call. */
   readonly trampoline: Uint8Array;
 }
@@ -45,8 +49,9 @@ export interface FrameRow {
   readonly registers: readonly FrameRegister[];
 }
 
-/** A word of the frame: one register, or several short ones packed. */
+/** A word of the frame: one register, several short ones packed, or no register but always the same value. */
 export interface FrameRegister {
+  readonly value: number;
   readonly parts: readonly { readonly name: string; readonly shift: number }[];
   readonly offset: number;
   readonly size: number;

@@ -54,15 +54,17 @@ export class Layout {
     const fields: Field[] = [];
     let at = 0;
     let align = 1;
-    for (const token of spec.split(/\s+/)) {
-      if (!token) continue;
+    const tokens = spec.split(/\s+/);
+    const packed = tokens.includes("packed");
+    for (const token of tokens) {
+      if (!token || token === "packed") continue;
       const match = /^([\w-]+):(\w+?)(?:\[(\d+)\])?(?:\.(\w+)(!?))?$/.exec(token);
       if (!match) throw fail(`"${token}" in struct ${name} is not NAME:TYPE, NAME:TYPE[COUNT] or NAME:TYPE.SET`);
       const kind = match[2]!;
       const nested = SIZES[kind] === undefined ? symbols.layout(kind) : undefined;
       if (SIZES[kind] === undefined && !nested) throw fail(`struct ${name} has a field of unknown type "${kind}"`);
       const size = nested ? nested.size : SIZES[kind]!;
-      const wants = nested ? nested.align : size;
+      const wants = packed ? 1 : nested ? nested.align : size;
       const count = match[3] ? Number(match[3]) : 0;
       at = Math.ceil(at / wants) * wants;
       fields.push({

@@ -118,6 +118,9 @@ function declaration(book: AbiBook, word: string, rest: string, line: number): v
     case "const":
       book.constants.set(words[0]!, number(1));
       return;
+    case "numbers":
+      numbers(book, words, line);
+      return;
     case "struct":
       book.declare(words[0]!, words.slice(1).join(" "), line);
       return;
@@ -126,6 +129,19 @@ function declaration(book: AbiBook, word: string, rest: string, line: number): v
       return;
     default:
       throw book.fail(line, `"${word}" begins no kind of row`);
+  }
+}
+
+/** Gives calls that stand above their numbers in another table: TABLE NAME NUMBER ... */
+function numbers(book: AbiBook, [name = "", ...words]: readonly string[], line: number): void {
+  const rows = new Map([...book.calls.values()].flatMap((calls) => [...calls.values()].map((row) => [row.name, row])));
+  let table = book.calls.get(name);
+  if (!table) book.calls.set(name, (table = new Map()));
+  for (const [call, number] of pairs(book, words, line)) {
+    const row = rows.get(call);
+    if (!row) throw book.fail(line, `there is no call ${call} above`);
+    if (table.has(number)) throw book.fail(line, `number ${number} is taken by ${table.get(number)!.name}`);
+    table.set(number, row);
   }
 }
 
@@ -163,6 +179,7 @@ function machine(book: AbiBook, words: readonly string[], line: number): void {
     result: need("result"),
     stack: need("stack"),
     thread: need("thread"),
+    bases: at.get("bases")?.split(",") ?? [],
     return: need("return"),
     handler: need("handler").split(","),
     machine: need("machine"),
@@ -170,6 +187,7 @@ function machine(book: AbiBook, words: readonly string[], line: number): void {
     hwcap: integer(book, need("hwcap"), line),
     page: integer(book, need("page"), line),
     tick: integer(book, need("tick"), line),
+    callSize: Number(at.get("callsize") ?? 4),
     trampoline: Uint8Array.from(need("trampoline").match(/../g) ?? [], (hex) => Number.parseInt(hex, 16)),
   };
   book.machines.set(isa, row);
@@ -182,11 +200,12 @@ function frame(book: AbiBook, words: readonly string[], line: number): void {
   const registers = words.slice(1).filter((w) => !w.includes("="));
   const rows = registers.map((word) => {
     const [names = "", size = "8"] = word.split(":");
-    const parts = names.split("+").map((part) => {
+    const constant = names.startsWith("=");
+    const parts = (constant ? [] : names.split("+")).map((part) => {
       const [name = "", shift = "0"] = part.split("<<");
       return { name, shift: Number(shift) };
     });
-    const row = { parts, offset, size: Number(size) };
+    const row = { parts, offset, size: Number(size), value: constant ? integer(book, names.slice(1), line) : 0 };
     offset += row.size;
     return row;
   });

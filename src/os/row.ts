@@ -30,6 +30,15 @@ export type Scalar = (typeof SCALARS)[number];
 export interface Arg {
   readonly name: string;
   readonly type: ArgType;
+  /** Number of the argument register that holds it; -1: none, it always is `fixed`. */
+  readonly register: number;
+  readonly fixed: number;
+}
+
+/** A register's two halves, as int32. */
+interface Halves {
+  readonly lo: number;
+  readonly hi: number;
 }
 
 /** What a row needs from the rest of its rulebook. */
@@ -90,13 +99,29 @@ export class CallRow {
     return this.args.findIndex((arg) => arg.name === this.by?.arg);
   }
 
+  /** Values of the arguments in their order, of argument registers in the ABI's. */
+  arrange<T extends Halves>(registers: readonly T[]): readonly Halves[] {
+    const { args } = this;
+    if (args.every((arg, i) => arg.register === i)) return registers;
+    return args.map(({ register, fixed }) =>
+      register < 0 ? { lo: fixed | 0, hi: fixed < 0 ? -1 : 0 } : registers[register]!,
+    );
+  }
+
   private parse(): { args: readonly Arg[]; result: string } {
     if (this.parsed) return this.parsed;
     const [left = "", result = "int"] = this.spec.split("->").map((part) => part.trim());
     const tokens = left === "..." ? [] : left.split(/\s+/).filter(Boolean);
-    const names = tokens.map((token) => token.split(":", 1)[0]!);
-    if (tokens.length > 6) throw this.fail("a call has at most six arguments");
-    const args = tokens.map((token, i) => ({ name: names[i]!, type: this.type(token, names) }));
+    const heads = tokens.map((token) => /^(\w+)(?:@(\d)|=(-?\w+))?/.exec(token));
+    const names = heads.map((head) => head?.[1] ?? "");
+    let next = 0;
+    const args = tokens.map((token, i): Arg => {
+      const [, name = "", at, fixed] = heads[i] ?? [];
+      const type = this.type(token, names);
+      if (fixed !== undefined) return { name, type, register: -1, fixed: Number(fixed) };
+      return { name, type, register: at === undefined ? next++ : Number(at), fixed: 0 };
+    });
+    if (args.some((arg) => arg.register > 5)) throw this.fail("a call has at most six arguments");
     this.parsed = { args, result };
     return this.parsed;
   }

@@ -1,9 +1,12 @@
 import type { Cpu, Stop } from "../engine/cpu.ts";
 import type { AuditSink } from "../guard/audit.ts";
+import { F } from "../kernel/flags.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { endProcess, endTask } from "../kernel/life.ts";
 import type { ExitStatus, FaultReport, Process, Task } from "../kernel/process.ts";
-import type { SyscallResult, Wait } from "../kernel/result.ts";
-import { bitOf, type Pending, raise, SIG_DFL, SIG_IGN, take } from "../kernel/signals.ts";
-import type { Linux } from "./linux/personality.ts";
+import type { SyscallResult } from "../kernel/result.ts";
+import { bitOf, mayStop, type Pending, SI, SIG_DFL, SIG_IGN, send, stop, take } from "../kernel/signals.ts";
+import { Linux } from "./linux/personality.ts";
 import { enterHandler } from "./linux/signal-frame.ts";
 import { type Call, Dispatcher, guarded } from "./syscall.ts";
 import { Tracer } from "./trace.ts";
@@ -25,14 +28,21 @@ export type RunResult = ExitStatus | { readonly k: "timeout" } | { readonly k: "
 
 /** Fuel of one stay on a cpu; limits and timers are looked at in between. */
 const SLICE = 200_000;
+/** What a system call costs of it. */
+const CALL = 200;
 /** Longest sleep while something outside may happen, in milliseconds. */
 const NAP = 10;
 
-/** Runs a process until it ends. One task at a time, in turn; blocked ones are asked whether they can go on. */
+/**
+ * Runs the first process and all that come from it, until the last has ended. One thread at a time, in turn, each until
+ * it blocks or its slice is spent; blocked ones are asked whether they can go on. Nothing but fuel and what the host
+ * answers decides who runs, so a run can be repeated.
+ */
 export class Runner {
   readonly process: Process;
+  private readonly kernel: Kernel;
   private readonly linux: Linux;
-  private readonly dispatcher: Dispatcher;
+  private readonly dispatchers = new Map<Linux, Dispatcher>();
   private readonly tracer: Tracer;
   private readonly hooks: RunHooks;
   private readonly deadline: bigint | null;
@@ -43,64 +53,98 @@ export class Runner {
   /** All calls without a handler, those declined on purpose too. */
   private readonly noted = new Map<string, number>();
   private readonly waiting = new Map<Task, Call>();
+  /** Calls that a signal came before: made again, or EINTR. */
+  private readonly restarts = new Map<Task, Call>();
+  /** More than one thread has ever run: trace lines say whose they are. */
+  private several = false;
+  private result: RunResult | null = null;
 
   constructor(linux: Linux, process: Process, limits: RunLimits = {}, hooks: RunHooks = {}) {
     this.process = process;
+    this.kernel = process.kernel;
     this.linux = linux;
-    this.dispatcher = new Dispatcher(linux.book, linux.abi);
     this.tracer = new Tracer(linux.book);
     this.hooks = hooks;
     this.fuel = limits.fuel ?? Number.POSITIVE_INFINITY;
-    const now = process.kernel.host.monotonic();
+    const now = this.kernel.host.monotonic();
     this.deadline = limits.timeoutMs === undefined ? null : now + BigInt(Math.ceil(limits.timeoutMs * 1e6));
+    if (process.tasks.length) this.kernel.add(process);
   }
 
   run(): RunResult {
-    const { process } = this;
-    process.kernel.current = process;
-    const result = this.loop();
-    process.space.close();
-    process.files.closeAll();
-    process.kernel.processes.delete(process.pid);
-    this.hooks.audit?.record({ kind: "exit", pid: process.pid, ...auditOf(result) });
+    const { kernel } = this;
+    kernel.current = this.process;
+    const over = this.loop();
+    const result = this.result ?? over;
+    for (const process of [...kernel.processes.values()]) {
+      if (process.exit && process !== this.process) continue;
+      const status = process.exit ?? { k: "killed", signal: this.linux.signal("SIGKILL"), fault: undefined };
+      if (process.tasks.length) endProcess(process, status);
+      if (process === this.process && !this.result) this.audit(process, over);
+    }
+    kernel.processes.clear();
     for (const [name, times] of this.noted) this.hooks.audit?.record({ kind: "unknown-calls", name, times });
     return result;
   }
 
+  private audit(process: Process, result: RunResult): void {
+    this.hooks.audit?.record({ kind: "exit", pid: process.pid, ...auditOf(result) });
+  }
+
   private loop(): RunResult {
-    const { process } = this;
+    const { kernel } = this;
     for (;;) {
-      if (process.exit) return process.exit;
+      if (kernel.tasks.size === 0) return this.result ?? { k: "deadlock" };
       const over = this.overLimit();
       if (over) return over;
-      this.alarm();
+      this.alarms();
       let ran = false;
-      for (const task of process.tasks) {
+      for (const task of kernel.tasks.size === 1 ? kernel.tasks : [...kernel.tasks]) {
+        const { process } = task;
+        if (process.exit) this.finish(process, process.exit);
+        if (task.state.k === "dead" || process.stopped) continue;
+        kernel.current = process;
         if (task.state.k === "blocked") this.wake(task);
         if (task.state.k !== "ready") continue;
         ran = true;
+        kernel.enter(task.space);
         this.step(task);
-        if (process.exit) break;
+        if (process.exit) this.finish(process, process.exit);
+        if (this.fuel <= 0) break;
       }
-      if (!ran && !process.exit && !this.idle()) return { k: "deadlock" };
+      if (!ran && kernel.tasks.size && !this.idle()) return this.result ?? { k: "deadlock" };
     }
+  }
+
+  /** All that is left to do when a process has come to its end. */
+  private finish(process: Process, status: ExitStatus): void {
+    if (!process.tasks.length) return;
+    for (const task of process.tasks) {
+      this.waiting.delete(task);
+      this.restarts.delete(task);
+    }
+    endProcess(process, status);
+    this.audit(process, status);
+    if (process === this.process) this.result = status;
   }
 
   private overLimit(): RunResult | null {
     if (this.fuel <= 0) return { k: "fuel" };
-    if (this.deadline !== null && this.process.kernel.host.monotonic() >= this.deadline) return { k: "timeout" };
+    if (this.deadline !== null && this.kernel.host.monotonic() >= this.deadline) return { k: "timeout" };
     return null;
   }
 
   /** Lets one task run until it blocks, ends, or its slice is spent. */
   private step(task: Task): void {
-    const { cpu } = task;
-    for (let turns = 0; turns < 1000; turns++) {
-      this.deliver(task);
-      if (this.process.exit || task.state.k !== "ready") return;
-      const slice = Math.min(SLICE, this.fuel);
-      const stop = cpu.run(slice);
+    const { process } = task;
+    for (let left = SLICE; left > 0; ) {
+      if (task.pending.length || process.pending.length || task.savedMask !== null || this.restarts.size)
+        this.deliver(task);
+      if (process.exit || process.stopped || task.state.k !== "ready") return;
+      const { cpu } = task;
+      const stop = cpu.run(Math.min(left, this.fuel));
       this.fuel -= cpu.spent;
+      left -= cpu.spent + CALL;
       if (stop.k === "syscall") {
         this.syscall(task);
         if (task.state.k !== "ready" || this.fuel <= 0) return;
@@ -112,9 +156,20 @@ export class Runner {
     }
   }
 
+  private dispatcher(task: Task): Dispatcher {
+    const { personality } = task;
+    const linux = personality instanceof Linux ? personality : this.linux;
+    let made = this.dispatchers.get(linux);
+    if (!made) {
+      made = new Dispatcher(linux.book, linux.abi);
+      this.dispatchers.set(linux, made);
+    }
+    return made;
+  }
+
   private syscall(task: Task): void {
     this.calls++;
-    const call = this.dispatcher.call(task);
+    const call = this.dispatcher(task).call(task);
     const chosen = call.operation ?? call.row;
     if (!chosen || (!chosen.handler && !call.row?.by)) this.note(call);
     this.settle(task, call, call.result);
@@ -132,16 +187,25 @@ export class Runner {
       task.state = { k: "blocked", on: result };
       return;
     }
-    if (this.hooks.trace) this.trace(call, result);
-    if (typeof result !== "number" && result.k === "exit") this.exit(task, result.status, result.group);
-    else this.dispatcher.finish(task, call, result);
+    if (this.hooks.trace) this.trace(task, call, result);
+    if (typeof result === "number") this.dispatcher(task).finish(task, call, result);
+    else if (result.k === "exit") this.exit(task, result.status, result.group);
+    else if (result.k === "error" && result.code === "ERESTART") this.restarts.set(task, call);
+    else this.dispatcher(task).finish(task, call, result);
   }
 
-  private trace(call: Call, result: SyscallResult): void {
+  private trace(task: Task, call: Call, result: SyscallResult): void {
     const { row, operation, registers, values, number } = call;
-    this.hooks.trace!(
+    this.say(
+      task,
       row ? this.tracer.call(row, operation, registers, values, result) : this.tracer.unknown(number, registers),
     );
+  }
+
+  /** A trace line; with several threads it says whose it is. */
+  private say(task: Task, line: string): void {
+    this.several ||= this.kernel.tasks.size > 1;
+    this.hooks.trace?.(this.several ? `[pid ${task.tid}] ${line}` : line);
   }
 
   private note(call: Call): void {
@@ -153,17 +217,21 @@ export class Runner {
   }
 
   private exit(task: Task, status: number, group: boolean): void {
-    task.state = { k: "dead" };
-    if (group) this.process.exit = { k: "exited", status };
-    this.hooks.trace?.(`+++ exited with ${status} +++`);
+    const { process } = task;
+    this.say(task, `+++ exited with ${status} +++`);
+    if (task.tid === process.pid) process.leaderStatus = status;
+    if (group) process.exit = { k: "exited", status };
+    else if (process.tasks.length === 1) process.exit = { k: "exited", status: process.leaderStatus };
+    else endTask(task);
   }
 
   // Waiting
 
   private wake(task: Task): void {
     const call = this.waiting.get(task)!;
-    const { wait } = (task.state as { on: { wait: Wait } }).on;
-    const late = wait.until !== null && this.process.kernel.host.monotonic() >= wait.until;
+    const { wait } = (task.state as Extract<Task["state"], { k: "blocked" }>).on;
+    if (!wait.quiet && task.space.sharing) this.kernel.enter(task.space);
+    const late = wait.until !== null && this.kernel.host.monotonic() >= wait.until;
     const result = guarded(() => wait.poll() ?? (late ? wait.expired() : { k: "block", wait }));
     if (typeof result !== "number" && result.k === "block") return;
     this.waiting.delete(task);
@@ -173,74 +241,87 @@ export class Runner {
 
   /** Sleeps until the next thing that can happen. False where nothing can. */
   private idle(): boolean {
-    const { host } = this.process.kernel;
-    const now = host.monotonic();
-    const times: bigint[] = [];
+    const { host, processes } = this.kernel;
+    let next: bigint | null = this.deadline;
     let outside = false;
-    for (const task of this.process.tasks) {
-      if (task.state.k !== "blocked") continue;
+    const soonest = (at: bigint): void => {
+      if (next === null || at < next) next = at;
+    };
+    for (const task of this.kernel.tasks) {
+      if (task.state.k !== "blocked" || task.process.stopped) continue;
       const { wait } = task.state.on;
-      if (wait.until !== null) times.push(wait.until);
+      if (wait.until !== null) soonest(wait.until);
       outside ||= wait.outside;
     }
-    if (this.process.alarm) times.push(this.process.alarm.at);
-    if (!times.length && !outside && this.deadline === null) return false;
-    if (this.deadline !== null) times.push(this.deadline);
-    let ms = times.reduce((least, at) => Math.min(least, Number(at - now) / 1e6), outside ? NAP : 60_000);
+    for (const process of processes.values()) if (process.alarm) soonest(process.alarm.at);
+    if (next === null && !outside) return false;
+    let ms = next === null ? NAP : Number(next - host.monotonic()) / 1e6;
     if (outside) ms = Math.min(ms, NAP);
-    if (ms > 0) host.sleep(ms);
+    if (ms > 0) host.sleep(Math.min(ms, 60_000));
     return true;
   }
 
-  private alarm(): void {
-    const { alarm, kernel } = this.process;
-    if (!alarm || kernel.host.monotonic() < alarm.at) return;
-    this.process.alarm = alarm.every ? { at: alarm.at + alarm.every, every: alarm.every } : null;
-    const task = this.process.tasks[0];
-    if (task) raise(task, { signal: this.linux.signal("SIGALRM"), code: 0x80 });
+  private alarms(): void {
+    for (const process of this.kernel.processes.values()) {
+      const { alarm, kernel } = process;
+      if (!alarm || kernel.host.monotonic() < alarm.at) continue;
+      process.alarm = alarm.every ? { at: alarm.at + alarm.every, every: alarm.every } : null;
+      send(process, { signal: this.linux.signal("SIGALRM"), code: SI.KERNEL });
+    }
   }
 
   // Signals
 
   private deliver(task: Task): void {
+    const { process } = task;
     for (let pending = take(task); pending; pending = take(task)) {
-      this.hooks.trace?.(this.tracer.signal(pending.signal, pending.code, pending.address));
+      if (this.hooks.trace) this.say(task, this.tracer.signal(pending.signal, pending.code, pending.address));
       this.act(task, pending, undefined);
-      if (this.process.exit) return;
+      if (process.exit || process.stopped) return;
     }
+    this.restart(task, true);
     if (task.savedMask !== null) {
       task.blocked = task.savedMask;
       task.savedMask = null;
     }
   }
 
+  /** A call that a signal came before: made again where that is right, else EINTR. */
+  private restart(task: Task, again: boolean): void {
+    const call = this.restarts.get(task);
+    if (!call) return;
+    this.restarts.delete(task);
+    const dispatcher = this.dispatcher(task);
+    if (again) task.cpu.pc -= dispatcher.abi.callSize;
+    else dispatcher.finish(task, call, { k: "error", code: "EINTR" });
+  }
+
   /** What a signal does now: its handler, or its default. */
   private act(task: Task, pending: Pending, fault: FaultReport | undefined): void {
     const { signal } = pending;
-    const action = this.process.action(signal);
+    const { process } = task;
+    const linux = this.dispatcher(task) && (task.personality as Linux);
+    const action = process.action(signal);
     const blocked = (task.blocked & bitOf(signal)) !== 0n;
     const caught = action.handler !== SIG_DFL && action.handler !== SIG_IGN && !(pending.forced && blocked);
-    if (caught && enterHandler(this.linux, task, pending, action)) return;
     if (caught) {
-      const signal = this.linux.signal("SIGSEGV");
-      this.kill(signal, {
-        kind: "no room for a signal handler's frame",
-        pc: task.cpu.pc,
-        address: undefined,
-        bytes: undefined,
-        precise: true,
-      });
+      this.restart(task, (action.flags & F.SA_RESTART) !== 0);
+      if (enterHandler(linux, task, pending, action)) return;
+      const kind = "no room for a signal handler's frame";
+      const report = { kind, pc: task.cpu.pc, address: undefined, bytes: undefined, precise: true };
+      this.kill(task, linux.signal("SIGSEGV"), report);
       return;
     }
     if (action.handler === SIG_IGN && !pending.forced) return;
-    const does = this.linux.defaultAction(signal);
-    if (does === "ignore" || does === "continue" || does === "stop") return;
-    this.kill(signal, fault);
+    const does = linux.defaultAction(signal);
+    if (does === "ignore" || does === "continue") return;
+    if (does !== "stop") this.kill(task, signal, fault);
+    else if (mayStop(process, signal)) stop(process, signal);
   }
 
-  private kill(signal: number, fault: FaultReport | undefined): void {
-    this.process.exit = { k: "killed", signal, fault };
-    this.hooks.trace?.(`+++ killed by ${this.linux.book.signals.get(signal)?.name ?? signal} +++`);
+  private kill(task: Task, signal: number, fault: FaultReport | undefined): void {
+    task.process.exit = { k: "killed", signal, fault };
+    this.say(task, `+++ killed by ${this.linux.book.signals.get(signal)?.name ?? signal} +++`);
   }
 
   /** A stop that is the program's own fault becomes a signal it cannot put off. */
@@ -253,7 +334,7 @@ export class Runner {
     const report = { kind, pc: task.cpu.pc, address, bytes, precise };
     const at = precise ? Number(address ?? BigInt(task.cpu.pc)) : undefined;
     const pending = { signal: row.signal, code: row.code, address: at, forced: true };
-    this.hooks.trace?.(this.tracer.signal(row.signal, row.code, at));
+    if (this.hooks.trace) this.say(task, this.tracer.signal(row.signal, row.code, at));
     this.act(task, pending, report);
   }
 }

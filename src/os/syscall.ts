@@ -39,11 +39,12 @@ export class Dispatcher {
   call(task: Task): Call {
     const { cpu } = task;
     const number = cpu.lo(cpu.slot(this.abi.number));
-    const registers = this.abi.args.map((name) => {
+    const given = this.abi.args.map((name) => {
       const slot = cpu.slot(name);
       return { lo: cpu.lo(slot), hi: cpu.hi(slot) };
     });
     const row = this.rows.get(number);
+    const registers = row?.arrange(given) ?? given;
     if (!row) return { row, operation: undefined, number, registers, values: undefined, result: fail("ENOSYS") };
     const operation = row.by ? row.operations.get((registers[row.byArg]!.lo & row.by.mask) >>> 0) : undefined;
     if (row.by && !operation) {
@@ -54,7 +55,10 @@ export class Dispatcher {
     if (!handler) return { row, operation, number, registers, values: undefined, result: fail("ENOSYS") };
     let values: ArgValue[] | undefined;
     const result = guarded(() => {
-      values = new ArgumentReader(this.book, task.space.memory).read(chosen, registers);
+      values = new ArgumentReader(this.book, task.space.memory).read(
+        chosen,
+        operation ? operation.arrange(given) : registers,
+      );
       return handler(task, ...(values as never[]));
     });
     return { row, operation, number, registers, values, result };

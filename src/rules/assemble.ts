@@ -1,6 +1,6 @@
 import { literal } from "./assembly.ts";
 import { type Core, evalInt } from "./core.ts";
-import { styleWidth } from "./disassemble.ts";
+import { PAGE, styleWidth } from "./disassemble.ts";
 import { insertField, mask32 } from "./encoding.ts";
 import { RuleError } from "./error.ts";
 import type { AsmItem, ExpandedBook, ExpandedRow } from "./expanded.ts";
@@ -27,6 +27,8 @@ interface Fact {
 
 /** Fields of together at most this many bits are found by trying. */
 const ENUMERABLE = 16;
+/** What names of registers and the like are made of. */
+const PLAIN = /^[\w.$()]+$/;
 const NUMBER = "-?(?:0x[0-9a-fA-F]+|[0-9]+)";
 
 /** Turns text into bytes by inverting the rows' assembly columns. */
@@ -58,7 +60,13 @@ export class Assembler {
       if (item.k === "text") return literal(item.s);
       if (item.k === "choice") return `(${longestFirst(item.texts).map(literal).join("|")})`;
       if (item.style === "disp") return `([+-]0x[0-9a-f]+)`;
-      return item.table >= 0 ? `([\\w.$()]+)` : `(${NUMBER})`;
+      if (item.style.startsWith("x")) return `([0-9a-f]{${styleWidth(item.style)}})`;
+      if (item.style.startsWith("opt")) return `((?:${literal(item.style.slice(4, -1))}${NUMBER})?)`;
+      if (item.table < 0) return `(${NUMBER})`;
+      const names = this.book.tables[item.table];
+      return names.every((name) => PLAIN.test(name))
+        ? `([\\w.$()]+)`
+        : `(${longestFirst(names).map(literal).join("|")})`;
     });
     return new RegExp(`^${source.join("")}$`);
   }
@@ -132,10 +140,11 @@ export class Assembler {
   private encodeSdm(row: number, form: SdmForm, fields: readonly number[]): Uint8Array | undefined {
     const addresses = this.book.addresses ?? [];
     const bytes = encodeSdm(form, addresses, fields);
-    const back = new SdmDecoder([form], addresses).decode(bytes, 0);
-    if (!back || back.length !== bytes.length) return undefined;
+    const decoder = new SdmDecoder([form], addresses);
+    const back = new Int32Array(32);
+    if (decoder.decode(bytes, 0, bytes.length, back) < 0 || decoder.length !== bytes.length) return undefined;
     const used = this.book.rows[row].fields.map((f) => f.name);
-    const same = back.fields.every((v, i) => v === fields[i] || UNCHECKED.has(used[i]) || fields[i] === 0);
+    const same = used.every((name, i) => back[i] === fields[i] || UNCHECKED.has(name) || fields[i] === 0);
     return same ? bytes : undefined;
   }
 
@@ -147,10 +156,13 @@ export class Assembler {
   }
 
   private numberOf(item: FlatItem & { k: "operand" }, text: string, pc: number): number[] {
+    if (item.style.startsWith("x")) return [Number.parseInt(text, 16)];
+    if (item.style.startsWith("opt")) return [Number(new RegExp(`${NUMBER}$`).exec(text)?.[0] ?? 0)];
     const digits = text.replace(/^\+/, "");
     if (!new RegExp(`^${NUMBER}$`).test(digits)) return [];
     const n = digits.startsWith("-") ? -Number(digits.slice(1)) : Number(digits);
     if (item.style.startsWith("u")) return [Number(BigInt.asIntN(styleWidth(item.style), BigInt(digits)))];
+    if (item.style === "page") return [(n - (pc - (pc % PAGE))) / PAGE];
     if (item.style !== "label") return [n];
     const far = text.startsWith("0x") && n > 2 ** 53 ? Number(BigInt.asIntN(64, BigInt(text))) : n;
     return [far - pc];

@@ -20,12 +20,15 @@ export interface IsaBook {
   readonly lengths: readonly number[];
   readonly align: number;
 
+  /** Templates that a row may have: the ways its instructions say where their operands are. */
+  readonly variants: number;
   /**
-   * Without allocation, for fixed-width books: number of the row that matches an instruction word (int32, its first
-   * byte lowest in a little-endian book) of which `bytes` bytes are there, -1 for none; and the row's field values.
+   * Decodes the instruction at `at`, of which the bytes before `end` are there, without allocation: its row's number
+   * times `variants`, plus the number of its template; -1 for none. Fills `fields` with the row's field values.
    */
-  decodeRow(word: number, bytes: number): number;
-  fieldsOf(row: number, word: number, out: Int32Array): void;
+  decodeInto(bytes: Uint8Array, at: number, end: number, fields: Int32Array): number;
+  /** Bytes of the instruction that decodeInto found last. */
+  readonly decodedLength: number;
   /** Decodes the instruction at `offset`. null: no row matches, or the bytes end too soon. */
   decode(bytes: Uint8Array, offset: number): Decoded | null;
   /** True where the bytes from `offset` to the end may begin an instruction that is longer than they are. */
@@ -36,10 +39,10 @@ export interface IsaBook {
   disassemble(decoded: Decoded, pc: number, options?: { aliases?: boolean }): string;
   /** Bytes of one instruction in the row's or an alias's spelling. Throws RuleError. */
   assemble(text: string, pc: number): Uint8Array;
-  /** The row's meaning with its fields as parameters, for code shared by all its instructions. null where it has none: see templateGap. */
-  template(row: Row): Template | null;
+  /** The row's meaning with its fields as parameters, for code shared by all instructions of the variant. null where it has none: see templateGap. */
+  template(row: Row, variant?: number): Template | null;
   /** Why a row has no template. undefined: it has one. */
-  templateGap(row: Row): string | undefined;
+  templateGap(row: Row, variant?: number): string | undefined;
 }
 
 /** One encoding form of a row after expansion of families. */
@@ -91,6 +94,8 @@ export interface SlotParam {
   readonly field: number;
   /** Slot number by field value; ZERO reads constant zero, SINK drops writes. */
   readonly slots: Int16Array;
+  /** Where in the slot the part begins that is read or written, in bytes by field value; undefined: always at 0. */
+  readonly bytes?: Uint8Array | undefined;
   readonly write: boolean;
 }
 export const ZERO = -1;

@@ -1,4 +1,5 @@
 import type { Node } from "../ir/node.ts";
+import { OPS } from "../ir/ops.ts";
 
 /** High half of the value that `low` gave last. */
 let high = 0;
@@ -43,10 +44,21 @@ function low(n: Node, fields: ArrayLike<number>, pc: number): number {
       return put(-lo, ~high + (lo === 0 ? 1 : 0), n.w);
     }
   }
+  if (n.args.length !== 2) return rare(n, fields, pc);
   const aLo = low(n.args[0], fields, pc);
   const aHi = high;
   const bLo = low(n.args[1], fields, pc);
   return binary(n, aLo, aHi, bLo, high);
+}
+
+/** Ops that few rows use on what is known once decoded: by their rows in ops.ts. */
+function rare(n: Node, fields: ArrayLike<number>, pc: number): number {
+  const values = n.args.map((a) => {
+    const lo = low(a, fields, pc);
+    return (BigInt(high >>> 0) << 32n) | BigInt(lo >>> 0);
+  });
+  const value = OPS[n.op].value!(n, values);
+  return put(Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)), n.w);
 }
 
 function signExtend(n: Node, lo: number, hi: number): number {

@@ -9,8 +9,11 @@ import { type AddressForm, parseSdm, SDM_FIELDS, type SdmForm, type SdmPattern, 
 import type { OperandDecl, RowSource } from "./source.ts";
 import { StmtTyper } from "./typing-stmt.ts";
 
-const WIDTHS: Readonly<Record<string, number>> = { ss: 2, d: 32, imm: 32, imm2: 16, form: 4, locked: 1, rex: 1 };
-const SIGNED = new Set(["d", "imm"]);
+const WIDTHS: Readonly<Record<string, number>> = {
+  ...{ ss: 2, d: 32, imm: 32, imm2: 32, form: 5, locked: 1, rex: 1, seg: 2, a32: 1 },
+  ...{ reg8: 5, rm8: 5, o8: 5, abase: 5, rel: 1 },
+};
+const SIGNED = new Set(["d", "imm", "imm2"]);
 
 /** Fields of every row; they have no bits of their own, sdm.ts reads and writes them. */
 export const sdmFields: readonly EncField[] = SDM_FIELDS.map((name) => ({
@@ -44,7 +47,7 @@ export class AddressForms {
   private readonly byPattern = new Map<string, number>();
 
   constructor(operands: Iterable<OperandDecl>) {
-    for (const o of operands) for (const line of o.lines) if (line.pattern !== "-") this.number(line.pattern);
+    for (const o of operands) for (const line of o.lines) if (line.pattern !== "-") this.number(line);
     // More fixed bits first, so that the special cases win.
     const order = this.list.map((_, i) => i).sort((a, b) => ones(this.list[b].mask) - ones(this.list[a].mask) || a - b);
     const patterns = [...this.byPattern.keys()];
@@ -55,10 +58,10 @@ export class AddressForms {
     this.list.splice(0, this.list.length, ...sorted);
   }
 
-  number(pattern: string): number {
+  number({ pattern, place }: Pick<OperandDecl["lines"][number], "pattern" | "place">): number {
     let n = this.byPattern.get(pattern);
     if (n === undefined) {
-      n = this.list.push(addressForm(pattern)) - 1;
+      n = this.list.push(addressForm(pattern, place)) - 1;
       this.byPattern.set(pattern, n);
     }
     return n;
@@ -76,15 +79,20 @@ const PLACES: Readonly<Record<string, readonly [number, number]>> = {
   rm: [0, 3],
   ss: [14, 2],
   idx: [11, 3],
+  vidx: [11, 3],
   base: [8, 3],
 };
 
+/** Which field numbers the register that an address counts from. */
+const baseOf = (place: string): number => (/\(base\)/.test(place) ? 2 : /\(rm\)/.test(place) ? 1 : 0);
+
 /** `00 reg 100 ss idx 101 d:32`: ModRM's bits, SIB's bits, a displacement. */
-function addressForm(pattern: string): AddressForm {
+function addressForm(pattern: string, place: string): AddressForm {
   let mask = 0;
   let match = 0;
   let disp = 0;
   let indexed = false;
+  let vsib = false;
   let bit = 0;
   for (const token of pattern.split(/\s+/)) {
     const d = /^d:(8|32)$/.exec(token);
@@ -102,15 +110,16 @@ function addressForm(pattern: string): AddressForm {
       match |= Number.parseInt(token, 2) << at;
     }
     if (token === "idx") indexed = true;
+    if (token === "vidx") vsib = true;
     bit += len;
   }
   if (bit !== 8 && bit !== 16) throw new RuleError("RULE_BITS", `operand: ${bit} bits, not 8 (ModRM) or 16 (with SIB)`);
-  return { mask, match, sib: bit === 16, disp, indexed };
+  return { mask, match, sib: bit === 16, disp, indexed, vsib, base: baseOf(place), relative: /\bnext\b/.test(place) };
 }
 
 /** An operand's kind: class and width: a number, v or y (chosen by prefixes), or none. */
 function kindOf(symbols: Symbols, kind: string): { decl: OperandDecl; width: string } | undefined {
-  for (const width of ["", "8", "16", "32", "64", "128", "256", "v", "y"]) {
+  for (const width of ["", "8", "16", "32", "64", "80", "128", "256", "v", "y"]) {
     if (!kind.endsWith(width)) continue;
     const decl = symbols.source.operands.get(kind.slice(0, kind.length - width.length));
     if (decl) return { decl, width };
@@ -126,7 +135,7 @@ export function sdmRows(symbols: Symbols, source: RowSource, addresses: AddressF
   const sizes = widths.includes("v") ? [16, 32, 64] : widths.includes("y") ? [32, 64] : [0];
   const fixed = Number(widths.find((w) => /^[0-9]+$/.test(w)) ?? 0);
   const out: SdmRow[] = [];
-  for (const vex of pattern.twins ? [0, 128, 256] : [0])
+  for (const vex of pattern.encodings)
     for (const size of sizes) {
       const w = pattern.twins ? vex || 128 : size || fixed;
       out.push(oneRow(symbols, source, pattern, parts, addresses, { size, w, vex, byW: widths.includes("y") }));
@@ -160,6 +169,8 @@ function oneRow(
   const scope = new Scope(fields);
   const formField = core("field", 0, [], SDM_FIELDS.indexOf("form"));
   const assembly: (AsmPart | SdmOperand)[] = [];
+  let modes = 0;
+  let vsib = false;
   for (const part of parts) {
     const kind = part.k === "operand" && part.kind ? kindOf(symbols, part.kind) : undefined;
     if (part.k === "operand" && part.text === "V") {
@@ -174,8 +185,12 @@ function oneRow(
     const lines = kind.decl.lines;
     const bound = new Scope(fields);
     for (const g of kind.decl.gen) bound.bind(g, { k: "core", c: num(w) });
-    const forms = lines.map((line) => (line.pattern === "-" ? -1 : addresses.number(line.pattern)));
-    const arms: Expr[] = lines.map((line) => parseExpr(line.place));
+    const forms = lines.map((line) => (line.pattern === "-" ? -1 : addresses.number(line)));
+    const arms: Expr[] = lines.map((line) => placeOf(line.place));
+    for (const { pattern: p } of lines) {
+      if (p !== "-") modes |= p.startsWith("11") ? 1 : 2;
+      if (p.includes("vidx")) vsib = true;
+    }
     const n = assembly.length;
     scope.bind(part.expr.id, { k: "operand", n, form: formField, forms, arms, scope: bound });
     if (forms.length > 1) scope.bind("%memory", { k: "operand", n, form: formField, forms, arms, scope: bound });
@@ -183,24 +198,41 @@ function oneRow(
       parseAssembly(line.assembly.replace(/\{[^}]*\}/g, (t) => t.replace(/\bw\b/g, String(w)))),
     );
     // In a legacy row the first source is the destination, so it is not written.
-    if (part.kind === "xv" && v.vex === 0) dropComma(assembly);
+    if (v.vex === 0 && usesVvvv(symbols, [part])) dropComma(assembly);
     else assembly.push({ name: part.expr.id, forms, texts });
   }
   const typer = new StmtTyper(symbols, scope);
   const body = typer.stmts(parseStmts(source.semantics), scope);
   return {
-    form: sized(
-      pattern,
-      v.size,
-      v.byW,
-      v.vex,
-      parts.some((p) => p.k === "operand" && p.kind?.startsWith("xv")),
-    ),
+    form: sized(pattern, {
+      size: v.size,
+      byW: v.byW,
+      vex: v.vex,
+      vvvv: usesVvvv(symbols, parts),
+      modes: modes || 3,
+      vsib,
+    }),
     body,
     assembly,
     scope,
     fields,
   };
+}
+
+/** Whether an operand is encoded in VEX.vvvv: its place says so. */
+function usesVvvv(symbols: Symbols, parts: readonly AsmPart[]): boolean {
+  return parts.some(
+    (p) =>
+      p.k === "operand" && p.kind && kindOf(symbols, p.kind)?.decl.lines.some((line) => /\bvvvv\b/.test(line.place)),
+  );
+}
+
+const places = new Map<string, Expr>();
+/** Operand classes come again in row after row. */
+function placeOf(text: string): Expr {
+  let e = places.get(text);
+  if (!e) places.set(text, (e = parseExpr(text)));
+  return e;
 }
 
 /** Takes back the ", " before an operand that is not written. */

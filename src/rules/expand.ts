@@ -82,6 +82,10 @@ class Expander {
     const traps = new Set<string>();
     const stops = new Set<string>();
     for (const row of rows) collect(row.body, traps, stops);
+    for (const policy of source.policies) {
+      const trap = policy.options.get("trap");
+      if (trap !== undefined) traps.add(trap);
+    }
     return {
       name: source.name,
       littleEndian: source.littleEndian,
@@ -250,7 +254,7 @@ class Expander {
   }
 }
 
-const isStyle = (kind: string): kind is Style => /^(dec|hex|label|disp|u<[0-9]+>)$/.test(kind);
+const isStyle = (kind: string): kind is Style => /^(dec|hex|label|page|disp|[ux]<[0-9]+>|opt<.*>)$/.test(kind);
 const styleOf = (kind: string | undefined): Style => (kind !== undefined && isStyle(kind) ? kind : "dec");
 
 /** Slots one behind the other, each in 8 bytes or the next power of two that holds it. */

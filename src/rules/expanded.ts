@@ -85,5 +85,8 @@ export type AsmItem =
     }
   | { readonly k: "choice"; readonly c: Core; readonly texts: readonly string[] };
 
-/** dec and hex: a number; label: pc plus it, in hex; disp: hex with its sign; u<w>: hex of w bits. */
-export type Style = "dec" | "hex" | "label" | "disp" | `u<${number}>`;
+/**
+ * dec and hex: a number; label: pc plus it, in hex; page: it counts pages of 4 KiB from that of pc; disp: hex with its
+ * sign; u<w>: hex of w bits; x<n>: n digits of hex and nothing else; opt<TEXT>: TEXT and the number, nothing for 0.
+ */
+export type Style = "dec" | "hex" | "label" | "page" | "disp" | `u<${number}>` | `x<${number}>` | `opt<${string}>`;

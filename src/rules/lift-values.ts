@@ -22,7 +22,9 @@ import {
   unknown,
   zext,
 } from "../ir/build.ts";
+import { alikeLanes, hole, lanesOf } from "../ir/lanes.ts";
 import type { Effect, MemAttrs, Node, Op } from "../ir/node.ts";
+import { mapLanes, orLanes } from "../ir/remake.ts";
 import { type Core, evalInt } from "./core.ts";
 import { arrange, type Policy } from "./policy.ts";
 
@@ -32,6 +34,9 @@ export interface Path {
   readonly pending: Map<number, Node>;
   end: Effect | undefined;
 }
+
+/** Pending key, plus the policy's number, of the exceptions that the row itself has raised; only where they may trap. */
+export const RAISED = 1 << 21;
 
 const consts = new WeakMap<Core, Node>();
 
@@ -46,6 +51,8 @@ export class ValueLifter {
   protected latest = false;
   /** Condition under which the expression at hand counts (for exception flags). */
   protected guard: Node | undefined;
+  /** Inside lanes: the exceptions of the lane at hand. */
+  private raised: Map<Policy, Node> | undefined;
   protected readonly policies: readonly Policy[];
   /** Memory operands read so far. */
   protected operands = new Map<number, Node>();
@@ -176,7 +183,11 @@ export class ValueLifter {
       case "lane": {
         const x = this.bits(c.a[0]);
         const i = this.bits(c.a[1]);
-        const at = binary("mul", i.w < x.w ? zext(i, x.w) : i, constNum(Math.max(i.w, x.w), c.w));
+        const step = Math.log2(c.w);
+        const wide = i.w < x.w ? zext(i, x.w) : i;
+        const at = Number.isInteger(step)
+          ? binary("shl", wide, constNum(wide.w, step))
+          : binary("mul", wide, constNum(wide.w, c.w));
         return trunc(binary("lshr", x, trunc(at, x.w)), c.w);
       }
     }
@@ -246,13 +257,29 @@ export class ValueLifter {
       c.a.map((a) => this.bits(a)),
       policy.fp,
     );
-    if (policy.flags === undefined) return node;
-    const raised = arrange(fexc(node), policy);
-    const { pending } = this.path;
-    const before = pending.get(policy.flags) ?? get(policy.flags, policy.flagsWidth);
-    const after = binary("or", before, raised);
-    pending.set(policy.flags, this.guard ? select(this.guard, after, before) : after);
+    if (policy.flags !== undefined) this.raise(policy, policy.flags, fexc(node));
     return node;
+  }
+
+  /** Exceptions (i6) go into the policy's register, or to the lanes at hand, where the expression counts. */
+  private raise(policy: Policy, flags: number, exceptions: Node): void {
+    const { raised, guard } = this;
+    if (raised !== undefined) {
+      const here = guard ? select(guard, exceptions, constNum(exceptions.w, 0)) : exceptions;
+      const before = raised.get(policy);
+      raised.set(policy, before ? binary("or", before, here) : here);
+      return;
+    }
+    const { pending } = this.path;
+    const noted = arrange(exceptions, policy);
+    const before = pending.get(flags) ?? get(flags, policy.flagsWidth);
+    const after = binary("or", before, noted);
+    pending.set(flags, guard ? select(guard, after, before) : after);
+    if (!policy.trap) return;
+    const key = RAISED + this.policies.indexOf(policy);
+    const own = guard ? select(guard, noted, constNum(noted.w, 0)) : noted;
+    const earlier = pending.get(key);
+    pending.set(key, earlier ? binary("or", earlier, own) : own);
   }
 
   // --- lanes
@@ -261,25 +288,74 @@ export class ValueLifter {
     const sources = Number(c.s);
     const body = c.a[sources * 2];
     const xs = c.a.slice(0, sources).map((a) => this.bits(a));
+    const bind = (values: readonly Node[]): void => {
+      values.forEach((x, i) => {
+        this.locals[Number(c.a[sources + i].v)] = x;
+      });
+    };
+    const together = body.w < 128 && body.w < c.w ? this.together(c.w / body.w, xs, body, bind) : undefined;
+    if (together) return together;
     let out: Node | undefined;
     for (let lo = 0; lo < c.w; lo += body.w) {
-      xs.forEach((x, i) => {
-        this.locals[Number(c.a[sources + i].v)] = extract(x, lo, body.w);
-      });
+      bind(xs.map((x) => extract(x, lo, body.w)));
       const lane = this.bits(body);
       out = out ? concat(lane, out) : lane;
     }
     return out as Node;
   }
 
+  /** The body once for all `n` lanes. undefined: it has effects that differ from lane to lane. */
+  private together(n: number, xs: readonly Node[], body: Core, bind: (v: readonly Node[]) => void): Node | undefined {
+    const holes = xs.map((x) => hole(x.w / n));
+    const sources = new Map(holes.map((hole, i) => [hole, xs[i]]));
+    const effects = this.path.effects.length;
+    const operands = new Map(this.operands);
+    bind(holes);
+    const [lane, raised] = this.apart(() => this.bits(body));
+    const made = this.path.effects.slice(effects);
+    if (made.some((e) => !("node" in e) || mentions(e.node, holes))) {
+      this.path.effects.length = effects;
+      this.operands = operands;
+      return undefined;
+    }
+    const lanes = lanesOf([lane, ...raised.values()], sources);
+    [...raised.keys()].forEach((policy, i) => {
+      this.raise(policy, policy.flags as number, orLanes(n, lanes.args, lanes.bodies[i + 1]));
+    });
+    return mapLanes(n, lanes.args, lanes.bodies[0]);
+  }
+
+  /** A lane's value, with the exceptions raised on the way. */
+  private apart(value: () => Node): readonly [Node, Map<Policy, Node>] {
+    const { raised, guard } = this;
+    const here = new Map<Policy, Node>();
+    this.raised = here;
+    this.guard = undefined;
+    const node = value();
+    this.raised = raised;
+    this.guard = guard;
+    return [node, here];
+  }
+
   private join(c: Core): Node {
-    let out: Node | undefined;
+    const parts: (readonly [Node, Map<Policy, Node>])[] = [];
     for (let i = Number(c.a[0].v); i < Number(c.a[1].v); i++) {
       this.locals[c.n] = i;
-      const lane = this.bits(c.a[2]);
-      out = out ? concat(lane, out) : lane;
+      parts.push(this.apart(() => this.bits(c.a[2])));
     }
-    return out as Node;
+    const policies = [...parts[0][1].keys()];
+    const alike = parts.every(([, raised]) => raised.size === policies.length);
+    const columns = [parts.map(([lane]) => lane), ...policies.map((p) => parts.map(([, raised]) => raised.get(p)))];
+    const lanes = alike && c.w / parts.length < 128 ? alikeLanes(columns) : undefined;
+    if (lanes !== undefined) {
+      policies.forEach((policy, i) => {
+        this.raise(policy, policy.flags as number, orLanes(parts.length, lanes.args, lanes.bodies[i + 1]));
+      });
+      return mapLanes(parts.length, lanes.args, lanes.bodies[0]);
+    }
+    for (const [, raised] of parts)
+      for (const [policy, exceptions] of raised) this.raise(policy, policy.flags as number, exceptions);
+    return columns[0].reduce((out, lane) => concat(lane as Node, out as Node)) as Node;
   }
 
   private fold(c: Core): Node {
@@ -350,6 +426,13 @@ function constant(c: Core): Node {
   let n = consts.get(c);
   if (!n) consts.set(c, (n = constBig(c.w, c.v)));
   return n;
+}
+
+/** Whether a value holds one of the leaves. */
+function mentions(n: Node, leaves: readonly Node[], seen = new Set<Node>()): boolean {
+  if (seen.has(n)) return false;
+  seen.add(n);
+  return leaves.includes(n) || n.args.some((a) => mentions(a, leaves, seen));
 }
 
 /** An instruction's own address, or the next one's. */

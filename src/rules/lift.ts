@@ -1,8 +1,8 @@
-import { ask, compare, constNum, get, rmw, select } from "../ir/build.ts";
+import { ask, binary, compare, constNum, get, rmw, select } from "../ir/build.ts";
 import type { Effect, Node } from "../ir/node.ts";
 import { remake } from "../ir/remake.ts";
 import { type Core, core, num } from "./core.ts";
-import { insert, type Path, ValueLifter } from "./lift-values.ts";
+import { insert, type Path, RAISED, ValueLifter } from "./lift-values.ts";
 
 /** Statements still to do: from `i` on in `list`, then `next`. */
 interface Todo {
@@ -34,9 +34,28 @@ export class Lifter extends ValueLifter {
   }
 
   private finish(path: Path): Effect[] {
+    for (const [key, raised] of path.pending) if (key >= RAISED) this.unmasked(path, key, raised);
     for (const [slot, value] of path.pending) path.effects.push({ k: "set", slot, value });
     if (path.end) path.effects.push(path.end);
     return path.effects;
+  }
+
+  /** The trap of an unmasked exception, before anything is stored. The common test, that none is unmasked, comes first. */
+  private unmasked(path: Path, key: number, raised: Node): void {
+    path.pending.delete(key);
+    const trap = this.policies[key - RAISED].trap;
+    if (!trap || isZero(raised)) return;
+    const open = get(trap.unmasked, raised.w);
+    const none = constNum(raised.w, 0);
+    const test: Effect = {
+      k: "if",
+      cond: compare("ne", binary("and", raised, open), none),
+      then: [{ k: "trap", name: trap.name }],
+      else: [],
+    };
+    const at = path.effects.findIndex((e) => e.k === "store" || e.k === "rmw");
+    const guard: Effect = { k: "if", cond: compare("ne", open, none), then: [test], else: [] };
+    path.effects.splice(at < 0 ? path.effects.length : at, 0, guard);
   }
 
   // --- statements
@@ -74,13 +93,23 @@ export class Lifter extends ValueLifter {
     if (this.pure(s.a[1]) && this.pure(s.a[2])) {
       const then = this.run({ list: [s.a[1]], i: 0, next: undefined }, new Map(path.pending)).pending;
       const other = this.run({ list: [s.a[2]], i: 0, next: undefined }, new Map(path.pending)).pending;
-      for (const slot of new Set([...then.keys(), ...other.keys()])) {
-        const a = then.get(slot);
-        const b = other.get(slot);
-        const w = (a ?? b)?.w ?? 1;
-        const before = slot === LOCKED ? this.lockedBefore(w) : get(slot, w);
-        path.pending.set(slot, select(c, a ?? before, b ?? before));
+      const all = [...new Set([...then.keys(), ...other.keys()])];
+      const slots = all.filter((slot) => then.get(slot) !== other.get(slot));
+      if (this.mayMerge(slots)) {
+        for (const slot of slots) {
+          const a = then.get(slot);
+          const b = other.get(slot);
+          const w = (a ?? b)?.w ?? 1;
+          const before = slot === LOCKED ? this.lockedBefore(w) : slot >= RAISED ? constNum(w, 0) : get(slot, w);
+          path.pending.set(slot, select(c, a ?? before, b ?? before));
+        }
+        // What both arms write alike.
+        for (const slot of all) if (!slots.includes(slot)) path.pending.set(slot, then.get(slot) as Node);
+        return rest;
       }
+    }
+    if (staysOut(s.a[1]) && staysOut(s.a[2])) {
+      path.effects.push({ k: "if", cond: c, then: this.aside(s.a[1]), else: this.aside(s.a[2]) });
       return rest;
     }
     const read = new Map(this.operands);
@@ -91,7 +120,7 @@ export class Lifter extends ValueLifter {
     path.pending.clear();
     if (!faults(then.effects) && !faults(other.effects) && then.end?.k !== "trap" && other.end?.k !== "trap") {
       for (const [slot, value] of then.pending) {
-        if (other.pending.get(slot) !== value) continue;
+        if (slot >= RAISED || other.pending.get(slot) !== value) continue;
         path.effects.push({ k: "set", slot, value });
         then.pending.delete(slot);
         other.pending.delete(slot);
@@ -101,12 +130,25 @@ export class Lifter extends ValueLifter {
     return undefined;
   }
 
+  /** Effects of an arm that the rest of the row does not depend on. */
+  private aside(arm: Core): Effect[] {
+    const read = new Map(this.operands);
+    const { effects, end } = this.run({ list: [arm], i: 0, next: undefined }, new Map(this.path.pending));
+    this.operands = read;
+    return end ? [...effects, end] : effects;
+  }
+
   /** Whether statements have no effect but writes, with this instruction's form of its operands. */
   private pure(c: Core): boolean {
     if (isPure(c)) return true;
     if (c.op === "opset") return this.pure(c.a[1]) && (this.locked || this.pure(this.armOf(c, 2)));
     if (c.op === "opread") return this.operands.has(c.n) || this.pure(this.armOf(c, 1));
     return !IMPURE.has(c.op) && c.a.every((a) => this.pure(a));
+  }
+
+  /** Whether conditional writes of these slots may become writes of either the new value or the old one. */
+  protected mayMerge(_slots: readonly number[]): boolean {
+    return true;
   }
 
   private operandWrite(s: Core, rest: Todo): Todo {
@@ -239,6 +281,8 @@ export class Lifter extends ValueLifter {
   }
 }
 
+const isZero = (n: Node): boolean => n.op === "const" && n.lo === 0 && n.hi === 0 && !n.big;
+
 /** `n` with what `memo` holds replaced; it remembers the rest, for values share their parts. */
 function replace(n: Node, memo: Map<Node, Node>): Node {
   let out = memo.get(n);
@@ -248,6 +292,13 @@ function replace(n: Node, memo: Map<Node, Node>): Node {
     memo.set(n, out);
   }
   return out;
+}
+
+const APART = new Set(["block", "if", "for", "slet", "store", "trap", "fence"]);
+/** Statements that write no register and do not jump: what follows an `if` of such need not stand in its arms. */
+function staysOut(c: Core): boolean {
+  if (!APART.has(c.op)) return false;
+  return c.a.every((a) => a.w >= 0 || staysOut(a));
 }
 
 const purity = new WeakMap<Core, boolean>();

@@ -6,7 +6,8 @@ import { disassemble } from "./disassemble.ts";
 import { RuleError } from "./error.ts";
 import type { ExpandedBook } from "./expanded.ts";
 import { Lifter } from "./lift.ts";
-import { SDM_FIELDS, SdmDecoder } from "./sdm.ts";
+import { SDM_FIELDS, SdmDecoder, VARIANTS } from "./sdm.ts";
+import { sdmTemplate } from "./sdm-template.ts";
 import { templateOf } from "./template.ts";
 
 /** An SDM instruction has 1 to 15 bytes. */
@@ -24,6 +25,8 @@ export class Rulebook implements IsaBook {
   readonly stops: readonly string[];
   readonly lengths: readonly number[];
   readonly align: number;
+  readonly variants: number;
+  decodedLength = 0;
   readonly expanded: ExpandedBook;
   private readonly bySlotName = new Map<string, number>();
   private readonly decoder: Decoder;
@@ -52,7 +55,10 @@ export class Rulebook implements IsaBook {
       source: { file: r.file, line: r.line },
       section: r.section,
     }));
-    this.decoder = new Decoder(book.tree, book.rows.map((row) => patternOf(row, book.littleEndian)));
+    this.decoder = new Decoder(
+      book.tree,
+      book.rows.map((row) => patternOf(row, book.littleEndian)),
+    );
     this.sdm =
       book.addresses &&
       new SdmDecoder(
@@ -64,6 +70,7 @@ export class Rulebook implements IsaBook {
     const lengths = book.addresses ? SDM_LENGTHS : [...new Set(this.rows.map((r) => r.length))];
     this.lengths = lengths.sort((a, b) => a - b);
     this.align = this.lengths[0] ?? 1;
+    this.variants = this.sdm ? VARIANTS : 1;
     this.lifter = new Lifter(book.policies);
   }
 
@@ -71,22 +78,32 @@ export class Rulebook implements IsaBook {
     return this.bySlotName.get(name);
   }
 
-  decodeRow(word: number, bytes: number): number {
-    return this.decoder.row(word, bytes);
-  }
-
-  fieldsOf(row: number, word: number, out: Int32Array): void {
-    this.decoder.fields(row, word, out);
+  decodeInto(bytes: Uint8Array, at: number, end: number, fields: Int32Array): number {
+    if (this.sdm) {
+      const row = this.sdm.decode(bytes, at, end, fields);
+      if (row < 0) return -1;
+      this.decodedLength = this.sdm.length;
+      return row * VARIANTS + this.sdm.variant(row, fields);
+    }
+    const word = wordAt(bytes, at, end, this.littleEndian);
+    const row = this.decoder.row(word, end - at);
+    if (row < 0) return -1;
+    this.decodedLength = this.rows[row].length;
+    this.decoder.fields(row, word, fields);
+    return row;
   }
 
   decode(bytes: Uint8Array, offset: number): Decoded | null {
     if (this.sdm) {
-      const found = this.sdm.decode(bytes, offset);
-      return found && { row: this.rows[found.row], length: found.length, fields: found.fields };
+      const found = this.sdm.decode(bytes, offset, bytes.length, this.scratch);
+      if (found < 0) return null;
+      const fields: number[] = [];
+      for (let i = 0; i < SDM_FIELDS.length; i++) fields.push(this.scratch[i]);
+      return { row: this.rows[found], length: this.sdm.length, fields };
     }
     const avail = bytes.length - offset;
     if (avail < this.align) return null;
-    const word = wordAt(bytes, offset, this.littleEndian);
+    const word = wordAt(bytes, offset, bytes.length, this.littleEndian);
     const index = this.decoder.row(word, avail);
     if (index < 0) return null;
     const row = this.rows[index];
@@ -97,14 +114,22 @@ export class Rulebook implements IsaBook {
   }
 
   endsShort(bytes: Uint8Array, offset: number): boolean {
+    if (this.sdm) return this.sdm.decode(bytes, offset, bytes.length, this.scratch) < 0 && this.sdm.short;
     const avail = bytes.length - offset;
-    return avail < 4 && this.decoder.endsShort(wordAt(bytes, offset, this.littleEndian), avail, this.littleEndian);
+    const word = wordAt(bytes, offset, bytes.length, this.littleEndian);
+    return avail < 4 && this.decoder.endsShort(word, avail, this.littleEndian);
   }
 
   lift(decoded: Decoded, pc: number): Inst {
     const { row, length, fields } = decoded;
     const { body, sdm } = this.expanded.rows[row.index];
-    const effects = this.lifter.lift(body, fields, pc, length / this.expanded.unitBytes, sdm !== undefined && fields[LOCKED] === 1);
+    const effects = this.lifter.lift(
+      body,
+      fields,
+      pc,
+      length / this.expanded.unitBytes,
+      sdm !== undefined && fields[LOCKED] === 1,
+    );
     return { pc, length, row: row.name, effects };
   }
 
@@ -117,27 +142,33 @@ export class Rulebook implements IsaBook {
     return this.assembler.assemble(text, pc);
   }
 
-  template(row: Row): Template | null {
-    const t = this.templates[row.index] ?? this.makeTemplate(row.index);
+  template(row: Row, variant = 0): Template | null {
+    const t = this.templates[row.index * this.variants + variant] ?? this.makeTemplate(row.index, variant);
     return typeof t === "string" ? null : t;
   }
 
-  templateGap(row: Row): string | undefined {
-    const t = this.templates[row.index] ?? this.makeTemplate(row.index);
+  templateGap(row: Row, variant = 0): string | undefined {
+    const t = this.templates[row.index * this.variants + variant] ?? this.makeTemplate(row.index, variant);
     return typeof t === "string" ? t : undefined;
   }
 
-  private makeTemplate(index: number): Template | string {
-    if (this.sdm) return (this.templates[index] = "rows of variable length have no template yet");
+  private makeTemplate(index: number, variant: number): Template | string {
     const row = this.expanded.rows[index];
     if (!row) throw new RuleError("RULE_NAME", `no row ${index}`);
-    const { policies, pcWidth, unitBytes } = this.expanded;
-    return (this.templates[index] = templateOf(row.body, policies, row.fields, pcWidth, row.bits / 8 / unitBytes));
+    const { policies, pcWidth, addresses, unitBytes } = this.expanded;
+    const made = row.sdm
+      ? sdmTemplate(row.body, row.sdm, addresses ?? [], policies, pcWidth, variant)
+      : templateOf(row.body, policies, row.fields, pcWidth, row.bits / 8 / unitBytes);
+    return (this.templates[index * this.variants + variant] = made);
   }
 }
 
-/** Up to four bytes as one int32; what is missing at the end reads as zero. */
-function wordAt(bytes: Uint8Array, offset: number, little: boolean): number {
-  const [a, b, c, d] = [bytes[offset], bytes[offset + 1], bytes[offset + 2], bytes[offset + 3]];
+/** Up to four bytes before `end` as one int32; what is missing at the end reads as zero. */
+function wordAt(bytes: Uint8Array, offset: number, end: number, little: boolean): number {
+  const room = end - offset;
+  const a = bytes[offset];
+  const b = room > 1 ? bytes[offset + 1] : 0;
+  const c = room > 2 ? bytes[offset + 2] : 0;
+  const d = room > 3 ? bytes[offset + 3] : 0;
   return little ? a | (b << 8) | (c << 16) | (d << 24) : (a << 24) | (b << 16) | (c << 8) | d;
 }

@@ -8,9 +8,12 @@ export function encodeSdm(f: SdmForm, addresses: readonly AddressForm[], fields:
   const out: number[] = [];
   const address = addresses[fields[AT.form]];
   const memory = f.modrm === "r" || f.modrm === "digit";
+  const prefixed = (byte: number, wanted: boolean): void => {
+    if (wanted) out.push(byte);
+  };
   const direct = memory && (address.match & 0xc0) === 0xc0;
   const low = !memory
-    ? f.modrm === "i"
+    ? f.modrm !== "" || is4(f)
       ? 0
       : fields[AT.o]
     : direct
@@ -18,12 +21,14 @@ export function encodeSdm(f: SdmForm, addresses: readonly AddressForm[], fields:
       : address.sib
         ? fields[AT.base]
         : fields[AT.rm];
-  const reg = f.modrm === "r" ? fields[AT.reg] : f.digit;
+  const reg = f.modrm === "r" ? fields[AT.reg] : f.modrm === "digit" ? f.digit : 0;
   const bits =
-    (f.size === 64 ? 8 : 0) |
+    (f.size === 64 || f.vexW === 1 ? 8 : 0) |
     ((reg & 8) >> 1) |
-    (memory && address.indexed ? (fields[AT.idx] & 8) >> 2 : 0) |
+    (memory && (address.indexed || address.vsib) ? (fields[AT.idx] & 8) >> 2 : 0) |
     (low >> 3);
+  prefixed(0x63 + fields[AT.seg], fields[AT.seg] > 0);
+  prefixed(0x67, fields[AT.a32] > 0);
   if (fields[AT.locked]) out.push(0xf0);
   if (f.vex > 0) pushVex(out, f, bits, f.vvvv ? fields[AT.vvvv] : 0);
   else {
@@ -35,17 +40,22 @@ export function encodeSdm(f: SdmForm, addresses: readonly AddressForm[], fields:
   }
   out.push(f.register ? f.opcode | (fields[AT.o] & 7) : f.opcode);
   if (f.modrm === "i") out.push(0xc0 | (f.digit << 3) | (fields[AT.o] & 7));
+  else if (f.modrm === "byte") out.push(f.digit);
   else if (memory) pushAddress(out, address, reg & 7, fields);
   f.immediates.forEach((size, i) => {
-    pushNumber(out, fields[i === 0 ? AT.imm : AT.imm2], Math.abs(size));
+    if (size === 0) out.push(fields[AT.o] << 4);
+    else pushNumber(out, fields[i === 0 ? AT.imm : AT.imm2], Math.min(4, Math.abs(size)));
+    if (size === 8) pushNumber(out, fields[AT.imm2], 4);
   });
   return Uint8Array.from(out);
 }
 
+const is4 = (f: SdmForm): boolean => f.immediates.includes(0);
+
 function pushVex(out: number[], f: SdmForm, rex: number, vvvv: number): void {
   const pp = PP[f.prefix] ?? 0;
   const tail = ((~vvvv & 15) << 3) | (f.vex === 256 ? 4 : 0) | pp;
-  if (f.map === 1 && (rex & 0xb) === 0) out.push(0xc5, (rex & 4 ? 0 : 0x80) | tail);
+  if (f.map === 1 && (rex & 0xb) === 0 && f.vexW < 1) out.push(0xc5, (rex & 4 ? 0 : 0x80) | tail);
   else
     out.push(
       0xc4,

@@ -6,6 +6,11 @@ import type { EncField } from "./encoding.ts";
 import { Lifter } from "./lift.ts";
 import type { Policy } from "./policy.ts";
 
+/** A part of a slot that begins at a byte, as a slot's number of its own. */
+const PART = 0x4000;
+const SLOT_BITS = 9;
+export const partSlot = (slot: number, byte: number): number => PART | (byte << SLOT_BITS) | slot;
+
 /** Why a row has no template. */
 export class NoTemplate extends Error {}
 
@@ -25,10 +30,14 @@ const ENUMERABLE = 6;
  */
 export class TemplateLifter extends Lifter {
   readonly slotParams: SlotParam[] = [];
-  private readonly leaves: Node[];
+  /** Field that says how many bytes the instruction has; -1: a constant of the row. */
+  protected lengthField = -1;
+  protected readonly leaves: Node[];
   private readonly pcLeaf: Node;
+  /** Not 0 while a view's writes are tried out. */
+  private trying = 0;
   /** Fields that have a value for now, while a view is tried out. */
-  private readonly known = new Set<number>();
+  protected readonly known = new Set<number>();
   private readonly encFields: readonly EncField[];
 
   constructor(policies: readonly Policy[], fields: readonly EncField[], pcWidth: number) {
@@ -39,6 +48,7 @@ export class TemplateLifter extends Lifter {
   }
 
   build(body: Core, length: number): Effect[] {
+    this.begin();
     return this.lift(
       body,
       this.encFields.map(() => 0),
@@ -47,10 +57,14 @@ export class TemplateLifter extends Lifter {
     );
   }
 
+  /** Says which fields are zero in every instruction of the template. */
+  protected begin(): void {}
+
   // --- integers
 
   private symbolic(c: Core): boolean {
     if (c.op === "field") return !this.known.has(c.n);
+    if (c.op === "length") return this.lengthField >= 0;
     if (c.op === "local" && c.w === 0) return typeof this.locals[c.n] !== "number";
     return c.a.some((a) => this.symbolic(a));
   }
@@ -59,13 +73,15 @@ export class TemplateLifter extends Lifter {
     return this.symbolic(c) ? no("a bound or count depends on a field") : super.int(c);
   }
 
-  private intNode(c: Core): Node {
+  protected intNode(c: Core): Node {
     if (!this.symbolic(c)) return constNum(64, evalInt(c, this.fields, this.locals, this.length));
     switch (c.op) {
       case "field":
         return this.encFields[c.n].signed ? sext(this.leaves[c.n], 64) : zext(this.leaves[c.n], 64);
       case "local":
         return this.locals[c.n] as Node;
+      case "length":
+        return zext(this.leaves[this.lengthField], 64);
       case "intslice": {
         const lo = this.int(c.a[2]);
         return zext(extract(this.intNode(c.a[0]), lo, this.int(c.a[1]) - lo + 1), 64);
@@ -112,7 +128,7 @@ export class TemplateLifter extends Lifter {
       case "pc":
         return this.pcLeaf;
       case "next":
-        return binary("add", this.pcLeaf, constNum(c.w, this.length));
+        return this.next(c.w);
       case "slice": {
         if (!this.symbolic(c.a[1])) break;
         const x = this.bits(c.a[0]);
@@ -120,6 +136,12 @@ export class TemplateLifter extends Lifter {
       }
     }
     return super.bits(c);
+  }
+
+  /** Address of the next instruction. */
+  protected next(w: number): Node {
+    const { lengthField } = this;
+    return binary("add", this.pcLeaf, lengthField < 0 ? constNum(w, this.length) : zext(this.leaves[lengthField], w));
   }
 
   protected override pick(c: Core): Node {
@@ -133,6 +155,11 @@ export class TemplateLifter extends Lifter {
 
   // --- views
 
+  /** A view whose arguments are known. */
+  protected viewOf(c: Core): Node {
+    return super.view(c);
+  }
+
   protected override view(c: Core): Node {
     const args = c.a.slice(0, -1);
     const field = this.fieldOf(args);
@@ -140,6 +167,20 @@ export class TemplateLifter extends Lifter {
     if (this.latest && [...this.path.pending.keys()].some((slot) => slot < 0)) no("a partial write after another");
     const variants = this.tryAll(field, () => super.view(c));
     return this.unify(variants, field);
+  }
+
+  /** Within a view that is tried out, bytes of a register are written by themselves: which ones may be up to a field. */
+  protected override statement(s: Core): void {
+    const index = s.a[2];
+    if (this.trying === 0 || s.op !== "setpart" || (index && index.w !== 0)) {
+      super.statement(s);
+      return;
+    }
+    const value = this.bits(s.a[0]);
+    const lo = this.int(s.a[1]);
+    const slot = s.n + (index ? this.int(index) : 0);
+    if (lo % 8 !== 0 || (value.w !== 8 && value.w !== 16)) super.statement(s);
+    else this.path.pending.set(partSlot(slot, lo / 8), value);
   }
 
   protected override viewSet(s: Core): void {
@@ -155,7 +196,9 @@ export class TemplateLifter extends Lifter {
     const writes = this.tryAll(field, () => {
       this.path = { effects: [], pending: new Map(), end: undefined };
       this.locals[s.n] = value;
+      this.trying++;
       super.viewSet(held);
+      this.trying--;
       const { pending } = this.path;
       this.path = outer;
       return pending.size > 1 ? no("a view writes several registers") : [...pending][0];
@@ -174,7 +217,7 @@ export class TemplateLifter extends Lifter {
   }
 
   /** The one field that the arguments depend on. undefined: none. */
-  private fieldOf(args: readonly Core[]): number | undefined {
+  protected fieldOf(args: readonly Core[]): number | undefined {
     const found = new Set<number>();
     const visit = (c: Core): void => {
       if (c.op === "field" && !this.known.has(c.n)) found.add(c.n);
@@ -189,7 +232,7 @@ export class TemplateLifter extends Lifter {
     return field;
   }
 
-  private tryAll<T>(field: number, f: () => T): T[] {
+  protected tryAll<T>(field: number, f: () => T): T[] {
     const out: T[] = [];
     const values = [...this.fields];
     const outer = this.fields;
@@ -205,16 +248,19 @@ export class TemplateLifter extends Lifter {
   }
 
   /** Number of the slot parameter as a slot: -1 - n. */
-  private slotParam(field: number, slots: Int16Array, write: boolean): number {
+  protected slotParam(field: number, slots: Int16Array, write: boolean): number {
+    const parts = slots.some((s) => s >= PART);
+    const whole = parts ? slots.map((s) => (s < 0 ? s : s & ((1 << SLOT_BITS) - 1))) : slots;
+    const bytes = parts ? Uint8Array.from(slots, (s) => (s < 0 ? 0 : (s & (PART - 1)) >> SLOT_BITS)) : undefined;
     let n = this.slotParams.findIndex(
-      (p) => p.field === field && p.write === write && p.slots.every((s, i) => s === slots[i]),
+      (p) => p.field === field && p.write === write && same(p.slots, whole) && same(p.bytes, bytes),
     );
-    if (n < 0) n = this.slotParams.push({ field, slots, write }) - 1;
+    if (n < 0) n = this.slotParams.push({ field, slots: whole, write, bytes }) - 1;
     return -1 - n;
   }
 
   /** One node for all values of the field; undefined variants take no part (they are dropped writes). */
-  private unify(variants: readonly (Node | undefined)[], field: number): Node {
+  protected unify(variants: readonly (Node | undefined)[], field: number): Node {
     const nodes = variants.filter((n) => n !== undefined);
     const first = nodes.find((n) => n.op !== "const") ?? nodes[0];
     if (nodes.every((n) => sameLeaf(n, first))) return first;
@@ -229,7 +275,12 @@ export class TemplateLifter extends Lifter {
     if (
       alike.some(
         (n) =>
-          n && (n.op !== first.op || n.w !== first.w || n.aux !== first.aux || n.args.length !== first.args.length),
+          n &&
+          (n.op !== first.op ||
+            n.w !== first.w ||
+            n.aux !== first.aux ||
+            n.body !== first.body ||
+            n.args.length !== first.args.length),
       )
     )
       return no("registers of a view differ in kind");
@@ -240,8 +291,8 @@ export class TemplateLifter extends Lifter {
         field,
       ),
     );
-    const { op, w, lo, hi, big, aux, fp, mem, name } = first;
-    return new Node(op, w, args, { lo, hi, aux, fp, mem, name, ...(big === undefined ? {} : { big }) });
+    const { op, w, lo, hi, big, aux, fp, mem, body, name } = first;
+    return new Node(op, w, args, { lo, hi, aux, fp, mem, body, name, ...(big === undefined ? {} : { big }) });
   }
 }
 
@@ -260,6 +311,9 @@ function readsBeside(n: Node, value: Node, seen = new Set([value])): boolean {
   seen.add(n);
   return (n.op === "get" && n.aux < 0) || n.args.some((a) => readsBeside(a, value, seen));
 }
+
+const same = (a: ArrayLike<number> | undefined, b: ArrayLike<number> | undefined): boolean =>
+  a === b || (a !== undefined && b !== undefined && a.length === b.length && Array.from(a).every((x, i) => x === b[i]));
 
 /** The low `w` bits, or zero-extended. */
 const fitted = (n: Node, w: number): Node => (n.w < w ? zext(n, w) : trunc(n, w));

@@ -15,9 +15,13 @@ export function templateOf(
   pcWidth: number,
   length: number,
 ): Template | string {
+  return templateWith(new TemplateLifter(policies, fields, pcWidth), body, length);
+}
+
+/** The same through a lifter for the row's kind. */
+export function templateWith(lifter: TemplateLifter, body: Core, length = 0, lean = false): Template | string {
   try {
-    const lifter = new TemplateLifter(policies, fields, pcWidth);
-    const params = new Parameters();
+    const params = new Parameters(lean);
     const effects = params.effects(lifter.build(body, length));
     return { effects, slotParams: lifter.slotParams, valueParams: params.list };
   } catch (error) {
@@ -32,6 +36,12 @@ class Parameters {
   private readonly byText = new Map<string, Node>();
   private readonly memo = new Map<Node, Node>();
   private readonly known = new Map<Node, boolean>();
+  /** What is quickly computed of other parameters is computed anew: micro-ops have room for few. */
+  private readonly lean: boolean;
+
+  constructor(lean: boolean) {
+    this.lean = lean;
+  }
 
   effects(list: readonly Effect[]): Effect[] {
     return list.flatMap((e) => this.effect(e));
@@ -69,17 +79,20 @@ class Parameters {
 
   private rewrite(n: Node): Node {
     if (n.op === "const") return n;
-    if (this.decodeTime(n) && n.w <= 64) return this.param(n);
+    if (this.decodeTime(n) && n.w <= 64 && (!this.lean || worthAnOperand(n))) return this.param(n);
     const args = n.args.map((a) => this.node(a));
     if (args.every((a, i) => a === n.args[i])) return n;
-    const { op, w, lo, hi, big, aux, fp, mem, name } = n;
-    return new Node(op, w, args, { lo, hi, aux, fp, mem, name, ...(big === undefined ? {} : { big }) });
+    const { op, w, lo, hi, big, aux, fp, mem, body, name } = n;
+    return new Node(op, w, args, { lo, hi, aux, fp, mem, body, name, ...(big === undefined ? {} : { big }) });
   }
 
   private decodeTime(n: Node): boolean {
     let known = this.known.get(n);
     if (known === undefined) {
-      known = n.op === "const" || isLeaf(n) || (OPS[n.op].kind === "value" && n.args.every((a) => this.decodeTime(a)));
+      known =
+        n.op === "const" ||
+        isLeaf(n) ||
+        (OPS[n.op].kind === "value" && n.body === undefined && n.args.every((a) => this.decodeTime(a)));
       this.known.set(n, known);
     }
     return known;
@@ -100,6 +113,18 @@ class Parameters {
     }
     return out;
   }
+}
+
+const PLAIN = new Set(["zext", "sext", "extract", "and", "eq", "ne", "ult", "ule", "slt", "sle"]);
+
+/** Not a sum or shift of what may be an operand itself. */
+function worthAnOperand(n: Node): boolean {
+  return n.op === "const" || isLeaf(n) || PLAIN.has(n.op) || mentionsPlace(n);
+}
+
+/** Where the instruction is, or its address's displacement. */
+function mentionsPlace(n: Node): boolean {
+  return isLeaf(n) ? n.aux < 0 || n.name === "d" : n.args.some(mentionsPlace);
 }
 
 /** Writes of one value or jumps to one place. */

@@ -28,15 +28,16 @@ export function float(
   if (e.args.length !== arity - (rounds ? 1 : 0))
     throw new RuleError("RULE_SYNTAX", `${f} takes ${arity - (rounds ? 1 : 0)} arguments, not ${e.args.length}`);
   let policy = 0;
-  let rm: Core | undefined;
+  const modes: Expr[] = [];
   for (const option of e.opts) {
     const named = option.k === "name" ? t.symbols.policies.findIndex((p) => p.name === option.id) : -1;
     if (named >= 0) policy = named;
-    else rm = rounding(t, option, scope);
+    else modes.push(option);
   }
   const decl = t.symbols.policies[policy];
   if (!decl) throw new RuleError("RULE_NAME", `${f}: the book has no fp line`);
-  if (rounds && !rm) rm = rounding(t, parseExpr(decl.options.get("rm") ?? "rne"), t.row);
+  const usual = rounds ? mode(t, parseExpr(decl.options.get("rm") ?? "rne"), t.row) : undefined;
+  const rm = usual && modes.length > 0 ? chosen(t, modes[0], scope, usual) : usual;
   const w = CONVERT.has(f) ? (gen ?? want) : undefined;
   if (CONVERT.has(f) && w === undefined) return OPEN;
   const first = t.expr(e.args[0], scope, CONVERT.has(f) || compares ? undefined : want);
@@ -45,7 +46,17 @@ export function float(
   return core(`f:${f}`, w ?? (compares ? 1 : first.w), rm ? [...args, rm] : args, policy);
 }
 
-function rounding(t: Typer, e: Expr, scope: Scope): Core {
+/** A rounding mode, i3, or a mode with more in it, i8 (src/ir/float/unit.ts). */
+function mode(t: Typer, e: Expr, scope: Scope): Core {
   if (e.k === "name" && e.id in ROUNDING && !scope.find(e.id)) return bitsOf(num(ROUNDING[e.id]), 3);
-  return t.bits(e, scope, 3);
+  const c = t.expr(e, scope, 3);
+  return c !== OPEN && c.w === 8 ? c : t.fit(c, 3);
+}
+
+/** The mode that an operation names: a rounding mode alone leaves the rest of the policy's as it is. */
+function chosen(t: Typer, e: Expr, scope: Scope, usual: Core): Core {
+  const own = mode(t, e, scope);
+  if (own.w === usual.w || own.w === 8) return own;
+  const rest = core("and", 8, [usual, bitsOf(num(0xf8), 8)]);
+  return core("or", 8, [rest, core("zext", 8, [own])]);
 }

@@ -108,7 +108,9 @@ export class StmtTyper extends Typer {
   private act(s: Stmt & { k: "act" }, scope: Scope): Core {
     const b = scope.find(s.f);
     if (b?.k === "cell" && !s.called) return this.nested(s.f, () => this.inline(parseStmts(b.text), scope));
-    const act = this.symbols.source.acts.get(s.f);
+    // A column may name the act.
+    const name = b?.k === "cell" && /^\w+$/.test(b.text) ? b.text : s.f;
+    const act = this.symbols.source.acts.get(name);
     if (!act) return unknownName(s.f);
     const inner = new Scope(this.row);
     const lets = this.bindArgs(s.f, act.params, s.args, scope, inner);

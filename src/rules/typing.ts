@@ -46,6 +46,8 @@ export class Typer {
   readonly row: Scope;
   locals = 0;
   private depth = 0;
+  /** Operands read, typed once. */
+  private readonly operandReads = new WeakMap<Binding, Core>();
 
   constructor(symbols: Symbols, row: Scope) {
     this.symbols = symbols;
@@ -168,9 +170,13 @@ export class Typer {
       case "cell":
         return this.nested(id, () => this.expr(parseExpr(b.text), scope, want));
       case "operand": {
-        const arms = b.arms.map((e) => this.expr(e, b.scope, undefined) ?? widthError(`${id}: a width is missing`));
-        if (arms.length === 1) return arms[0];
-        return core("opread", arms[0].w, [b.form, ...arms], b.n, b.forms.join(" "));
+        let read = this.operandReads.get(b);
+        if (!read) {
+          const arms = b.arms.map((e) => this.expr(e, b.scope, undefined) ?? widthError(`${id}: a width is missing`));
+          read = arms.length === 1 ? arms[0] : core("opread", arms[0].w, [b.form, ...arms], b.n, b.forms.join(" "));
+          this.operandReads.set(b, read);
+        }
+        return read;
       }
       case "field":
         return b.view === undefined ? b.c : this.view(b.view, b.gen ?? [], [b.c]);

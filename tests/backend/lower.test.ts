@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { Code, I32, I64 } from "../../src/backend/wasm/code.ts";
-import { Lower, type LowerEnv, naturalType, unlowerable } from "../../src/backend/wasm/lower.ts";
+import { Lower, type LowerEnv } from "../../src/backend/wasm/lower.ts";
+import { unlowerable } from "../../src/backend/wasm/lowerable.ts";
 import { ModuleBuilder } from "../../src/backend/wasm/module.ts";
 import { W } from "../../src/backend/wasm/opcodes.ts";
-import { ZERO } from "../../src/backend/wasm/values.ts";
+import { naturalType, ZERO } from "../../src/backend/wasm/values.ts";
 import * as ir from "../../src/ir/build.ts";
 import type { Node, Op } from "../../src/ir/node.ts";
 import { OPS } from "../../src/ir/ops.ts";
@@ -39,6 +40,9 @@ const env: LowerEnv = {
   leafFloat() {
     assert.fail("no floats here");
   },
+  leafChunk: () => assert.fail("no wide leaves here"),
+  leafWord: () => assert.fail("no wide leaves here"),
+  leafPart: () => assert.fail("no wide leaves here"),
   leafSext32: () => false,
   floatOp() {
     assert.fail("no floats here");

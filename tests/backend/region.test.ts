@@ -12,8 +12,8 @@ import {
   CTL_EXIT,
   CTL_FUEL,
   CTL_PC,
-  ENGINE_MEMORY_BYTES,
   Exit,
+  engineMemory,
   PROT_EXEC,
   PROT_READ,
   PROT_WRITE,
@@ -40,8 +40,7 @@ function random(seed: number): Draw {
   };
 }
 
-const pages = ENGINE_MEMORY_BYTES / 0x10000;
-const engine = new WebAssembly.Memory({ initial: pages, maximum: pages });
+const engine = engineMemory();
 const memory = new GuestMemory(engine);
 memory.map(CODE, SIZE, PROT_READ | PROT_WRITE | PROT_EXEC);
 memory.map(DATA, SIZE, PROT_READ | PROT_WRITE);

@@ -45,7 +45,7 @@ const FLOATS = [
 ];
 
 export class Pair {
-  readonly engine = new WebAssembly.Memory({ initial: 0x800, maximum: 0x800 });
+  readonly engine = L.engineMemory();
   readonly memory = new GuestMemory(this.engine);
   readonly book: IsaBook;
   readonly interp: Interpreter;

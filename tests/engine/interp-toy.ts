@@ -200,7 +200,7 @@ export function toy(name: string, a = 0, b = 0, c = 0): number[] {
 export const toyBook: IsaBook = {
   name: "toy",
   littleEndian: true,
-    unitBytes: 1,
+  unitBytes: 1,
   slots,
   rows,
   slot: (name) => slots.findIndex((s) => s.name === name),
@@ -208,12 +208,14 @@ export const toyBook: IsaBook = {
   stops: ["fence", "syscall"],
   lengths: [2, 4],
   align: 2,
-  decodeRow(word: number, bytes: number): number {
-    const row = rows[(word & 255) - 1];
-    return row && row.length <= bytes ? row.index : -1;
-  },
-  fieldsOf(row: number, word: number, out: Int32Array): void {
-    for (let i = 0; i < rows[row].length - 1; i++) out[i] = (word >>> (8 * i + 8)) & 255;
+  variants: 1,
+  decodedLength: 0,
+  decodeInto(bytes: Uint8Array, at: number, end: number, fields: Int32Array): number {
+    const row = rows[bytes[at] - 1];
+    if (!row || at + row.length > end) return -1;
+    for (let i = 1; i < row.length; i++) fields[i - 1] = bytes[at + i];
+    (this as { decodedLength: number }).decodedLength = row.length;
+    return row.index;
   },
   decode(bytes: Uint8Array, offset: number): Decoded | null {
     if (offset >= bytes.length) return null;

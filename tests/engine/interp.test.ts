@@ -13,7 +13,7 @@ const RW = L.PROT_READ | L.PROT_WRITE;
 const modules = [100, 2].map((inline) => new WebAssembly.Module(interpreterBytes(toyBook, { inline, count: true })));
 
 class Machine {
-  readonly engine = new WebAssembly.Memory({ initial: 0x800, maximum: 0x800 });
+  readonly engine = L.engineMemory();
   readonly memory = new GuestMemory(this.engine);
   readonly regions = new WebAssembly.Table({ element: "anyfunc", initial: 4 });
   readonly words = new Int32Array(this.engine.buffer);

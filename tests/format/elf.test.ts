@@ -155,7 +155,7 @@ test("formats are told apart by their bytes", () => {
     [pe, "pe", "aarch64"],
     [text("MZ and no more"), "dos"],
     [text("\xcf\xfa\xed\xfe\x0c\0\0\x01"), "mach-o", "aarch64"],
-    [text("\xca\xfe\xba\xbe\0\0\0\x01\x01\0\0\x07".padEnd(28, "\0")), "mach-o", "x86-64"],
+    [text("\xca\xfe\xba\xbe\0\0\0\x01\x01\0\0\x07".padEnd(28, "\0")), "mach-o", "x86_64"],
     [text("\xca\xfe\xba\xbe\0\0\0\x34"), "java-class"],
     [text("\0asm\x01\0\0\0"), "wasm"],
     [text("\x1f\x8b\x08"), "gzip"],

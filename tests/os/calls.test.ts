@@ -81,7 +81,7 @@ test("futexes of one thread", () => {
   assert.equal(guest.call("futex", word, 129, 1), 0);
   assert.equal(guest.call("futex", word + 1, 0, 7, 0), "EINVAL");
   assert.equal(guest.call("futex", 8, 0, 7, 0), "EFAULT");
-  assert.equal(guest.call("futex", word, 6, 7, 0), "ENOSYS");
+  assert.equal(guest.call("futex", word, 99, 7, 0), "ENOSYS");
 });
 
 test("trace lines show names, strings and structures", () => {
@@ -93,7 +93,7 @@ test("trace lines show names, strings and structures", () => {
   guest.call("fcntl", 1, 3);
   guest.call("write", 1, 'a\x01"\\9', 5);
   assert.deepEqual(
-    guest.trace.map((line) => line.replace(/= 0x3[0-9a-f]+$/, "= ADDRESS").replace(/0x10[0-9a-f]{4}/, "AT")),
+    guest.trace.map((line) => line.replace(/= 0x[0-9a-f]{4,}$/, "= ADDRESS").replace(/0x10[0-9a-f]{4}/, "AT")),
     [
       'openat(AT_FDCWD, "/no\\nsuch", O_WRONLY|O_CLOEXEC, 0644) = -1 ENOENT (No such file or directory)',
       "mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = ADDRESS",

@@ -180,7 +180,7 @@ test("execve of a script runs its interpreter", () => {
   guest.linux.readImage = read;
   assert.equal(exec(guest, "/script", ["x", "arg"]), "resume");
   assert.deepEqual(stackOf(guest).args, ["/prog", "one option", "/script", "arg"]);
-  assert.equal(guest.process.tasks[0]!.name, "prog");
+  assert.equal(guest.process.tasks[0]!.name, "script");
 });
 
 test("execve that fails leaves everything as it was", () => {

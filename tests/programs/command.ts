@@ -1,7 +1,7 @@
 // Running a command to its end with a limit, all of its output kept as bytes.
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { REPOSITORY } from "./root.ts";
+import { REPOSITORY } from "../guests.ts";
 
 export interface Outcome {
   /** Exit code; 128 + n where signal n ended it. */

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
+import { GUESTS } from "../guests.ts";
 import { ENGINES, type Input, type Outcome, run, sage } from "./command.ts";
-import { CHROOT_QEMU, ROOT, whyNoRoot } from "./root.ts";
+import { reference, rootOf, whyNoRoot } from "./root.ts";
 
 export interface Case extends Input {
   readonly name: string;
@@ -23,21 +24,24 @@ export const script = (name: string): string => readFileSync(join(import.meta.di
 
 const PATH = "/usr/bin:/bin";
 
-/** Byte-for-byte comparison of stdout and exit code (and stderr where the case says so). */
+/** Byte-for-byte comparison of stdout and exit code (and stderr where the case says so), for every guest. */
 export function compare(title: string, cases: readonly Case[]): void {
-  const reason = whyNoRoot();
-  const skip = reason ?? false; // node:test shows the reason
-  for (const each of cases) {
-    test(`${title}: ${each.name}`, { skip, ...(each.todo ? { todo: each.todo } : {}) }, async (t) => {
-      const env = { PATH, ...each.env };
-      const expected = await run([...CHROOT_QEMU, ...each.run], { ...each, env });
-      for (const engine of ENGINES) {
-        await t.test(engine, async () => {
-          const options = ["--root", ROOT, "--engine", engine, `--allow-env=${Object.keys(env).join(",")}`];
-          same(await sage(options, each.run, { ...each, env }), expected, each);
-        });
-      }
-    });
+  for (const guest of GUESTS) {
+    const reason = whyNoRoot(guest);
+    const skip = reason ?? false; // node:test shows the reason
+    for (const each of cases) {
+      const options = { skip, ...(each.todo ? { todo: each.todo } : {}) };
+      test(`${guest.isa}: ${title}: ${each.name}`, options, async (t) => {
+        const env = { PATH, ...each.env };
+        const expected = await run([...reference(guest), ...each.run], { ...each, env });
+        for (const engine of ENGINES) {
+          await t.test(engine, async () => {
+            const options = ["--root", rootOf(guest), "--engine", engine, `--allow-env=${Object.keys(env).join(",")}`];
+            same(await sage(options, each.run, { ...each, env }), expected, each);
+          });
+        }
+      });
+    }
   }
 }
 

@@ -1,12 +1,10 @@
-// The committed samples: SAGE on every engine prints what qemu-user prints, no root needed.
+// The committed samples: SAGE on every engine prints what the reference prints, no root needed.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
+import { GUESTS, REPOSITORY, sampleOf } from "../guests.ts";
 import { ENGINES, type Input, run, sage } from "./command.ts";
-import { REPOSITORY } from "./root.ts";
-
-const QEMU = "/usr/bin/qemu-riscv64";
 
 interface SampleCase extends Input {
   readonly sample: string;
@@ -36,20 +34,21 @@ const CASES: readonly SampleCase[] = [
   { sample: "crash" },
 ];
 
-const missing = existsSync(QEMU) ? false : "no qemu-riscv64 (scripts/test-tools.sh)";
-if (missing && process.env.CI === "true") throw new Error(missing);
-
-for (const { sample, args = [], grants = [], ...input } of CASES) {
-  const program = [join(REPOSITORY, "samples", `${sample}-riscv64`), ...args];
-  test(`sample ${sample} ${args.join(" ")}`, { skip: missing }, async (t) => {
-    const expected = await run([QEMU, ...program], input);
-    for (const engine of ENGINES) {
-      await t.test(engine, async () => {
-        const got = await sage(["--engine", engine, ...grants], program, input);
-        const told = got.stderr.toString().slice(0, 1000);
-        assert.equal(got.stdout.toString("latin1"), expected.stdout.toString("latin1"), told);
-        assert.equal(got.code, expected.code, told);
-      });
-    }
-  });
+for (const guest of GUESTS) {
+  const missing = guest.qemu === null || existsSync(guest.qemu) ? false : `no ${guest.qemu} (scripts/test-tools.sh)`;
+  if (missing && process.env.CI === "true") throw new Error(missing);
+  for (const { sample, args = [], grants = [], ...input } of CASES) {
+    const program = [sampleOf(sample, guest), ...args];
+    test(`${guest.isa}: sample ${sample} ${args.join(" ")}`, { skip: missing }, async (t) => {
+      const expected = await run(guest.qemu === null ? program : [guest.qemu, ...program], input);
+      for (const engine of ENGINES) {
+        await t.test(engine, async () => {
+          const got = await sage(["--engine", engine, ...grants], program, input);
+          const told = got.stderr.toString().slice(0, 1000);
+          assert.equal(got.stdout.toString("latin1"), expected.stdout.toString("latin1"), told);
+          assert.equal(got.code, expected.code, told);
+        });
+      }
+    });
+  }
 }

@@ -19,6 +19,11 @@ const BUFFER = 0x20001100n;
 const memoryRows = new Set(["ldp", "casal", "ld1"]);
 
 /** Words of a row over the registers that the harness keeps: x0 to x7, x8 as a base, the zero register, v0 to v3. */
+function rowOf(word: number): number {
+  const bytes = new Uint8Array(Int32Array.of(word).buffer);
+  return book.decodeInto(bytes, 0, 4, new Int32Array(32));
+}
+
 function words(row: Row, count: number): number[] {
   const out: number[] = [];
   const vector = row.section === "Vector";
@@ -29,7 +34,7 @@ function words(row: Row, count: number): number[] {
       for (const p of rows[row.index].fields[i].pieces)
         word |= ((valueFor(row, f.name, r, vector) >>> p.to) & ((2 ** p.len - 1) | 0)) << p.at;
     });
-    if (book.decodeRow(word, 4) === row.index) out.push(word);
+    if (rowOf(word) === row.index) out.push(word);
   }
   return out;
 }
@@ -57,7 +62,7 @@ function decoded(word: number): Decoded {
 const sample = book.rows.flatMap((row) => words(row, 24));
 
 test("every row has words to try", () => {
-  assert.equal(new Set(sample.map((w) => book.decodeRow(w, 4))).size, book.rows.length);
+  assert.equal(new Set(sample.map(rowOf)).size, book.rows.length);
 });
 
 const lifted = sample.filter((_, i) => i % 6 === 0).map((w, i) => book.lift(decoded(w), 0x1000 + 4 * i));

@@ -3,10 +3,11 @@ import test from "node:test";
 import { llvmFunction } from "../../src/backend/llvm/function.ts";
 import { Module } from "../../src/backend/llvm/module.ts";
 import { Code, I32, I64 } from "../../src/backend/wasm/code.ts";
-import { Lower, type LowerEnv, naturalType, unlowerable } from "../../src/backend/wasm/lower.ts";
+import { Lower, type LowerEnv } from "../../src/backend/wasm/lower.ts";
+import { unlowerable } from "../../src/backend/wasm/lowerable.ts";
 import { ModuleBuilder } from "../../src/backend/wasm/module.ts";
 import { W } from "../../src/backend/wasm/opcodes.ts";
-import { ZERO } from "../../src/backend/wasm/values.ts";
+import { naturalType, ZERO } from "../../src/backend/wasm/values.ts";
 import { get } from "../../src/ir/build.ts";
 import { checkInst } from "../../src/ir/check.ts";
 import type { Effect, FpPolicy, Inst, Node } from "../../src/ir/node.ts";
@@ -130,6 +131,9 @@ const env: LowerEnv = {
     l.code.op(W.i32_wrap_i64);
   },
   leafFloat: () => assert.fail("no floats here"),
+  leafChunk: () => assert.fail("no wide leaves here"),
+  leafWord: () => assert.fail("no wide leaves here"),
+  leafPart: () => assert.fail("no wide leaves here"),
   leafSext32: () => false,
   floatOp: () => assert.fail("no floats here"),
 };

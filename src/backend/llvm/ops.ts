@@ -1,5 +1,6 @@
 import { constOf, small } from "../../ir/fold.ts";
 import type { Node, Op } from "../../ir/node.ts";
+import { unroll } from "../../ir/remake.ts";
 import type { Body } from "./body.ts";
 import { FLOAT } from "./float.ts";
 
@@ -151,6 +152,9 @@ export const OPS: Readonly<Record<Op, Lower>> = {
   param: () => {
     throw new Error("param: a template is not an instruction");
   },
+  elem: () => {
+    throw new Error("elem outside a map");
+  },
   undef: (v, n) => (n.args.length ? v.of(n.args[0]) : v.body.value(`freeze ${type(n)} undef`)),
   unknown: (v, n) => v.body.call(`sage.unknown.${type(n)}`, type(n), [`ptr ${v.body.module.text(n.name)}`]),
 
@@ -196,6 +200,8 @@ export const OPS: Readonly<Record<Op, Lower>> = {
   zext: widen("zext"),
   extract,
   concat,
+  map: (v, n) => v.of(unroll(n)),
+  ormap: (v, n) => v.of(unroll(n)),
 
   ...FLOAT,
 };

@@ -1,9 +1,9 @@
 import type { Node } from "../../ir/node.ts";
 import { BIAS, PAGE_SHIFT, PERMS } from "../../memory/layout.ts";
 import { ENGINE, I32 } from "./code.ts";
-import { type Lower, naturalType } from "./lower.ts";
+import type { Lower } from "./lower.ts";
 import { M, W } from "./opcodes.ts";
-import { ZERO } from "./values.ts";
+import { naturalType, ZERO } from "./values.ts";
 
 /** Largest displacement that goes into the access itself, so that accesses through one base share its address. */
 const MAX_OFFSET = 2048;

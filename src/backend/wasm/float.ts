@@ -6,10 +6,10 @@ import { Code, ENGINE, F32, F64, I32, I64, type ValueType } from "./code.ts";
 import { exactTest, exactWay, testsExact } from "./exact.ts";
 import { floatCode } from "./floatcall.ts";
 import type { Sticky } from "./graph.ts";
-import { Lower, type LowerEnv, naturalType } from "./lower.ts";
+import { Lower, type LowerEnv } from "./lower.ts";
 import type { ModuleBuilder } from "./module.ts";
 import { FC, FD, M, W } from "./opcodes.ts";
-import { FLOAT_RESULT, SIGN, ZERO } from "./values.ts";
+import { FLOAT_RESULT, naturalType, SIGN, ZERO } from "./values.ts";
 
 /**
  * Float ops. The host's instruction rounds to nearest even like the guest's; what it cannot promise is NaN bits and
@@ -516,6 +516,9 @@ function accumulate(code: Code, host: FloatHost, sticky: Sticky): void {
     leaf: () => undefined,
     leafLow: () => undefined,
     leafFloat: () => undefined,
+    leafChunk: () => undefined,
+    leafWord: () => undefined,
+    leafPart: () => undefined,
     leafSext32: () => false,
     floatOp: (l) => l.code.get(flags),
   };

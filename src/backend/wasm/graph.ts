@@ -3,7 +3,7 @@ import { isZero, zero } from "../../ir/fold.ts";
 import type { Effect, Inst, Node } from "../../ir/node.ts";
 import { remake } from "../../ir/remake.ts";
 import type { Flow, RawBlock } from "./discover.ts";
-import { unlowerable } from "./lower.ts";
+import { unlowerable } from "./lowerable.ts";
 
 /** A step of a block, in the order it happens. `pc` is of the guest instruction it belongs to. */
 export type Step =

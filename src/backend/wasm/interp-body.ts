@@ -1,11 +1,12 @@
 import type { Effect, Node } from "../../ir/node.ts";
 import { Exit, PAGE_SHIFT, PERMS, PROT_READ, PROT_WRITE } from "../../memory/layout.ts";
 import type { Template } from "../../rules/book.ts";
-import { type Code, I64 } from "./code.ts";
+import { type Code, F64, I64, V128, type ValueType } from "./code.ts";
 import { NotLowered } from "./interp-plan.ts";
 import type { InterpValues } from "./interp-values.ts";
-import { naturalType } from "./lower.ts";
 import { M, W } from "./opcodes.ts";
+import { naturalType } from "./values.ts";
+import type { Part } from "./wide-parts.ts";
 
 /** How a handler's code goes on; what differs between the switch and a function of its own. */
 export interface Ways {
@@ -23,13 +24,13 @@ export interface Ways {
 
 /** What an instruction does when all its memory accesses went well: in order, values already computed. */
 type Pending =
-  | { readonly k: "set"; readonly slot: number; readonly w: number; readonly local: number }
+  | { readonly k: "set"; readonly slot: number; readonly parts: readonly Part[]; readonly locals: readonly number[] }
   | { readonly k: "jump"; readonly hint: "jump" | "call" | "ret"; readonly local: number }
   | { readonly k: "stop"; readonly name: string }
   | { readonly k: "if"; readonly cond: number; readonly yes: Pending[]; readonly no: Pending[] };
 
 /** The locals that an arm's sets and jumps need: made and zeroed before the arm, so that no stale value is ever read. */
-type Reserved = Map<Effect, number>;
+type Reserved = Map<Effect, readonly number[]>;
 
 /**
  * Emits one row's handler from its template. Two phases give the instruction its simultaneous sets: first all values
@@ -84,18 +85,13 @@ export class InterpBody {
         break;
       case "set":
         if (this.values.accumulates(effect.slot, effect.value)) break;
-        pending.push({
-          k: "set",
-          slot: effect.slot,
-          w: effect.value.w,
-          local: this.keep(effect.value, reserved?.get(effect)),
-        });
+        pending.push(this.keepParts(effect.slot, effect.value, reserved?.get(effect)));
         break;
       case "jump":
         pending.push({
           k: "jump",
           hint: effect.hint,
-          local: this.values.isLinked(effect.target) ? -1 : this.keep(effect.target, reserved?.get(effect)),
+          local: this.values.isLinked(effect.target) ? -1 : this.keep(effect.target, reserved?.get(effect)?.[0]),
         });
         break;
       case "stop":
@@ -121,6 +117,18 @@ export class InterpBody {
     return into;
   }
 
+  /** A set's parts in locals of their own. */
+  private keepParts(slot: number, value: Node, into?: readonly number[]): Pending {
+    const parts = this.values.parts(slot, value);
+    const locals = parts.map((part, i) => {
+      const local = into?.[i] ?? this.code.local(part.type);
+      this.values.pushPart(value, part);
+      this.code.set(local);
+      return local;
+    });
+    return { k: "set", slot, parts, locals };
+  }
+
   private branch(effect: Effect & { k: "if" }, pending: Pending[], outer: Reserved | undefined): void {
     const { code, values } = this;
     if (trapsOnly(effect.then)) {
@@ -137,7 +145,7 @@ export class InterpBody {
       this.reserve(effect.then, reserved);
       this.reserve(effect.else, reserved);
     }
-    const cond = this.keep(effect.cond, outer?.get(effect));
+    const cond = this.keep(effect.cond, outer?.get(effect)?.[0]);
     const arms = { yes: [] as Pending[], no: [] as Pending[] };
     const arm = (list: readonly Effect[]): Pending[] => values.inArm(() => this.effects(list, reserved));
     if (!acts(effect.then) && !acts(effect.else)) {
@@ -161,12 +169,11 @@ export class InterpBody {
     for (const e of effects) {
       const value = keptValue(e);
       if (value && !this.values.isLinked(value)) {
-        const type = naturalType(value.w);
-        const local = this.code.local(type);
-        if (type === I64) this.code.i64s(0);
-        else this.code.i32(0);
-        this.code.set(local);
-        into.set(e, local);
+        const types = e.k === "set" ? this.values.parts(e.slot, value).map((p) => p.type) : [naturalType(value.w)];
+        into.set(
+          e,
+          types.map((type) => this.zeroed(type)),
+        );
       }
       if (e.k !== "if") continue;
       this.reserve(e.then, into);
@@ -174,10 +181,25 @@ export class InterpBody {
     }
   }
 
+  private zeroed(type: ValueType): number {
+    const { code } = this;
+    const local = code.local(type);
+    if (type === V128) this.values.lower.wide.bytes([]);
+    else if (type === F64) code.f64Const(0);
+    else if (type === I64) code.i64s(0);
+    else code.i32(0);
+    code.set(local);
+    return local;
+  }
+
   private commit(pending: readonly Pending[]): void {
     const { code, values } = this;
     for (const p of pending) {
-      if (p.k === "set") values.store(p.slot, p.w, p.local);
+      if (p.k === "set") {
+        p.parts.forEach((part, i) => {
+          values.store(p.slot, part, p.locals[i]!);
+        });
+      }
       if (p.k !== "if" || !(writes(p.yes) || writes(p.no))) continue;
       code.get(p.cond);
       code.if();

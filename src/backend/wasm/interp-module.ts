@@ -24,7 +24,7 @@ export interface InterpOptions {
   /** Count executions of handlers, for Interpreter.profile. */
   readonly profile?: boolean;
   /** Where given, called with each row left to the evaluator and why. */
-  readonly report?: (row: Row, why: string) => void;
+  readonly report?: (row: Row, why: string, variant: number) => void;
 }
 
 /** Row names of a text of hot rows (rulebooks/isa/NAME.hot): words, `#` begins a comment. null: none are known. */
@@ -108,7 +108,7 @@ class Generator {
     module.body(helpers.fault, fault(ENGINE));
     module.body(helpers.lookup, lookup(this.shape));
 
-    const rows = new Array<RowText | 0>(book.rows.length).fill(0);
+    const rows = new Array<RowText | 0>(book.rows.length * book.variants).fill(0);
     const groups = this.groups(rows);
     const inline = Math.min(groups.length, this.options.inline ?? (this.hottest || 100));
     const rest: number[] = [];
@@ -147,24 +147,29 @@ class Generator {
     const order = (row: Row): number => rank.get(row.name) ?? rank.size + row.index;
     const byKey = new Map<string, number>();
     const groups: Group[] = [];
-    for (const row of [...this.book.rows].sort((a, b) => order(a) - order(b) || a.index - b.index)) {
-      const template = this.book.template(row);
+    const { book } = this;
+    const sorted = [...book.rows].sort((a, b) => order(a) - order(b) || a.index - b.index);
+    for (const [row, variant] of sorted.flatMap((row) =>
+      Array.from({ length: book.variants }, (_, v) => [row, v] as const),
+    )) {
+      const template = book.template(row, variant);
       const plan = template && planUop(template);
       if (!template || !plan) {
-        this.options.report?.(row, template ? "its parameters do not fit into a micro-op" : "no template");
+        const why = template ? "its parameters do not fit into a micro-op" : (book.templateGap(row, variant) ?? "");
+        this.options.report?.(row, why, variant);
         continue;
       }
       const key = groupKey(template, plan);
       let number = byKey.get(key);
       if (number === undefined) {
         const group = { template, plan };
-        if (!this.lowers(row, group)) continue;
+        if (!this.lowers(row, variant, group)) continue;
         number = Handler.Rows + groups.length;
         groups.push(group);
         if (rank.has(row.name)) this.hottest = groups.length;
         byKey.set(key, number);
       }
-      rows[row.index] = this.row(number, template, plan);
+      rows[row.index * book.variants + variant] = this.row(number, template, plan);
     }
     return groups;
   }
@@ -175,8 +180,8 @@ class Generator {
     return {
       handler,
       slots: plan.slots.map(({ param, at }) => {
-        const { field, slots } = template.slotParams[param];
-        return [field, writer.table(slots), at];
+        const { field, slots, bytes } = template.slotParams[param];
+        return [field, writer.table(slots, bytes), at];
       }),
       values: plan.values.map(({ param, at, bytes, signed }) => [value(param), at, bytes, signed ? 1 : 0]),
       ...(plan.link >= 0 ? { link: value(plan.link) } : {}),
@@ -185,7 +190,7 @@ class Generator {
   }
 
   /** Tries the row's body out. */
-  private lowers(row: Row, group: Group): boolean {
+  private lowers(row: Row, variant: number, group: Group): boolean {
     const code = new PoolCode([I32]);
     try {
       this.body(group, code, functionWays(code, ENGINE, { exitAt: 0, fault: 0, lookup: 0 }));
@@ -193,7 +198,7 @@ class Generator {
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       if (!(error instanceof NotLowered) && !/has no wasm lowering/.test(error.message)) throw error;
-      this.options.report?.(row, error.message);
+      this.options.report?.(row, error.message, variant);
       return false;
     }
   }

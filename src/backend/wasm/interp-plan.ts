@@ -118,15 +118,35 @@ export function planUop(template: Template): UopPlan | null {
 
 /** Bytes that hold any value of the parameter; guest addresses have 32 bits. */
 function size(param: ValueParam): number {
-  if (param.w <= 8) return 1;
-  if (param.w <= 16) return 2;
+  const bits = bitsOf(param.node);
+  if (bits <= 8) return 1;
+  if (bits <= 16) return 2;
   return param.w <= 32 || followsPc(param) ? 4 : 8;
+}
+
+/** Above these bits the value is surely zero. */
+function bitsOf(n: Node): number {
+  switch (n.op) {
+    case "zext":
+      return bitsOf(n.args[0]!);
+    case "and":
+      return Math.min(bitsOf(n.args[0]!), bitsOf(n.args[1]!));
+    case "select":
+      return Math.max(bitsOf(n.args[1]!), bitsOf(n.args[2]!));
+    case "extract":
+      return Math.min(n.w, Math.max(1, bitsOf(n.args[0]!) - n.aux));
+    case "const":
+      if (n.big !== undefined || n.hi !== 0) return n.w;
+      return Math.max(1, 32 - Math.clz32(n.lo));
+    default:
+      return n.w;
+  }
 }
 
 /** True where the parameter's value moves with the instruction's pc. */
 function followsPc(param: ValueParam): boolean {
   const out = new Int32Array(4);
-  const fields = new Array<number>(16).fill(1);
+  const fields = new Array<number>(32).fill(1);
   param.compute(fields, 0x100000, 4, out, 0);
   param.compute(fields, 0x200000, 4, out, 2);
   return out[0] !== out[2];

@@ -1,14 +1,15 @@
 import type { Effect, Node } from "../../ir/node.ts";
 import { BIAS, STATE } from "../../memory/layout.ts";
 import type { IsaBook, Template } from "../../rules/book.ts";
-import type { Code } from "./code.ts";
+import { type Code, F64, I32, I64, V128 } from "./code.ts";
 import type { FloatHost } from "./float.ts";
 import { stickyOf } from "./graph.ts";
 import { keepFloat } from "./interp-float.ts";
 import { NotLowered, type UopPlan, visitEffects, visitNodes } from "./interp-plan.ts";
-import { Lower, type LowerEnv, naturalType } from "./lower.ts";
-import { M, W } from "./opcodes.ts";
-import { ANY, SIGN, type Want, ZERO } from "./values.ts";
+import { Lower, type LowerEnv } from "./lower.ts";
+import { FD, M, W } from "./opcodes.ts";
+import { ANY, naturalType, SIGN, type Want, ZERO } from "./values.ts";
+import { type Part, wideParts } from "./wide-parts.ts";
 
 const LOADS: Record<number, readonly [unsigned: number, signed: number]> = {
   8: [M.i32_load8_u, M.i32_load8_s],
@@ -16,6 +17,10 @@ const LOADS: Record<number, readonly [unsigned: number, signed: number]> = {
   32: [M.i32_load, M.i32_load],
   64: [M.i64_load, M.i64_load],
 };
+const SLOT_STORES: Partial<Record<number, number>> = { [I32]: M.i32_store, [I64]: M.i64_store, [F64]: M.f64_store };
+/** What is left of a wide value beyond its whole words. */
+const WORD_LOADS: Record<number, number> = { 8: M.i64_load8_u, 16: M.i64_load16_u, 32: M.i64_load32_u, 64: M.i64_load };
+const WORD_STORES: Record<number, number> = { 8: M.i64_store8, 16: M.i64_store16, 32: M.i64_store32, 64: M.i64_store };
 const STORES: Record<number, number> = { 8: M.i32_store8, 16: M.i32_store16, 32: M.i32_store, 64: M.i64_store };
 
 /**
@@ -35,7 +40,7 @@ export class InterpValues implements LowerEnv {
   private readonly read = new Map<number, number>();
   /** Loads that are only sign-extended. */
   private readonly signedLoads = new Set<Node>();
-  private oldLocal = -1;
+  private oldLocals: readonly number[] = [];
 
   constructor(
     code: Code,
@@ -126,15 +131,51 @@ export class InterpValues implements LowerEnv {
     return sticky !== undefined;
   }
 
-  /** Writes a local to a slot. */
-  store(slot: number, w: number, local: number): void {
+  /** What a set writes. A wide slot is written in parts: those that keep what they were are left out. */
+  parts(slot: number, value: Node): Part[] {
+    if (value.w > 64) return wideParts(value, (n) => this.sameSlot(n, slot));
+    const whole = { at: 0, type: naturalType(value.w) };
+    if (!this.isPart(slot)) return [whole];
+    const narrow = STORES[value.w];
+    if (narrow === undefined) throw new NotLowered(`part of i${value.w}`);
+    return [{ ...whole, narrow }];
+  }
+
+  /** Pushes a part of a value in its type. */
+  pushPart(value: Node, part: Part): void {
+    if (value.w <= 64) this.push(value);
+    else if (part.type === V128) this.lower.wide.v(value, part.at / 16);
+    else {
+      this.lower.wide.bits(value, 8 * part.at, 64);
+      if (part.type === F64) this.code.op(W.f64_reinterpret_i64);
+    }
+  }
+
+  /** True where the node reads what `slot` writes. */
+  private sameSlot(node: Node, slot: number): boolean {
+    if (node.op !== "get") return false;
+    if (node.aux === slot) return true;
+    if (node.aux >= 0 || slot >= 0) return false;
+    const [a, b] = [this.template.slotParams[-1 - node.aux]!, this.template.slotParams[-1 - slot]!];
+    return a.field === b.field && a.slots.every((s, i) => s === b.slots[i] || (s < 0 && b.slots[i]! < 0));
+  }
+
+  /** Writes a local to a part of a slot. */
+  store(slot: number, part: Part, local: number): void {
     this.slotAddress(slot);
     this.code.get(local);
-    this.code.mem(w <= 32 ? M.i32_store : M.i64_store, this.engine, this.slotOffset(slot));
+    if (part.narrow) this.code.mem(part.narrow, this.engine, this.slotOffset(slot));
+    else this.storePart(part, this.slotOffset(slot) + part.at);
+  }
+
+  private storePart(part: Part, at: number): void {
+    if (part.type === V128) this.code.memSimd(FD.v128_store, this.engine, at);
+    else this.code.mem(SLOT_STORES[part.type]!, this.engine, at);
   }
 
   /** Pushes the guest's bytes at the address in a local; the value is then `define`d. */
-  load(address: number, node: Node): number {
+  load(address: number, node: Node): readonly number[] {
+    if (node.w > 64) return this.loadWide(address, node);
     const ops = LOADS[node.w];
     if (!ops) throw new NotLowered(`load of i${node.w}`);
     const signed = this.signedLoads.has(node);
@@ -143,10 +184,56 @@ export class InterpValues implements LowerEnv {
     this.code.mem(ops[signed ? 1 : 0], this.guest, 0);
     this.code.set(local);
     this.lower.keep(node, local, signed ? SIGN : ZERO);
-    return local;
+    return [local];
+  }
+
+  /** Whole chunks, or words where the width is no multiple of them. */
+  private loadWide(address: number, node: Node): readonly number[] {
+    const { code, lower } = this;
+    const locals: number[] = [];
+    if (node.w % 128 === 0) {
+      for (let k = 0; k < node.w / 128; k++) {
+        const local = code.local(V128);
+        this.guestAddress(address);
+        code.memSimd(FD.v128_load, this.guest, 16 * k);
+        code.set(local);
+        lower.wide.keepChunk(node, k, local);
+        locals.push(local);
+      }
+      return locals;
+    }
+    for (let at = 0; at < node.w; at += 64) {
+      const op = WORD_LOADS[Math.min(64, node.w - at)];
+      if (op === undefined) throw new NotLowered(`load of i${node.w}`);
+      const local = code.local(I64);
+      this.guestAddress(address);
+      code.mem(op, this.guest, at / 8);
+      code.set(local);
+      locals.push(local);
+    }
+    lower.wide.keepWords(node, locals);
+    return locals;
+  }
+
+  private storeWide(address: number, value: Node): void {
+    const { code, lower } = this;
+    const chunks = value.w % 128 === 0;
+    for (let at = 0; at < value.w; at += chunks ? 128 : 64) {
+      const op = chunks ? FD.v128_store : WORD_STORES[Math.min(64, value.w - at)];
+      if (op === undefined) throw new NotLowered(`store of i${value.w}`);
+      this.guestAddress(address);
+      if (chunks) lower.wide.v(value, at / 128);
+      else lower.wide.bits(value, at, 64);
+      if (chunks) code.memSimd(op, this.guest, at / 8);
+      else code.mem(op, this.guest, at / 8);
+    }
   }
 
   storeGuest(address: number, value: Node): void {
+    if (value.w > 64) {
+      this.storeWide(address, value);
+      return;
+    }
     const op = STORES[value.w];
     if (op === undefined) throw new NotLowered(`store of i${value.w}`);
     this.guestAddress(address);
@@ -155,10 +242,10 @@ export class InterpValues implements LowerEnv {
   }
 
   /** Runs `emit` with `old` standing for what is in `local`. */
-  withOld(local: number, emit: () => void): void {
-    this.oldLocal = local;
+  withOld(locals: readonly number[], emit: () => void): void {
+    this.oldLocals = locals;
     emit();
-    this.oldLocal = -1;
+    this.oldLocals = [];
   }
 
   private guestAddress(address: number): void {
@@ -182,7 +269,14 @@ export class InterpValues implements LowerEnv {
     return slot >= 0 ? STATE + this.book.slots[slot].offset : 0;
   }
 
-  private readSlot(slot: number, w: number, op: number = w <= 32 ? M.i32_load : M.i64_load): void {
+  /** A parameter that names a part of a slot: what stands beside it is not the value's. */
+  private isPart(slot: number): boolean {
+    return slot < 0 && this.template.slotParams[-1 - slot].bytes !== undefined;
+  }
+
+  private readSlot(slot: number, w: number, as: number = w <= 32 ? M.i32_load : M.i64_load): void {
+    const op = this.isPart(slot) ? LOADS[w]?.[0] : as;
+    if (op === undefined) throw new NotLowered(`part of i${w}`);
     this.slotAddress(slot);
     this.code.mem(op, this.engine, this.slotOffset(slot));
   }
@@ -200,7 +294,7 @@ export class InterpValues implements LowerEnv {
         this.pushParam(node);
         break;
       case "old":
-        code.get(this.oldLocal);
+        code.get(this.oldLocals[0]!);
         break;
       case "undef":
         lower.number(node.w, 0);
@@ -241,6 +335,33 @@ export class InterpValues implements LowerEnv {
     }
     this.leaf(lower, node, ANY);
     this.code.op(node.w === 64 ? W.f64_reinterpret_i64 : W.f32_reinterpret_i32);
+  }
+
+  leafChunk(_lower: Lower, node: Node, k: number): void {
+    const { code } = this;
+    if (node.op === "get") {
+      this.slotAddress(node.aux);
+      code.memSimd(FD.v128_load, this.engine, this.slotOffset(node.aux) + 16 * k);
+    } else if (node.op === "old") code.get(this.oldLocals[k]!);
+    else throw new NotLowered(`${node.op} of i${node.w}`);
+  }
+
+  leafWord(lower: Lower, node: Node, j: number): void {
+    const { code } = this;
+    if (node.op === "get") {
+      this.slotAddress(node.aux);
+      code.mem(M.i64_load, this.engine, this.slotOffset(node.aux) + 8 * j);
+    } else if (node.op === "old" && node.w % 128 !== 0) code.get(this.oldLocals[j]!);
+    else {
+      this.leafChunk(lower, node, j >> 1);
+      code.lane(FD.i64x2_extract_lane, j & 1);
+    }
+  }
+
+  leafPart(_lower: Lower, node: Node, lo: number, type: "f32" | "f64"): void {
+    this.slotAddress(node.aux);
+    const op = type === "f64" ? M.f64_load : M.f32_load;
+    this.code.mem(op, this.engine, this.slotOffset(node.aux) + lo / 8);
   }
 
   leafSext32(): boolean {

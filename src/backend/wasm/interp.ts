@@ -28,7 +28,7 @@ export class Interpreter implements Tier {
   constructor(book: IsaBook, module: WebAssembly.Module, parts: InterpParts) {
     const section = WebAssembly.Module.customSections(module, ROWS_SECTION)[0];
     this.rows = new RowsReader(JSON.parse(new TextDecoder().decode(section)) as RowsText);
-    if (this.rows.count !== book.rows.length) throw new Error("interpreter of another rulebook");
+    if (this.rows.count !== book.rows.length * book.variants) throw new Error("interpreter of another rulebook");
     const { engine, guest, regions } = parts;
     this.words = new Int32Array(engine.buffer);
     const instance = new WebAssembly.Instance(module, {
@@ -89,8 +89,9 @@ export class Interpreter implements Tier {
     const times = new BigUint64Array(this.words.buffer, PROFILE);
     const names = new Map<number, string[]>();
     const handlers = this.rows.handlers();
-    for (const row of this.book.rows) {
-      const handler = handlers[row.index]!;
+    for (let i = 0; i < handlers.length; i++) {
+      const row = this.book.rows[Math.floor(i / this.book.variants)]!;
+      const handler = handlers[i]!;
       const list = names.get(handler);
       if (list) list.push(row.name);
       else if (handler >= Handler.Rows) names.set(handler, [row.name]);

@@ -25,7 +25,7 @@ export function mulHigh(l: Lower, node: Node): boolean {
     code.get(b);
     code.op(W.i64_mul);
   } else {
-    high(l, a, b);
+    pushHigh(l, a, b);
     if (x.signed) correct(l, a, b);
     if (y.signed) correct(l, b, a);
   }
@@ -40,8 +40,8 @@ export function mulHigh(l: Lower, node: Node): boolean {
   return true;
 }
 
-/** A factor: a value of at most 64 bits with its extension, or a constant. */
-interface Factor {
+/** A factor of a 128-bit product: a value of at most 64 bits with its extension, or a constant. */
+export interface WideFactor {
   readonly value: Node | undefined;
   readonly lo: number;
   readonly hi: number;
@@ -49,7 +49,7 @@ interface Factor {
 }
 
 /** The two factors where `node` takes bits of one half of a 128-bit product; a shift is a product with a power of two. */
-export function wideFactors(node: Node): readonly [Factor, Factor] | undefined {
+export function wideFactors(node: Node): readonly [WideFactor, WideFactor] | undefined {
   const product = node.args[0]!;
   if (product.w !== 128 || (node.aux < 64 && node.aux + node.w > 64)) return undefined;
   const [x, y] = product.args as [Node, Node];
@@ -63,7 +63,7 @@ export function wideFactors(node: Node): readonly [Factor, Factor] | undefined {
   return a && b ? [a, b] : undefined;
 }
 
-function factor(node: Node): Factor | undefined {
+export function factor(node: Node): WideFactor | undefined {
   if (node.op === "sext" || node.op === "zext") {
     const value = node.args[0]!;
     return value.w <= 64 ? { value, lo: 0, hi: 0, signed: node.op === "sext" } : undefined;
@@ -77,7 +77,7 @@ function factor(node: Node): Factor | undefined {
 }
 
 /** Pushes the factor's value before extension, extended to 64 bits. */
-function wide(l: Lower, from: Factor): void {
+function wide(l: Lower, from: WideFactor): void {
   const inner = from.value;
   if (inner === undefined) {
     l.code.i64(from.lo, from.hi);
@@ -99,7 +99,7 @@ function correct(l: Lower, a: number, b: number): void {
 }
 
 /** Pushes the unsigned high half of a * b. */
-function high(l: Lower, a: number, b: number): void {
+export function pushHigh(l: Lower, a: number, b: number): void {
   const code = l.code;
   const low = (local: number): void => {
     code.get(local);

@@ -3,11 +3,13 @@ import { CTL_DEPTH, CTL_EXIT, CTL_PC, ENGINE_MEMORY_BYTES, Exit, STATE } from ".
 import { IMPORT_ENGINE, IMPORT_FLOAT, IMPORT_GUEST, IMPORTS, UNWOUND } from "./abi.ts";
 import { Access } from "./access.ts";
 import { Analysis, type Summaries } from "./analysis.ts";
+import { type Batch, findSticky, type Signature } from "./batch.ts";
 import { BitRows } from "./bits.ts";
 import { Code, ENGINE, F64, I32, I64, type ValueType } from "./code.ts";
 import type { CodeSource } from "./discover.ts";
-import { type Batch, Emitter, findSticky, paramType, type Signature } from "./emit.ts";
+import { Emitter } from "./emit.ts";
 import { inexactBits } from "./float.ts";
+import { paramType } from "./frame.ts";
 import { type Block, buildFunc, type Func } from "./func.ts";
 import type { Surroundings } from "./graph.ts";
 import { ModuleBuilder } from "./module.ts";

@@ -45,7 +45,8 @@ function learnEffects(effects: readonly Effect[], resident: Set<number>, assumed
       if (sticky !== undefined) {
         resident.add(e.slot);
         const rm = sticky.float.args[sticky.float.args.length - 1]!;
-        if (rm.op === "get" && rm.w === 3) {
+        // A comparison has none: its last argument is a float.
+        if (rm.op === "get" && rm.w <= 8) {
           resident.add(rm.aux);
           assumed.add(rm.aux);
         }

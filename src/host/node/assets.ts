@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { ReadOptions } from "../../rules/source.ts";
 import { posix } from "./errors.ts";
 
 /** Where the build put what it made ahead of time; null when running from source. */
@@ -18,6 +19,18 @@ export function asset(name: string): Uint8Array<ArrayBuffer> | null {
 export function rulebook(name: string): string | null {
   const file = rulebooks && join(rulebooks, name);
   return file && existsSync(file) ? readFileSync(file, "utf8") : null;
+}
+
+/** An ISA's rulebook: its text, and how to read it (chapters that it uses stand in a folder of its name). Null: there is none. */
+export function isaRulebook(isa: string): { readonly text: string; readonly options: ReadOptions } | null {
+  const file = `${isa}.rules`;
+  const text = rulebook(`isa/${file}`);
+  if (text === null) return null;
+  const files: Record<string, string> = {};
+  const folder = join(rulebooks!, "isa", isa);
+  const chapters = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".rules")) : [];
+  for (const name of chapters) files[`${isa}/${name}`] = readFileSync(join(folder, name), "utf8");
+  return { text, options: { file, files } };
 }
 
 /** Names of the rulebooks of a kind: "isa" gives "riscv64", ... */

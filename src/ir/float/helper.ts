@@ -43,8 +43,12 @@ export function floatHelper(shape: FloatShape, out: Int32Array, at: number): Flo
   const exact = reference(shape, out, at);
   if (common === undefined) return exact;
   const double = shape.w === 64;
+  const notes = shape.fp?.nan === "x86" ? (double ? denormal64 : denormal32) : undefined;
+  const values = shape.op === "fma" ? 3 : shape.op === "fsqrt" ? 1 : 2;
   return (aLo, aHi, bLo, bHi, cLo, cHi, rm) => {
     if (rm !== RNE) return exact(aLo, aHi, bLo, bHi, cLo, cHi, rm);
+    if (notes?.(aLo, aHi) || (values > 1 && notes?.(bLo, bHi)) || (values > 2 && notes?.(cLo, cHi)))
+      return exact(aLo, aHi, bLo, bHi, cLo, cHi, rm);
     const r = common(aLo, aHi, bLo, bHi, cLo, cHi);
     if (!quick.taken) return exact(aLo, aHi, bLo, bHi, cLo, cHi, rm);
     out[at] = double ? lowHalf(r) : bits32(r);
@@ -52,6 +56,10 @@ export function floatHelper(shape: FloatShape, out: Int32Array, at: number): Flo
     return (out[at + 2] = quick.inexact ? NX : 0);
   };
 }
+
+/** Operands that x86 reports. */
+const denormal64 = (lo: number, hi: number): boolean => (hi & 0x7ff00000) === 0 && ((hi & 0xfffff) !== 0 || lo !== 0);
+const denormal32 = (bits: number): boolean => (bits & 0x7f800000) === 0 && (bits & 0x7fffff) !== 0;
 
 type Common = (aLo: number, aHi: number, bLo: number, bHi: number, cLo: number, cHi: number) => number;
 

@@ -1,4 +1,4 @@
-import { bitLength, type Format, infinity } from "./format.ts";
+import { bitLength, type Format, infinity, zero } from "./format.ts";
 
 /** Exceptions as bits of `fexc`. */
 export const NX = 1;
@@ -14,6 +14,16 @@ export const RTZ = 1;
 export const RDN = 2;
 export const RUP = 3;
 export const RMM = 4;
+
+/**
+ * What the running operation's mode argument asks for besides the rounding mode (unit.ts sets it).
+ * `flush`: a tiny result becomes zero (x86's FTZ). `precision`: significand bits to round to, 0 for all of them
+ * (x87's precision control). `tinyExact`: a tiny result raises UF even where it is exact (an unmasked underflow).
+ */
+export const control = { flush: false, precision: 0, tinyExact: false };
+
+/** DAZ and FTZ are about singles and doubles alone. */
+export const flushes = (f: Format): boolean => f.w === 32 || f.w === 64;
 
 /** Exceptions raised so far in the running operation; an operation begins by clearing it (unit.ts). */
 export const raised = { flags: 0 };
@@ -59,12 +69,27 @@ export function roundOff(v: bigint, shift: number, sign: boolean, rm: number): b
 export function round(f: Format, sign: boolean, v: bigint, exponent: number, rm: number, tiny: string): bigint {
   const least = 1 - f.bias;
   const top = bitLength(v) + exponent - 1;
-  const ulp = Math.max(top, least) - (f.p - 1);
-  let kept = roundOff(v, ulp - exponent, sign, rm);
+  const p = control.precision || f.p;
+  const ulp = Math.max(top, least) - (p - 1);
+  const kept = roundOff(v, ulp - exponent, sign, rm);
   const inexact = dropped.inexact;
   if (inexact) raised.flags |= NX;
-  if (inexact && top < least && (tiny === "before" || staysTiny(f, sign, v, exponent, rm, top, least)))
-    raised.flags |= UF;
+  const flush = control.flush && flushes(f);
+  if (top < least && (inexact || flush || control.tinyExact)) {
+    const isTiny = tiny === "before" || staysTiny(p, sign, v, exponent, rm, top, least);
+    if (isTiny) raised.flags |= UF;
+    if (isTiny && flush) {
+      raised.flags |= NX;
+      return zero(f, sign);
+    }
+  }
+  if (p !== f.p) return place(f, sign, kept << BigInt(f.p - p), ulp - (f.p - p), rm);
+  return place(f, sign, kept, ulp, rm);
+}
+
+/** The float with significand `kept`, of at most p + 1 bits and a unit of 2^ulp. Raises OF. */
+function place(f: Format, sign: boolean, significand: bigint, ulp: number, rm: number): bigint {
+  let kept = significand;
   let field = ulp + f.p - 1 + f.bias;
   if (kept >> BigInt(f.p) !== 0n) {
     kept >>= 1n;
@@ -73,7 +98,7 @@ export function round(f: Format, sign: boolean, v: bigint, exponent: number, rm:
   if (field >= f.maxField) {
     raised.flags |= OF | NX;
     const toInfinity = rm === RTZ ? false : rm === RDN ? sign : rm === RUP ? !sign : true;
-    return toInfinity ? infinity(f, sign) : sign ? f.largest | f.signBit : f.largest;
+    return toInfinity ? infinity(f, sign) : largest(f, sign);
   }
   const subnormal = kept < f.integerBit;
   const low = f.explicit || subnormal ? kept : kept - f.integerBit;
@@ -81,9 +106,16 @@ export function round(f: Format, sign: boolean, v: bigint, exponent: number, rm:
   return sign ? bits | f.signBit : bits;
 }
 
+/** The largest finite number of the precision asked for. */
+function largest(f: Format, sign: boolean): bigint {
+  const cut = control.precision === 0 ? 0n : (1n << BigInt(f.p - control.precision)) - 1n;
+  const bits = f.largest & ~cut;
+  return sign ? bits | f.signBit : bits;
+}
+
 /** Below the least normal number even when rounded to full precision with an unbounded exponent. */
-function staysTiny(f: Format, sign: boolean, v: bigint, exponent: number, rm: number, top: number, least: number) {
+function staysTiny(p: number, sign: boolean, v: bigint, exponent: number, rm: number, top: number, least: number) {
   if (top < least - 1) return true;
-  const kept = roundOff(v, top - (f.p - 1) - exponent, sign, rm);
-  return kept >> BigInt(f.p) === 0n;
+  const kept = roundOff(v, top - (p - 1) - exponent, sign, rm);
+  return kept >> BigInt(p) === 0n;
 }

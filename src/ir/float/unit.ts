@@ -1,8 +1,8 @@
 import type { FpPolicy, Op } from "../node.ts";
 import { add, div, fma, mul, sqrt } from "./arith.ts";
 import { fromInt, test, toFloat, toInt, toIntegral } from "./convert.ts";
-import { formatOf } from "./format.ts";
-import { RNE, raised } from "./round.ts";
+import { type Format, formatOf } from "./format.ts";
+import { control, flushes, RNE, raised } from "./round.ts";
 
 /** A float op to compute: a node, or anything of its shape. */
 export interface FloatShape {
@@ -12,10 +12,49 @@ export interface FloatShape {
   readonly fp: FpPolicy | undefined;
 }
 
-const modeOf = (v: bigint): number => (v <= 4n ? Number(v) : RNE);
+/**
+ * The mode argument of a rounding op: i3, the rounding mode alone, or i8 with more above it, so that a mode of 0 is
+ * always the plain one. Bit 3: denormal operands count as zeros (x86's DAZ); bit 4: tiny results become zeros (FTZ);
+ * bits 6 and 5: precision of sums, products, quotients and roots, 1 for 53 bits and 2 for 24 (x87's precision
+ * control); bit 7: an exact tiny result raises UF as well (an unmasked underflow).
+ */
+const DAZ = 8;
+const FTZ = 16;
+const PRECISIONS: readonly number[] = [0, 53, 24, 0];
+const TINY_EXACT = 128;
+const PRECISE: ReadonlySet<Op> = new Set<Op>(["fadd", "fsub", "fmul", "fdiv", "fsqrt"]);
+const TESTS: ReadonlySet<Op> = new Set<Op>(["feq", "flt", "fle"]);
+
+const modeOf = (v: bigint): number => {
+  const rm = Number(v & 7n);
+  return rm <= 4 ? rm : RNE;
+};
+
+function obey(op: Op, mode: number): void {
+  control.flush = (mode & FTZ) !== 0;
+  control.tinyExact = (mode & TINY_EXACT) !== 0;
+  control.precision = PRECISE.has(op) ? PRECISIONS[(mode >> 5) & 3] : 0;
+}
+
+/** A denormal becomes a zero of its sign. x87's format and half precision are not flushed. */
+function flushed(f: Format, v: bigint): bigint {
+  return flushes(f) && ((v >> f.low) & BigInt(f.maxField)) === 0n ? v & f.signBit : v;
+}
 
 /** Value of a float op; its exceptions are left in `raised.flags`. Throws on an op that is none. */
 export function floatValue(n: FloatShape, v: readonly bigint[]): bigint {
+  const mode = TESTS.has(n.op) ? 0 : Number(v[v.length - 1]);
+  if (mode < DAZ) return computed(n, v);
+  obey(n.op, mode);
+  const fromFloat = n.op !== "s2f" && n.op !== "u2f";
+  const operand = (x: bigint, i: number): bigint =>
+    fromFloat && mode & DAZ && i < v.length - 1 ? flushed(formatOf(n.args[0].w), x) : x;
+  const result = computed(n, v.map(operand));
+  obey(n.op, 0);
+  return result;
+}
+
+function computed(n: FloatShape, v: readonly bigint[]): bigint {
   raised.flags = 0;
   const fp = n.fp;
   if (fp === undefined) throw new Error(`${n.op} without a floating-point policy`);

@@ -220,7 +220,7 @@ export function utimens(
   times: Place<Timespec>,
   flags: number,
 ): SyscallResult {
-  const { now: nowMark, omit } = task.kernel.personality.utime;
+  const { now: nowMark, omit } = task.personality.utime;
   const now = task.kernel.host.realtime();
   if (path === null && dir === CWD) return fail("EFAULT");
   const wish = times.isNull ? null : ([times.get(0), times.get(1)] as const);
@@ -269,7 +269,7 @@ export function getdents(task: Task, fd: number, entries: Span, size: number): S
     { name: "..", type: "dir" as const, ino: here },
     ...list,
   ];
-  const { personality } = task.kernel;
+  const { personality } = task;
   let used = 0;
   while (file.position < all.length) {
     const entry = all[file.position]!;

@@ -1,7 +1,9 @@
 import type { Task } from "../process.ts";
 import type { SyscallResult } from "../result.ts";
 import * as attributes from "./attributes.ts";
+import * as clone from "./clone.ts";
 import * as descriptors from "./descriptors.ts";
+import * as early from "./early.ts";
 import * as futex from "./futex.ts";
 import * as memory from "./memory.ts";
 import * as paths from "./paths.ts";
@@ -11,11 +13,27 @@ import * as signal from "./signal.ts";
 import * as terminal from "./terminal.ts";
 import * as time from "./time.ts";
 import * as transfer from "./transfer.ts";
+import * as wait from "./wait.ts";
 
 /** A kernel call. The arguments are those of the rulebook row that names it, decoded by their types. */
 export type Handler = (task: Task, ...args: never[]) => SyscallResult;
 
-const modules = [attributes, descriptors, futex, memory, paths, poll, process, signal, terminal, time, transfer];
+const modules = [
+  attributes,
+  clone,
+  descriptors,
+  early,
+  futex,
+  memory,
+  paths,
+  poll,
+  process,
+  signal,
+  terminal,
+  time,
+  transfer,
+  wait,
+];
 
 /** Every kernel call by the name that rulebook rows use. */
 export const handlers: ReadonlyMap<string, Handler> = new Map(

@@ -5,6 +5,7 @@ import { F } from "../flags.ts";
 import { posix } from "../posix.ts";
 import type { Task } from "../process.ts";
 import { fail, type SyscallResult } from "../result.ts";
+import { join, publish } from "../shared.ts";
 
 /** F.PROT_* to the permission bits of GuestMemory. */
 function protBits(prot: number): number {
@@ -52,6 +53,8 @@ export function mmap(
   // MAP_SHARED_VALIDATE is both bits: as MAP_SHARED.
   const shared = (kind & F.MAP_SHARED) !== 0;
   if (file) mappable(file, shared, prot);
+  const object = shared ? task.kernel.sharedPages(file) : undefined;
+  if (object && object.spaces.size === 1) publish(object);
   const start = fixed ? address : space.find(length, Math.floor(address / PAGE_SIZE) * PAGE_SIZE);
   const bits = readable(protBits(prot));
   const region = space.map({
@@ -60,10 +63,12 @@ export function mmap(
     prot: bits,
     shared,
     file: file ?? undefined,
-    offset,
+    offset: object && !file ? 0 : offset,
+    object,
     name: "",
   });
   if (file) fill(task, file, region, bits);
+  join(space, region);
   return start;
 }
 
@@ -127,7 +132,8 @@ export function mremap(
     if (to < from) space.unmap(address + to, from - to);
     return address;
   }
-  const tail = { prot: region.prot, shared: region.shared, file: region.file, name: region.name };
+  const { prot, shared, file, object, name } = region;
+  const tail = { prot, shared, file, object, name };
   const offset = region.offset + address - region.start;
   if (!fixed && address + to <= ADDRESS_LIMIT && !space.covered(address + from, address + to)) {
     const more = space.map({ ...tail, start: address + from, end: address + to, offset: offset + from });

@@ -1,9 +1,12 @@
+import { CWD } from "../files.ts";
 import { F } from "../flags.ts";
+import { pathOf } from "../fs/path.ts";
 import type { Place, Span, Timeval } from "../guest.ts";
 import { toTimeval } from "../guest.ts";
 import { posix } from "../posix.ts";
 import type { Limit, Process, Task } from "../process.ts";
-import { fail, type SyscallResult } from "../result.ts";
+import { locate } from "../resolve.ts";
+import { block, fail, type SyscallResult } from "../result.ts";
 
 interface IntValue {
   readonly value: number;
@@ -26,7 +29,7 @@ function strings(task: Task, at: number): string[] {
     if (pointer === 0) return out;
     const bytes = memory.cstring(pointer, MAX_STRING);
     if (!bytes) throw posix("E2BIG");
-    out.push(task.kernel.personality.text(bytes));
+    out.push(task.personality.text(bytes));
   }
 }
 const MAX_STRINGS = 0x40000;
@@ -34,16 +37,26 @@ const MAX_STRING = 0x20000;
 
 export function execve(task: Task, path: string, argv: number, envp: number): SyscallResult {
   const args = strings(task, argv);
-  return task.kernel.personality.exec(task, path, args.length ? args : [""], strings(task, envp));
+  return task.personality.exec(task, path, args.length ? args : [""], strings(task, envp));
 }
 
-/** There are no children. */
-export function wait(): SyscallResult {
-  return fail("ECHILD");
+/** execveat(2): the program by its path from a directory, or the descriptor itself with AT_EMPTY_PATH. */
+export function execveat(
+  task: Task,
+  dir: number,
+  path: string,
+  argv: number,
+  envp: number,
+  flags: number,
+): SyscallResult {
+  if (path === "" && !(flags & F.AT_EMPTY_PATH)) return fail("ENOENT");
+  const at = locate(task, dir, path, !(flags & F.AT_SYMLINK_NOFOLLOW), true);
+  if (at.inode.type === "link") return fail("ELOOP");
+  const file = task.files.peek(dir);
+  const found = path.startsWith("/") || dir === CWD ? path : file?.dentry ? pathOf(at) : `/dev/fd/${dir}`;
+  return execve(task, found, argv, envp);
 }
-export function waitid(_task: Task, _which: number, _pid: number, _info: number, options: number): SyscallResult {
-  return options & (F.WEXITED | F.WUNTRACED | F.WCONTINUED) ? wait() : fail("EINVAL");
-}
+
 export const zero = (): SyscallResult => 0;
 export const notPermitted = (): SyscallResult => fail("EPERM");
 
@@ -102,26 +115,35 @@ export function getpgid(task: Task, pid: number): SyscallResult {
   return named(task, pid)?.pgid ?? fail("ESRCH");
 }
 export function setpgid(task: Task, pid: number, group: number): SyscallResult {
-  const process = named(task, pid);
+  const own = task.process;
   if (group < 0) return fail("EINVAL");
-  if (!process) return fail("ESRCH");
+  const process = named(task, pid);
+  if (!process || (process !== own && process.maker !== own)) return fail("ESRCH");
+  if (process !== own && process.sid !== own.sid) return fail("EPERM");
+  if (process !== own && process.replaced) return fail("EACCES");
   if (process.sid === process.pid) return fail("EPERM");
-  process.pgid = group || process.pid;
+  const wish = group || process.pid;
+  if (wish !== process.pid && !groupIn(task, wish, own.sid)) return fail("EPERM");
+  process.pgid = wish;
   return 0;
+}
+function groupIn(task: Task, pgid: number, sid: number): boolean {
+  for (const other of task.kernel.processes.values()) if (other.pgid === pgid && other.sid === sid) return true;
+  return false;
 }
 export function getsid(task: Task, pid: number): SyscallResult {
   return named(task, pid)?.sid ?? fail("ESRCH");
 }
 export function setsid(task: Task): SyscallResult {
   const { process } = task;
-  if (process.pgid === process.pid) return fail("EPERM");
+  for (const other of task.kernel.processes.values()) if (other.pgid === process.pid) return fail("EPERM");
   process.sid = process.pid;
   process.pgid = process.pid;
   return process.pid;
 }
 
 export function uname(task: Task, buf: Place<Readonly<Record<string, string>>>): SyscallResult {
-  const { sysname, release, version, machine } = task.kernel.personality;
+  const { sysname, release, version, machine } = task.personality;
   buf.set({ sysname, nodename: task.kernel.host.hostname, release, version, machine, domainname: "(none)" });
   return 0;
 }
@@ -206,7 +228,11 @@ export function schedSetAffinity(task: Task, pid: number, size: number, mask: Sp
   if (!named(task, pid)) return fail("ESRCH");
   return size > 0 && mask.slice(0, Math.min(size, 8)).source[0]! & 1 ? 0 : fail("EINVAL");
 }
-export const schedYield = (): SyscallResult => 0;
+/** Everybody else gets a turn first. */
+export function schedYield(): SyscallResult {
+  let turn = 0;
+  return block({ until: null, poll: () => (turn++ ? 0 : null), expired: () => 0, outside: false });
+}
 export function schedGet(task: Task, pid: number): SyscallResult {
   return named(task, pid) ? 0 : fail("ESRCH");
 }
@@ -277,6 +303,24 @@ export function capset(_task: Task, header: Place<CapHeader>, data: Place<CapDat
 /** prctl operations that are remembered nowhere and change nothing for one process. */
 export function processOption(_task: Task, _option: number, value: number): SyscallResult {
   return value <= 64 ? 0 : fail("EINVAL");
+}
+/** Signal that the process gets when its parent ends. */
+export function setDeathSignal(task: Task, _option: number, signal: number): SyscallResult {
+  if (signal < 0 || signal > 64) return fail("EINVAL");
+  task.process.deathSignal = signal;
+  return 0;
+}
+export function getDeathSignal(task: Task, _option: number, place: Place<IntValue>): SyscallResult {
+  place.set({ value: task.process.deathSignal });
+  return 0;
+}
+export function setReaper(task: Task, _option: number, value: number): SyscallResult {
+  task.process.reaper = value !== 0;
+  return 0;
+}
+export function getReaper(task: Task, _option: number, place: Place<IntValue>): SyscallResult {
+  place.set({ value: Number(task.process.reaper) });
+  return 0;
 }
 export const dumpable = (): SyscallResult => 1;
 export function capabilityBound(_task: Task, _option: number, capability: number): SyscallResult {

@@ -1,8 +1,20 @@
 import { F } from "../flags.ts";
 import { duration, type Place, type Timespec } from "../guest.ts";
-import type { Task } from "../process.ts";
+import type { Process, Task } from "../process.ts";
 import { block, fail, type SyscallResult } from "../result.ts";
-import { type Action, bitOf, ignored, interrupted, raise } from "../signals.ts";
+import {
+  type Action,
+  bitOf,
+  forget,
+  ignored,
+  interrupted,
+  type Pending,
+  pendingMask,
+  raise,
+  SI,
+  send,
+  takeOf,
+} from "../signals.ts";
 
 interface MaskValue {
   readonly mask: bigint;
@@ -12,7 +24,7 @@ const LAST = 64;
 
 /** SIGKILL and SIGSTOP can be neither caught nor blocked. */
 function untouchable(task: Task): bigint {
-  const { personality } = task.kernel;
+  const { personality } = task;
   return bitOf(personality.signal("SIGKILL")) | bitOf(personality.signal("SIGSTOP"));
 }
 
@@ -29,16 +41,11 @@ export function sigaction(
   const before = task.process.action(signal);
   if (fresh) {
     task.process.actions.set(signal, { ...fresh, mask: fresh.mask & ~untouchable(task) });
-    if (ignored(task.process, signal)) drop(task, signal);
+    if (ignored(task.process, signal)) forget(task.process, (other) => other === signal);
     task.kernel.onHandler(task, signal, fresh);
   }
   if (!old.isNull) old.set(before);
   return 0;
-}
-
-/** Ignoring a signal forgets the ones that wait. */
-function drop(task: Task, signal: number): void {
-  for (let i = task.pending.length - 1; i >= 0; i--) if (task.pending[i]!.signal === signal) task.pending.splice(i, 1);
 }
 
 export function sigprocmask(
@@ -75,9 +82,7 @@ function applyMask(before: bigint, mask: bigint, how: string): bigint | null {
 
 export function sigpending(task: Task, set: Place<MaskValue>, size: number): SyscallResult {
   if (size > SET_SIZE) return fail("EINVAL");
-  let mask = 0n;
-  for (const { signal } of task.pending) mask |= bitOf(signal);
-  set.set({ mask: mask & task.blocked });
+  set.set({ mask: pendingMask(task) & task.blocked });
   return 0;
 }
 
@@ -89,12 +94,21 @@ export function sigsuspend(task: Task, set: Place<MaskValue>, size: number): Sys
   return block({ until: null, poll, expired: () => fail("EINTR"), outside: false });
 }
 
+/** Fields of siginfo that senders fill in. `status` of a child and `value` stand in one place. */
 interface Info {
   readonly signo: number;
   readonly code: number;
   readonly pid: number;
   readonly uid: number;
+  readonly value: bigint;
 }
+const infoOf = (found: Pending): Info => ({
+  signo: found.signal,
+  code: found.code,
+  pid: found.timer ?? found.pid ?? 0,
+  uid: found.uid ?? 0,
+  value: found.status === undefined ? (found.value ?? 0n) : BigInt(found.status),
+});
 
 export function sigtimedwait(
   task: Task,
@@ -107,11 +121,10 @@ export function sigtimedwait(
   const { mask } = set.get();
   const until = timeout.isNull ? null : task.kernel.host.monotonic() + duration(timeout.get());
   const poll = (): SyscallResult | null => {
-    const at = task.pending.findIndex((p) => mask & bitOf(p.signal));
-    if (at < 0) return interrupted(task) ? fail("EINTR") : null;
-    const [found] = task.pending.splice(at, 1);
-    if (!info.isNull) info.set({ signo: found!.signal, code: found!.code, pid: found!.pid ?? 0, uid: found!.uid ?? 0 });
-    return found!.signal;
+    const found = takeOf(task, mask);
+    if (!found) return interrupted(task) ? fail("EINTR") : null;
+    if (!info.isNull) info.set(infoOf(found));
+    return found.signal;
   };
   return block({ until, poll, expired: () => fail("EAGAIN"), outside: false });
 }
@@ -138,31 +151,76 @@ export function sigaltstack(task: Task, fresh: Place<StackValue>, old: Place<Sta
   return 0;
 }
 
-const SI_USER = 0;
-const SI_TKILL = -6;
-
-function send(task: Task, signal: number, code: number): SyscallResult {
-  if (signal < 0 || signal > LAST) return fail("EINVAL");
-  if (signal) raise(task, { signal, code, pid: task.process.pid, uid: task.process.ids.uid });
-  return 0;
+/** Who may signal whom (kill(2)): root everybody, others their own; SIGCONT within a session. */
+function mayKill(task: Task, target: Process, signal: number): boolean {
+  const { uid } = task.process.ids;
+  if (uid === 0 || uid === target.ids.uid) return true;
+  return signal === task.personality.signal("SIGCONT") && target.sid === task.process.sid;
 }
+
+const byUser = (task: Task, signal: number, code: number): Pending => ({
+  signal,
+  code,
+  pid: task.process.pid,
+  uid: task.process.ids.uid,
+});
 
 export function kill(task: Task, pid: number, signal: number): SyscallResult {
-  const { process } = task;
-  const own = pid === process.pid || pid === 0 || pid === -process.pgid;
   if (signal < 0 || signal > LAST) return fail("EINVAL");
-  return own ? send(task, signal, SI_USER) : fail("ESRCH");
+  if (pid === -0x80000000) return fail("ESRCH");
+  const { process, kernel } = task;
+  const group = pid === 0 ? process.pgid : -pid;
+  let found = false;
+  let done = false;
+  for (const target of [...kernel.processes.values()]) {
+    if (pid > 0 ? target.pid !== pid : pid === -1 ? target === process : target.pgid !== group) continue;
+    found = true;
+    if (!mayKill(task, target, signal)) continue;
+    done = true;
+    if (signal) send(target, byUser(task, signal, SI.USER));
+  }
+  return !found ? fail("ESRCH") : done ? 0 : fail("EPERM");
+}
+
+/** To one thread. `pid` null: of whatever process. */
+function toThread(task: Task, pid: number | null, tid: number, pending: Pending): SyscallResult {
+  if (tid <= 0 || (pid !== null && pid <= 0) || pending.signal < 0 || pending.signal > LAST) return fail("EINVAL");
+  const target = tid === task.tid ? task : task.kernel.task(tid);
+  const ended = target ? undefined : task.kernel.processes.get(tid);
+  if (!target) return ended && (pid === null || pid === tid) ? 0 : fail("ESRCH");
+  if (pid !== null && target.process.pid !== pid) return fail("ESRCH");
+  if (!mayKill(task, target.process, pending.signal)) return fail("EPERM");
+  if (pending.signal) raise(target, pending);
+  return 0;
 }
 export function tkill(task: Task, tid: number, signal: number): SyscallResult {
-  if (tid <= 0) return fail("EINVAL");
-  return tid === task.tid ? send(task, signal, SI_TKILL) : fail("ESRCH");
+  return toThread(task, null, tid, byUser(task, signal, SI.TKILL));
 }
 export function tgkill(task: Task, pid: number, tid: number, signal: number): SyscallResult {
-  if (pid <= 0) return fail("EINVAL");
-  return pid === task.process.pid ? tkill(task, tid, signal) : fail("ESRCH");
+  return toThread(task, pid, tid, byUser(task, signal, SI.TKILL));
+}
+
+/** What a program sends along itself; it may not pretend to be the kernel or another's kill. */
+function queued(task: Task, pid: number, signal: number, info: Info): Pending | null {
+  if ((info.code >= 0 || info.code === SI.TKILL) && pid !== task.process.pid) return null;
+  return { signal, code: info.code, pid: info.pid, uid: info.uid, value: info.value };
+}
+export function sigqueue(task: Task, pid: number, signal: number, info: Place<Info>): SyscallResult {
+  if (signal < 0 || signal > LAST) return fail("EINVAL");
+  const pending = queued(task, pid, signal, info.get());
+  if (!pending) return fail("EPERM");
+  const target = task.kernel.processes.get(pid);
+  if (!target) return fail("ESRCH");
+  if (!mayKill(task, target, signal)) return fail("EPERM");
+  if (signal) send(target, pending);
+  return 0;
+}
+export function tgsigqueue(task: Task, pid: number, tid: number, signal: number, info: Place<Info>): SyscallResult {
+  const pending = queued(task, pid, signal, info.get());
+  return pending ? toThread(task, pid, tid, pending) : fail("EPERM");
 }
 
 /** Back from a handler: the personality knows what the frame looks like. */
 export function sigreturn(task: Task): SyscallResult {
-  return task.kernel.personality.sigreturn(task);
+  return task.personality.sigreturn(task);
 }

@@ -133,7 +133,7 @@ export function times(
   task: Task,
   buf: Place<{ utime: number; stime: number; cutime: number; cstime: number }>,
 ): SyscallResult {
-  const tick = 1_000_000_000n / BigInt(task.kernel.personality.tick);
+  const tick = 1_000_000_000n / BigInt(task.personality.tick);
   const { host } = task.kernel;
   if (!buf.isNull) buf.set({ utime: Number(host.cpuTime() / tick), stime: 0, cutime: 0, cstime: 0 });
   return Number(host.monotonic() / tick);

@@ -6,6 +6,7 @@ import { type Place, Span } from "../guest.ts";
 import { posix } from "../posix.ts";
 import type { Task } from "../process.ts";
 import { block, fail, type SyscallResult } from "../result.ts";
+import { publish, pull } from "../shared.ts";
 import { interrupted, raise } from "../signals.ts";
 
 /** Most bytes one transfer moves (Linux: INT_MAX rounded down to a page). */
@@ -20,7 +21,7 @@ interface Iovec {
 /** Waits for a file: the same transfer again until it does something. */
 function blockOn(task: Task, file: Description, again: () => number): SyscallResult {
   const attempt = (): SyscallResult | null => {
-    if (interrupted(task)) return fail("EINTR");
+    if (interrupted(task)) return fail("ERESTART");
     const n = again();
     return n === WOULD_BLOCK ? null : n;
   };
@@ -35,7 +36,14 @@ function transfer(task: Task, file: Description, run: (at: number) => number, at
     if (n > 0 && at === null && file.handle.seekable) file.position += n;
     return n;
   };
+  const mapped = task.kernel.mappedPages(file);
+  if (mapped) publish(mapped);
   const n = once();
+  if (mapped && n > 0 && file.writable) {
+    const end = at === null ? file.position : at + n;
+    mapped.reload(file, end - n, end);
+    pull(task.space);
+  }
   if (n !== WOULD_BLOCK) return n;
   return file.nonblocking ? fail("EAGAIN") : blockOn(task, file, once);
 }
@@ -75,7 +83,7 @@ function writeSpans(task: Task, file: Description, spans: readonly Span[], at: n
     if (handle.seekable && offset + from.length > most) {
       if (offset >= most) {
         if (done) return done;
-        raise(task, { signal: task.kernel.personality.signal("SIGXFSZ"), code: 0 });
+        raise(task, { signal: task.personality.signal("SIGXFSZ"), code: 0 });
         throw posix("EFBIG");
       }
       from = from.subarray(0, most - offset);
@@ -125,7 +133,7 @@ function put(task: Task, file: Description, spans: readonly Span[], at: number |
     return transfer(task, file, run, at);
   } catch (error) {
     if ((error as { code?: string }).code === "EPIPE")
-      raise(task, { signal: task.kernel.personality.signal("SIGPIPE"), code: 0 });
+      raise(task, { signal: task.personality.signal("SIGPIPE"), code: 0 });
     throw error;
   }
 }

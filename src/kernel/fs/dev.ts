@@ -82,11 +82,13 @@ const SANE: TerminalSettings = {
 class HostTerminal implements Terminal {
   settings = SANE;
   foreground: number;
+  session: number;
   size: { rows: number; columns: number } | null = null;
   private readonly stream: HostStream;
   constructor(stream: HostStream, foreground: number) {
     this.stream = stream;
     this.foreground = foreground;
+    this.session = foreground;
   }
   windowSize(): { rows: number; columns: number } {
     return this.size ?? this.stream.windowSize() ?? { rows: 24, columns: 80 };

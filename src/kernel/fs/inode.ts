@@ -55,6 +55,8 @@ export interface Terminal {
   /** Set by TIOCSWINSZ; null: the host's. */
   size: { rows: number; columns: number } | null;
   foreground: number;
+  /** Session that it controls; 0: none. */
+  session: number;
 }
 export interface TerminalSettings {
   readonly iflag: number;

@@ -5,6 +5,7 @@ import { HostError } from "../../host/host.ts";
 import { AddressSpace } from "../../kernel/address-space.ts";
 import { pathOf, type Start } from "../../kernel/fs/path.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
+import { endTask } from "../../kernel/life.ts";
 import { posix } from "../../kernel/posix.ts";
 import { Process, Task } from "../../kernel/process.ts";
 import { permitted } from "../../kernel/resolve.ts";
@@ -36,7 +37,7 @@ export function startProcess(kernel: Kernel, linux: Linux, cpu: Cpu, program: Fi
   const process = new Process(kernel, pid, space, kernel.standardFiles(pid), kernel.start(), kernel.ids);
   const task = new Task(pid, process, cpu, "");
   process.tasks.push(task);
-  kernel.processes.set(pid, process);
+  kernel.add(process);
   kernel.current = process;
   const linker = firstLinker(kernel, linux, process, image, path);
   load(kernel, linux, task, { image, path, args, env, linker });
@@ -49,8 +50,11 @@ function named(kernel: Kernel, task: Task, path: string, args: readonly string[]
   process.executable = absolute(kernel, process, path);
   process.args = args;
   process.env = env;
-  task.name = (path.split("/").at(-1) ?? "").slice(0, 15);
+  task.name = commandName(path);
 }
+
+/** What ps shows: the last component, 15 bytes of it. */
+const commandName = (path: string): string => (path.split("/").at(-1) ?? "").slice(0, 15);
 
 /** What /proc/self/exe shows: the program's path with links resolved where the kernel resolves them. */
 function absolute(kernel: Kernel, process: Process, path: string): string {
@@ -85,7 +89,7 @@ function linkerOf(kernel: Kernel, linux: Linux, start: Start, image: Image): { i
   const path = image.interpreter;
   if (path === undefined) return null;
   const linker = linux.readImage(readWhole(kernel, start, path));
-  if (linker.isa !== linux.abi.isa) throw posix("ELIBBAD");
+  if (linker.isa !== image.isa) throw posix("ELIBBAD");
   return { image: linker, path };
 }
 
@@ -137,8 +141,15 @@ function find(kernel: Kernel, linux: Linux, task: Task, path: string, args: read
   throw posix("ELOOP");
 }
 
+/** The other threads end; the one that goes on is the process's first. */
+function alone(task: Task): void {
+  const { process } = task;
+  for (const other of [...process.tasks]) if (other !== task) endTask(other);
+  task.tid = process.pid;
+}
+
 /**
- * execve(2) with one task: the process goes on as another program. Errors leave everything as it was; after the old
+ * execve(2): the process goes on as another program. Errors leave everything as it was; after the old
  * program is gone there is no way back, and what then fails kills.
  */
 export function replaceProgram(
@@ -161,19 +172,40 @@ export function replaceProgram(
     if (error instanceof SageError) return fail("ENOEXEC");
     throw error;
   }
-  if (found.image.isa !== linux.abi.isa || found.image.segments.length === 0) return fail("ENOEXEC");
+  const other = found.image.isa !== linux.abi.isa;
+  if (found.image.segments.length === 0) return fail("ENOEXEC");
+  // Another machine, or one that somebody else still runs on (vfork): this process needs one of its own.
+  const machine = other || space.shared ? linux.machineFor(found.image.isa) : undefined;
+  if (machine === null) return fail("ENOEXEC");
+  alone(task);
+  if (process.files.shared) {
+    const own = process.files.copy();
+    process.files.release();
+    process.files = own;
+  }
   process.files.closeOnExec();
-  for (const [signal, action] of process.actions) if (action.handler !== SIG_IGN) process.actions.delete(signal);
-  space.unmap(BIAS, ADDRESS_LIMIT - BIAS);
+  const kept = [...process.actions].filter(([, action]) => action.handler === SIG_IGN);
+  process.actions = new Map(kept);
+  if (machine) {
+    space.release();
+    task.cpu.release?.();
+    task.cpu = machine.cpu;
+    process.space = new AddressSpace(machine.cpu.memory);
+    process.personality = machine.linux;
+  } else space.unmap(BIAS, ADDRESS_LIMIT - BIAS);
+  process.borrows = false;
+  process.replaced = true;
+  process.exitSignal = process.exitSignal && linux.signal("SIGCHLD");
   task.stack = { sp: 0, size: 0, disabled: true };
   task.clearTid = 0;
   task.robustList = { head: 0, size: 0 };
   try {
-    load(kernel, linux, task, { image: found.image, path, args: found.args, env, linker });
+    load(kernel, machine?.linux ?? linux, task, { image: found.image, path, args: found.args, env, linker });
   } catch (error) {
     if (!(error instanceof SageError || error instanceof HostError || error instanceof OutOfGuestMemory)) throw error;
     return { k: "exit", status: 128 + linux.signal("SIGKILL"), group: true };
   }
   named(kernel, task, found.path, found.args, env);
+  task.name = commandName(path);
   return { k: "resume" };
 }

@@ -7,12 +7,15 @@ import { ADDRESS_LIMIT, BIAS } from "../../memory/layout.ts";
 import { encodeText } from "../text.ts";
 import type { Linux } from "./personality.ts";
 
-/** Where position-independent programs go; their break follows them, mappings come from above down. */
+/**
+ * Where position-independent programs go. Upwards from a program: its break with this much room, a gap, the stack, the
+ * trampoline, mappings. All as low as can be: a wasm memory reaches to the highest page in use, and its size alone
+ * makes V8 collect garbage. A break that has no more room is an error that allocators answer with mappings.
+ */
 const PIE_BASE = 0x00400000;
-const STACK_TOP = 0x3ff00000;
+const BRK_ROOM = 0x1000000;
+const STACK_GAP = 0x10000;
 const STACK_SIZE = 0x800000;
-/** Where code that the kernel gives every process lies: the return from signal handlers. */
-const TRAMPOLINE = 0x3fff0000;
 /** Linux: a quarter of the stack limit, and no string longer than 32 pages. */
 export const ARGUMENT_SPACE = STACK_SIZE / 4;
 export const MAX_STRING = 0x20000;
@@ -33,13 +36,17 @@ export function load(kernel: Kernel, linux: Linux, task: Task, program: Program)
   const { process, space, cpu } = task;
   const { image, linker } = program;
   const base = place(space, image, program.path, PIE_BASE);
-  const linkerBase = linker ? place(space, linker.image, linker.path, null) : 0;
   space.brkStart = pageUp(Math.max(...image.segments.map((s) => s.address + s.memorySize), 0) + base);
   space.brk = space.brkStart;
+  const low = space.find(STACK_GAP + STACK_SIZE, space.brkStart + BRK_ROOM) + STACK_GAP;
+  const stackTop = low + STACK_SIZE;
+  space.brkEnd = low - STACK_GAP > space.brkStart ? low - STACK_GAP : ADDRESS_LIMIT;
+  space.map({ start: low, end: stackTop, prot: 3 | ((image.stackProt ?? 3) & 4), name: "[stack]" });
+  space.mmapBase = stackTop;
   trampoline(space, process, linux);
-  space.map({ start: STACK_TOP - STACK_SIZE, end: STACK_TOP, prot: 3 | ((image.stackProt ?? 3) & 4), name: "[stack]" });
+  const linkerBase = linker ? place(space, linker.image, linker.path, null) : 0;
   const entry = image.entry + base;
-  const sp = stack(kernel, linux, space, program, { base, linker: linkerBase, entry });
+  const sp = stack(kernel, linux, space, program, { base, linker: linkerBase, entry, stackTop });
   for (let slot = 0; slot < cpu.slots.length; slot++) cpu.set(slot, 0, 0);
   cpu.set(cpu.slot(linux.abi.stack), sp | 0, 0);
   cpu.pc = linker ? linker.image.entry + linkerBase : entry;
@@ -80,16 +87,19 @@ function mapSegment(space: AddressSpace, image: Image, segment: Segment, bias: n
   if (prot === 0) space.memory.protect(start, end - start, 0);
 }
 
+/** Code that the kernel gives every process: the return from signal handlers. */
 function trampoline(space: AddressSpace, process: Process, linux: Linux): void {
-  space.map({ start: TRAMPOLINE, end: TRAMPOLINE + linux.abi.page, prot: 5, name: "[sigreturn]" });
-  space.memory.poke(TRAMPOLINE, linux.abi.trampoline);
-  process.trampoline = TRAMPOLINE;
+  const start = space.find(linux.abi.page);
+  space.map({ start, end: start + linux.abi.page, prot: 5, name: "[sigreturn]" });
+  space.memory.poke(start, linux.abi.trampoline);
+  process.trampoline = start;
 }
 
 interface Loaded {
   readonly base: number;
   readonly linker: number;
   readonly entry: number;
+  readonly stackTop: number;
 }
 
 /** Auxiliary vector types (uapi auxvec.h), the same on every Linux. */
@@ -117,7 +127,7 @@ const AT = {
 /** Writes strings, auxv, envp, argv and argc as execve leaves them; returns the stack pointer, 16-byte aligned. */
 function stack(kernel: Kernel, linux: Linux, space: AddressSpace, program: Program, loaded: Loaded): number {
   const { memory } = space;
-  let top = STACK_TOP - 8;
+  let top = loaded.stackTop - 8;
   const push = (bytes: Uint8Array): number => {
     top -= bytes.length;
     memory.poke(top, bytes);

@@ -3,7 +3,6 @@ import type { Task } from "../../kernel/process.ts";
 import { fail, type SyscallResult } from "../../kernel/result.ts";
 import { type Action, bitOf, type Pending } from "../../kernel/signals.ts";
 import type { FrameRow } from "../abi.ts";
-import type { Fields } from "../layout.ts";
 import type { Linux } from "./personality.ts";
 
 /*
@@ -25,8 +24,14 @@ function frameOf(linux: Linux): FrameRow {
 
 /** Registers into the frame's bytes. */
 function saveRegisters(task: Task, frame: FrameRow, view: DataView): void {
-  for (const { parts, offset, size } of frame.registers) {
-    let lo = 0;
+  let state: Uint8Array | undefined;
+  for (const { parts, offset, size, value } of frame.registers) {
+    if (size > 8) {
+      state ??= task.cpu.save();
+      new Uint8Array(view.buffer, view.byteOffset + offset, size).set(wide(task, parts[0]!.name, state, size));
+      continue;
+    }
+    let lo = value;
     let hi = 0;
     for (const { name, shift } of parts) {
       if (name === "pc") {
@@ -43,8 +48,22 @@ function saveRegisters(task: Task, frame: FrameRow, view: DataView): void {
   }
 }
 
+/** The bytes of a register wider than 64 bits in a copy of the state. */
+function wide(task: Task, name: string, state: Uint8Array, size: number): Uint8Array {
+  const { offset } = task.cpu.slots[task.cpu.slot(name)]!;
+  return state.subarray(offset, offset + size);
+}
+
 function loadRegisters(task: Task, frame: FrameRow, view: DataView): void {
+  const whole = frame.registers.filter(({ size }) => size > 8);
+  if (whole.length > 0) {
+    const state = task.cpu.save();
+    for (const { parts, offset, size } of whole)
+      wide(task, parts[0]!.name, state, size).set(new Uint8Array(view.buffer, view.byteOffset + offset, size));
+    task.cpu.restore(state);
+  }
   for (const { parts, offset, size } of frame.registers) {
+    if (size > 8) continue;
     const lo = view.getInt32(offset, true);
     const hi = size === 8 ? view.getInt32(offset + 4, true) : 0;
     for (const { name, shift } of parts) {
@@ -60,15 +79,15 @@ function loadRegisters(task: Task, frame: FrameRow, view: DataView): void {
   }
 }
 
-/** si_code of signals that a process sent; their siginfo names the sender. */
-const sent = (pending: Pending): boolean => pending.address === undefined;
-
-function info(linux: Linux, pending: Pending): Uint8Array {
+/** siginfo as its kind wants it: a fault's address, a child's end, a timer's number, or who sent it and what along. */
+export function signalInfo(linux: Linux, pending: Pending): Uint8Array {
   const common = { signo: pending.signal, code: pending.code };
-  const fields: Fields = sent(pending)
-    ? { ...common, pid: pending.pid ?? 0, uid: pending.uid ?? 0 }
-    : { ...common, addr: pending.address! };
-  return linux.book.encodeStruct(sent(pending) ? "siginfokill" : "siginfo", fields);
+  const { address, status, timer, value } = pending;
+  if (address !== undefined) return linux.book.encodeStruct("siginfo", { ...common, addr: address });
+  const sender = { ...common, pid: pending.pid ?? 0, uid: pending.uid ?? 0 };
+  if (status !== undefined) return linux.book.encodeStruct("siginfochld", { ...sender, status });
+  const along = { ...sender, value: value ?? 0n };
+  return linux.book.encodeStruct("siginfokill", timer === undefined ? along : { ...along, pid: timer });
 }
 
 /** Starts a handler on the task. False where its stack cannot take the frame: the signal then kills. */
@@ -82,7 +101,7 @@ export function enterHandler(linux: Linux, task: Task, pending: Pending, action:
   const top = switches ? stack.sp + stack.size : sp;
   const at = Math.floor((top - frame.size) / 16) * 16;
   const bytes = new Uint8Array(frame.size);
-  bytes.set(info(linux, pending), 0);
+  bytes.set(signalInfo(linux, pending), 0);
   const flags = stack.disabled ? F.SS_DISABLE : on ? F.SS_ONSTACK : 0;
   const mask = task.savedMask ?? task.blocked;
   bytes.set(book.encodeStruct("ucontext", { stack: { sp: stack.sp, size: stack.size, flags }, mask }), frame.context);

@@ -38,8 +38,13 @@ static uint32_t fromStatus(uint32_t s) {
 
 static void sse(const struct question *q, struct answer *r) {
   static const uint32_t modes[] = {0, 3, 1, 2};
-  uint32_t mxcsr = 0x1f80 | modes[q->rm] << 13;
+  uint32_t mxcsr = 0x1f80 | modes[q->rm & 7] << 13 | (q->rm & 8) << 3 | (q->rm & 16) << 11;
   uint64_t v = 0;
+  /* Precision control is x87's; comparisons have no mode argument. */
+  if (q->rm & 0x60 || (q->rm & 8 && q->kind >= FEQ)) {
+    r->known = 0;
+    return;
+  }
   if (q->kind == F2F) {
     switch (q->format << 4 | q->other) {
       case F32 << 4 | F64: ARITH("vcvtss2sd %%xmm0, %%xmm0, %%xmm0")
@@ -87,8 +92,13 @@ static void sse(const struct question *q, struct answer *r) {
 
 static void x87(const struct question *q, struct answer *r) {
   static const uint16_t modes[] = {0, 3, 1, 2};
-  uint16_t control = 0x037f | modes[q->rm] << 10, status = 0;
+  static const uint16_t precisions[] = {0x300, 0x200, 0, 0x300};
+  uint16_t control = 0x007f | precisions[q->rm >> 5 & 3] | modes[q->rm & 7] << 10, status = 0;
   unsigned char a[16], b[16], out[16] = {0};
+  if (q->rm & 0x18) {
+    r->known = 0;
+    return;
+  }
   memcpy(a, q->a, 16);
   memcpy(b, q->b, 16);
   asm volatile("fninit\nfldcw %0" : : "m"(control));
@@ -118,7 +128,7 @@ static void x87(const struct question *q, struct answer *r) {
 }
 
 static void answer(const struct question *q, struct answer *r) {
-  if (q->rm > 3) {
+  if ((q->rm & 7) > 3) {
     r->known = 0;
     return;
   }

@@ -52,7 +52,8 @@ export const ORACLES: readonly Oracle[] = [
     source: "oracle-x86_64.c",
     policy: (c) => (c.format === 3 ? x87 : sse),
     formats: [0, 1, 2, 3],
-    rms: [0, 1, 2, 3],
+    // Rounding mode, and above it DAZ and FTZ (SSE) or the precision (x87): float/unit.ts.
+    rms: [0, 1, 2, 3, 8, 16, 17, 18, 19, 24, 26, 32, 33, 34, 35, 64, 65, 66, 67],
   },
 ];
 

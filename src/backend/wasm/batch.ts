@@ -1,0 +1,47 @@
+import type { Slot } from "../../ir/node.ts";
+import { CTL } from "../../memory/layout.ts";
+import type { Access } from "./access.ts";
+import type { Summaries } from "./analysis.ts";
+import type { ValueType } from "./code.ts";
+import type { FloatHost } from "./float.ts";
+import type { Func } from "./func.ts";
+import type { Sticky } from "./graph.ts";
+
+/** How a function of the batch is called: arguments in the order of `takes`, results after the pc. */
+export interface Signature {
+  readonly func: number;
+  readonly takes: readonly number[];
+  readonly params: readonly ValueType[];
+  readonly results: readonly number[];
+  readonly resultTypes: readonly ValueType[];
+  /** It or a callee counts fuel. */
+  readonly usesFuel: boolean;
+  /** It or a callee may change sticky slots. */
+  readonly usesSticky: boolean;
+  /** It can come to call itself. */
+  readonly recursive: boolean;
+}
+
+/** What the emission of all functions of a batch shares. */
+export interface Batch {
+  readonly slots: readonly Slot[];
+  readonly traps: readonly string[];
+  readonly stops: readonly string[];
+  readonly summaries: Summaries;
+  readonly signatures: readonly Signature[];
+  readonly float: FloatHost;
+  readonly access: Access;
+  readonly resident: ReadonlySet<number>;
+  readonly assumedZero: ReadonlySet<number>;
+  readonly depthLimit: number;
+}
+
+/** Words in engine memory: slots that the code which left has stored. */
+export const STORED_MASK = CTL + 0x1c0;
+export const MASK_WORDS = 16;
+
+/** The sticky slot of the function's float ops. */
+export function findSticky(func: Func): Sticky | undefined {
+  for (const block of func.blocks) for (const step of block.values.steps) if (step.k === "float") return step.sticky;
+  return undefined;
+}

@@ -1,0 +1,257 @@
+import type { Node } from "../../ir/node.ts";
+import { CTL_FUEL, STATE } from "../../memory/layout.ts";
+import type { Analysis } from "./analysis.ts";
+import { type Batch, findSticky, type Signature } from "./batch.ts";
+import { Code, ENGINE, F64, I32, I64, type ValueType } from "./code.ts";
+import { type Limits, lowerFloat, newLimits } from "./float.ts";
+import type { Block, Func } from "./func.ts";
+import type { Sticky } from "./graph.ts";
+import { Lower, type LowerEnv } from "./lower.ts";
+import { FD, M, W } from "./opcodes.ts";
+import { ANY, naturalType, SIGN, type Want } from "./values.ts";
+
+/** Where a slot's value is: i64 or float local, i32 local that is sign-extended, i32 local of which the rest is nobody's business. */
+export const WIDE = 0;
+export const SEXT = 1;
+export const LOWER = 2;
+export type Rep = typeof WIDE | typeof SEXT | typeof LOWER;
+
+/** One function under construction: its slots' locals, and what its instructions read of them. */
+export class Frame implements LowerEnv {
+  readonly code: Code;
+  readonly batch: Batch;
+  readonly func: Func;
+  readonly analysis: Analysis;
+  readonly signature: Signature;
+  readonly lower: Lower;
+  private readonly wide: Int32Array;
+  private readonly narrow: Int32Array;
+  readonly reps: Uint8Array;
+  /**
+   * Locals by mask word: slots that calls made so far changed in memory, -1 for none. Whoever unwinds must not store
+   * what it held of them before.
+   */
+  readonly touched: readonly number[];
+  readonly preserved: number[];
+  readonly fuel: number;
+  readonly sticky: Sticky | undefined;
+  readonly limits: Limits | undefined;
+  /** Open block depth at which a block's code follows (merge) or its loop began. */
+  readonly labels: Int32Array;
+  readonly loops: Int32Array;
+  oldLocal = -1;
+  /** Which way a dispatch block goes. */
+  route = -1;
+  block: Block;
+
+  constructor(batch: Batch, analysis: Analysis) {
+    this.batch = batch;
+    this.analysis = analysis;
+    this.func = analysis.func;
+    this.block = this.func.blocks[0]!;
+    this.signature = batch.signatures[analysis.index]!;
+    this.code = new Code(this.signature.params);
+    this.lower = new Lower(this.code, this);
+    this.wide = new Int32Array(batch.slots.length).fill(-1);
+    this.narrow = new Int32Array(batch.slots.length).fill(-1);
+    this.reps = new Uint8Array(batch.slots.length);
+    this.preserved = batch.summaries.preserved.list(analysis.index);
+    this.labels = new Int32Array(this.func.blocks.length);
+    this.loops = new Int32Array(this.func.blocks.length);
+    this.fuel = this.func.blocks.some((block) => block.isHeader) ? this.code.freshLocal(I32) : -1;
+    this.sticky = findSticky(this.func);
+    this.limits = this.sticky && newLimits(this.code);
+    this.touched = this.touchedByCalls().map((mask) => (mask ? this.code.freshLocal(I32) : -1));
+  }
+
+  /** Slots by mask word that some call of this function changes. */
+  private touchedByCalls(): number[] {
+    const { changes, calleeOf } = this.batch.summaries;
+    const masks = new Array<number>(Math.ceil(this.batch.slots.length / 32)).fill(0);
+    for (const block of this.func.blocks) {
+      const callee = block.flow.k === "call" ? calleeOf(block) : -1;
+      if (callee >= 0) masks.forEach((mask, i) => void (masks[i] = mask | changes.data[callee * changes.words + i]!));
+    }
+    return masks;
+  }
+
+  // ---- slots ----
+
+  private width(slot: number): number {
+    return this.batch.slots[slot]!.w;
+  }
+  isFloat(slot: number): boolean {
+    return this.analysis.floats.has(0, slot);
+  }
+  /** Type of the slot's value when it is whole. */
+  wholeType(slot: number): ValueType {
+    if (this.width(slot) <= 32) return I32;
+    return this.isFloat(slot) ? F64 : I64;
+  }
+  wideLocal(slot: number): number {
+    if (this.wide[slot]! < 0) this.wide[slot] = this.code.freshLocal(this.wholeType(slot));
+    return this.wide[slot]!;
+  }
+  narrowLocal(slot: number): number {
+    if (this.narrow[slot]! < 0) this.narrow[slot] = this.code.freshLocal(I32);
+    return this.narrow[slot]!;
+  }
+  /** How a live slot is kept where a block begins. */
+  entryRep(block: Block, slot: number): Rep {
+    if (this.width(slot) <= 32 || this.isFloat(slot)) return WIDE;
+    return entryForm(this.analysis, block, slot);
+  }
+
+  /** Pushes the slot's value, whole: i32 of narrow slots, f64 of floats, else i64. */
+  pushWhole(slot: number): void {
+    if (this.reps[slot] === WIDE) this.code.get(this.wideLocal(slot));
+    else {
+      this.code.get(this.narrowLocal(slot));
+      // Where only low bits are still read, an access may be what reads them; of an address the others are zero.
+      this.code.op(this.reps[slot] === LOWER ? W.i64_extend_i32_u : W.i64_extend_i32_s);
+    }
+  }
+
+  /** Pushes the slot's value in a type. */
+  pushAs(slot: number, type: ValueType): void {
+    const { code } = this;
+    const whole = this.wholeType(slot);
+    if (type === I32 && whole !== I32) {
+      if (this.reps[slot] !== WIDE) {
+        code.get(this.narrowLocal(slot));
+        return;
+      }
+      code.get(this.wideLocal(slot));
+      if (whole === F64) code.op(W.i64_reinterpret_f64);
+      code.op(W.i32_wrap_i64);
+      return;
+    }
+    this.pushWhole(slot);
+    if (type === whole) return;
+    if (type === F64) code.op(W.f64_reinterpret_i64);
+    else if (type === I64 && whole === F64) code.op(W.i64_reinterpret_f64);
+  }
+
+  /** Takes a value of `type` from the stack as the slot's. */
+  popAs(slot: number, type: ValueType): void {
+    const { code } = this;
+    const whole = this.wholeType(slot);
+    if (type === I64 && whole === F64) code.op(W.f64_reinterpret_i64);
+    else if (type === F64 && whole === I64) code.op(W.i64_reinterpret_f64);
+    code.set(this.wideLocal(slot));
+    this.reps[slot] = WIDE;
+  }
+
+  storeSlot(slot: number): void {
+    const { code } = this;
+    const type = this.wholeType(slot);
+    code.i32(0);
+    this.pushWhole(slot);
+    const op = type === I32 ? M.i32_store : type === F64 ? M.f64_store : M.i64_store;
+    code.mem(op, ENGINE, STATE + this.batch.slots[slot]!.offset);
+  }
+
+  /** Reads the slot from memory as a block that begins now wants it. */
+  loadSlot(slot: number, rep: Rep): void {
+    const { code } = this;
+    const type = this.wholeType(slot);
+    const offset = STATE + this.batch.slots[slot]!.offset;
+    code.i32(0);
+    if (type === I32 || rep === LOWER) {
+      code.mem(M.i32_load, ENGINE, offset);
+      code.set(type === I32 ? this.wideLocal(slot) : this.narrowLocal(slot));
+    } else {
+      code.mem(type === F64 ? M.f64_load : M.i64_load, ENGINE, offset);
+      code.set(this.wideLocal(slot));
+    }
+    this.reps[slot] = type === I32 ? WIDE : rep === LOWER ? LOWER : WIDE;
+  }
+
+  // ---- environment of Lower ----
+
+  leaf(l: Lower, node: Node, want: Want): void {
+    const { code } = this;
+    const slot = node.aux;
+    if (node.op === "old") {
+      code.get(this.oldLocal);
+      l.clean(node.w, want);
+    } else if (node.op !== "get") {
+      if (node.w <= 32) code.i32(0);
+      else code.i64s(0);
+    } else if (this.batch.resident.has(slot)) {
+      code.i32(0);
+      code.mem(node.w <= 32 ? M.i32_load : M.i64_load, ENGINE, STATE + this.batch.slots[slot]!.offset);
+      if (want === SIGN) l.clean(node.w, want);
+    } else {
+      this.pushAs(slot, naturalType(node.w));
+      if (want === SIGN) l.clean(node.w, want);
+    }
+  }
+  leafLow(l: Lower, node: Node): void {
+    if (node.op === "get" && !this.batch.resident.has(node.aux)) this.pushAs(node.aux, I32);
+    else {
+      this.leaf(l, node, ANY);
+      this.code.op(W.i32_wrap_i64);
+    }
+  }
+  leafFloat(l: Lower, node: Node): void {
+    if (node.w === 64 && node.op === "get") this.pushAs(node.aux, F64);
+    else {
+      this.leaf(l, node, ANY);
+      this.code.op(node.w === 64 ? W.f64_reinterpret_i64 : W.f32_reinterpret_i32);
+    }
+  }
+  leafChunk(_l: Lower, node: Node, k: number): void {
+    const { code } = this;
+    if (node.op === "get") {
+      code.i32(0);
+      code.memSimd(FD.v128_load, ENGINE, STATE + this.batch.slots[node.aux]!.offset + 16 * k);
+    } else throw new Error(`${node.op} of i${node.w} has no wasm lowering`);
+  }
+  leafWord(_l: Lower, node: Node, j: number): void {
+    const { code } = this;
+    code.i32(0);
+    code.mem(M.i64_load, ENGINE, STATE + this.batch.slots[node.aux]!.offset + 8 * j);
+  }
+  leafPart(_l: Lower, node: Node, lo: number, type: "f32" | "f64"): void {
+    const { code } = this;
+    code.i32(0);
+    const op = type === "f64" ? M.f64_load : M.f32_load;
+    code.mem(op, ENGINE, STATE + this.batch.slots[node.aux]!.offset + lo / 8);
+  }
+  leafSext32(node: Node): boolean {
+    return node.op === "get" && this.reps[node.aux] === SEXT;
+  }
+  floatOp(l: Lower, node: Node): void {
+    lowerFloat(l, node, this.batch.float, undefined, undefined);
+  }
+
+  /** What an exit stores before anything ran: a way back to the entry may have more to store, in locals not set yet. */
+  dirtyTaken(): number[] {
+    return this.signature.takes.filter((slot) => this.analysis.dirty.has(0, slot));
+  }
+  dirtyAfter(block: Block): number[] {
+    return this.analysis.dirtyAtEnd(block);
+  }
+
+  storeFuel(): void {
+    if (this.fuel < 0) return;
+    this.code.i32(0);
+    this.code.get(this.fuel);
+    this.code.mem(M.i32_store, ENGINE, CTL_FUEL);
+  }
+}
+
+/** Form of a slot wider than 32 bits that is no float. */
+function entryForm(analysis: Analysis, block: Block, slot: number): Rep {
+  if (analysis.sext.has(block.index, slot)) return SEXT;
+  return analysis.full.has(block.index, slot) ? WIDE : LOWER;
+}
+
+/** Type in which a function takes a slot's value. */
+export function paramType(analysis: Analysis, width: number, slot: number, preserved: boolean): ValueType {
+  if (width <= 32) return I32;
+  if (analysis.floats.has(0, slot)) return F64;
+  if (preserved) return I64;
+  return entryForm(analysis, analysis.func.blocks[0]!, slot) === LOWER ? I32 : I64;
+}

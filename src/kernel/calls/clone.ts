@@ -1,0 +1,151 @@
+import { F } from "../flags.ts";
+import type { Place } from "../guest.ts";
+import { type Process, Task } from "../process.ts";
+import { block, fail, type SyscallResult } from "../result.ts";
+
+/** How a new thread or process is to be made: clone(2) and clone3(2) in one shape. */
+interface Wish {
+  /** F.CLONE_* bits. */
+  readonly flags: number;
+  /** What the parent gets at the end; 0: nothing. */
+  readonly signal: number;
+  /** Stack pointer; 0: the caller's. */
+  readonly stack: number;
+  readonly parentTid: number;
+  readonly childTid: number;
+  readonly thread: number;
+}
+
+/** Processes and threads in all that a sandbox may have, whatever RLIMIT_NPROC says. */
+const MOST_TASKS = 1024;
+
+/** Kinds of sharing that cannot be had here: namespaces and the like. */
+const REFUSED =
+  F.CLONE_NEWCGROUP |
+  F.CLONE_NEWUTS |
+  F.CLONE_NEWIPC |
+  F.CLONE_NEWUSER |
+  F.CLONE_NEWPID |
+  F.CLONE_NEWNET |
+  F.CLONE_NEWNS;
+
+export function clone(
+  task: Task,
+  word: number,
+  stack: number,
+  parentTid: number,
+  thread: number,
+  childTid: number,
+): SyscallResult {
+  const { flags, signal } = task.personality.cloneFlags(word);
+  return start(task, { flags, signal, stack, parentTid, childTid, thread });
+}
+
+/** clone(2) where the last two arguments are the other way round. */
+export function cloneChildFirst(
+  task: Task,
+  word: number,
+  stack: number,
+  parentTid: number,
+  childTid: number,
+  thread: number,
+): SyscallResult {
+  return clone(task, word, stack, parentTid, thread, childTid);
+}
+
+export function fork(task: Task): SyscallResult {
+  const signal = task.personality.signal("SIGCHLD");
+  return start(task, { flags: 0, signal, stack: 0, parentTid: 0, childTid: 0, thread: 0 });
+}
+
+export function vfork(task: Task): SyscallResult {
+  const signal = task.personality.signal("SIGCHLD");
+  return start(task, { flags: F.CLONE_VM | F.CLONE_VFORK, signal, stack: 0, parentTid: 0, childTid: 0, thread: 0 });
+}
+
+interface CloneArgs {
+  readonly flags: number;
+  readonly flagsHigh: number;
+  readonly child_tid: number;
+  readonly parent_tid: number;
+  readonly exit_signal: number;
+  readonly stack: number;
+  readonly stack_size: number;
+  readonly tls: number;
+}
+/** Sizes of struct clone_args that a kernel has had. */
+const CLONE_ARGS_FIRST = 64;
+
+export function clone3(task: Task, args: Place<CloneArgs>, size: number): SyscallResult {
+  if (size < CLONE_ARGS_FIRST) return fail("EINVAL");
+  if (size > 4096) return fail("E2BIG");
+  const asked = args.get();
+  const { flags } = task.personality.cloneFlags(asked.flags - (asked.flags % 256));
+  if (asked.flags % 256 || asked.exit_signal > 64) return fail("EINVAL");
+  if (flags & (F.CLONE_THREAD | F.CLONE_PARENT) && asked.exit_signal) return fail("EINVAL");
+  if (!asked.stack !== !asked.stack_size) return fail("EINVAL");
+  return start(task, {
+    flags,
+    signal: asked.exit_signal,
+    stack: asked.stack ? asked.stack + asked.stack_size : 0,
+    parentTid: asked.parent_tid,
+    childTid: asked.child_tid,
+    thread: asked.tls,
+  });
+}
+
+function start(task: Task, wish: Wish): SyscallResult {
+  const { flags } = wish;
+  const { process, kernel } = task;
+  const thread = (flags & F.CLONE_THREAD) !== 0;
+  if (flags & F.CLONE_SIGHAND && !(flags & F.CLONE_VM)) return fail("EINVAL");
+  if (thread && !(flags & F.CLONE_SIGHAND)) return fail("EINVAL");
+  if (flags & REFUSED) return fail("EPERM");
+  if (flags & F.CLONE_PIDFD) return fail("EINVAL");
+  if (!task.cpu.another || !task.cpu.fork) return fail("ENOSYS");
+  const most = Math.min(process.limits.get("RLIMIT_NPROC")!.cur, MOST_TASKS);
+  if (kernel.tasks.size >= most || kernel.processes.size >= MOST_TASKS) return fail("EAGAIN");
+  // What is written before there is a child can still fail without one.
+  const tid = kernel.pid();
+  if (flags & F.CLONE_PARENT_SETTID) task.space.memory.setU32(wish.parentTid, tid);
+  const made = thread ? new Task(tid, process, task.cpu.another(), task.name) : child(task, tid, wish);
+  made.blocked = task.blocked;
+  if (thread || (flags & F.CLONE_VM && !(flags & F.CLONE_VFORK))) made.stack = { sp: 0, size: 0, disabled: true };
+  else made.stack = task.stack;
+  task.personality.enterChild(made.cpu, wish.stack, flags & F.CLONE_SETTLS ? wish.thread : null);
+  if (flags & F.CLONE_CHILD_CLEARTID) made.clearTid = wish.childTid;
+  if (flags & F.CLONE_CHILD_SETTID && made.space.memory.allows(wish.childTid, 4, 2))
+    made.space.memory.setU32(wish.childTid, tid);
+  made.process.tasks.push(made);
+  kernel.add(made.process);
+  if (!(flags & F.CLONE_VFORK) || thread) return tid;
+  const fresh = made.process;
+  fresh.borrows = true;
+  const poll = (): SyscallResult | null => (fresh.borrows && !process.exit ? null : tid);
+  return block({ until: null, poll, expired: () => tid, outside: false });
+}
+
+function child(task: Task, pid: number, wish: Wish): Task {
+  const { flags } = wish;
+  const { process } = task;
+  const shares = (flags & F.CLONE_VM) !== 0;
+  const cpu = shares ? task.cpu.another!() : task.cpu.fork!();
+  const { folders } = process;
+  const made = process.child(pid, {
+    space: shares ? process.space.share() : process.space.copy(cpu.memory),
+    files: flags & F.CLONE_FILES ? process.files.share() : process.files.copy(),
+    folders: flags & F.CLONE_FS ? folders : { ...folders },
+    actions: flags & F.CLONE_SIGHAND ? process.actions : new Map(process.actions),
+  });
+  made.exitSignal = wish.signal;
+  if (flags & F.CLONE_PARENT) adopt(made, process);
+  return new Task(pid, made, cpu, task.name);
+}
+
+/** CLONE_PARENT: a sibling instead of a child. */
+function adopt(made: Process, by: Process): void {
+  by.children.delete(made);
+  made.maker = by.maker;
+  made.orphan = by.maker === null;
+  by.maker?.children.add(made);
+}
