@@ -162,6 +162,7 @@ export function inventedOracle(spec: Invented, rate = 5000): Oracle & { count: n
     code: { address: BigInt(Math.floor(96 / spec.unit)), size: 32 },
     data: { address: BigInt(Math.floor(dataAt / spec.unit)), size },
     rate,
+    steps: true,
   };
   const cpu = new Cpu(spec);
   const data = Math.floor(dataAt / spec.unit) * spec.unit;

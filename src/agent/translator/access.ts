@@ -69,14 +69,91 @@ export function stateDiffers(probe: Probe, a: Seen, b: Seen, k: number, kb = k):
   return a.pc[2 * k] !== b.pc[2 * kb] || a.pc[2 * k + 1] !== b.pc[2 * kb + 1];
 }
 
+/** Blocks of eight bytes, which single bytes are then looked for in. */
+const BLOCK = 3;
+
 /**
- * What each word touches in each case: memory is complemented in the bytes whose number has a given bit; where that
- * changes the outcome, such a byte was read. Bytes stored differ from one of two contents.
+ * What each word touches in each case: memory is complemented in the blocks whose number has a given bit; where that
+ * changes the outcome, something there was read. Then byte by byte. Bytes stored differ from one of two contents.
  */
 export async function touchedBy(probe: Probe, words: Uint32Array, length: number, scene: Scene): Promise<Touched[]> {
   const size = scene.memory!.length / scene.n;
-  const bits = Math.ceil(Math.log2(size));
-  const variants = 2 * bits + 2;
+  const bits = Math.ceil(Math.log2(size)) - BLOCK;
+  const coarse = await complemented(
+    probe,
+    words,
+    length,
+    scene,
+    2 * bits + 2,
+    (v, _k, i) => v > 0 && (v === 1 || ((i >> (((v - 2) >> 1) + BLOCK)) & 1) === (v & 1)),
+  );
+  const blocks: number[] = [];
+  const readers: number[] = [];
+  for (let k = 0; k < scene.n; k++) {
+    if (!coarse.changed(1, k)) continue;
+    const block = located(size >> BLOCK, bits, (v) => coarse.changed(v, k));
+    if (block === undefined) continue;
+    readers.push(k);
+    blocks[k] = block;
+  }
+  const fine =
+    readers.length > 0
+      ? await singly(probe, words, length, scene, readers, blocks)
+      : new Map<number, { at: number; bytes: number }>();
+  return Array.from({ length: scene.n }, (_, k) => ({ load: fine.get(k), store: coarse.stored(k) }));
+}
+
+/** Which bytes of two blocks matter, for some of the cases. */
+async function singly(
+  probe: Probe,
+  words: Uint32Array,
+  length: number,
+  scene: Scene,
+  cases: readonly number[],
+  blocks: readonly number[],
+): Promise<Map<number, { at: number; bytes: number }>> {
+  const row = 2 * probe.cells.length;
+  const size = scene.memory!.length / scene.n;
+  const part: Scene = {
+    n: cases.length,
+    state: probe.empty(cases.length),
+    memory: new Uint8Array(cases.length * size),
+  };
+  cases.forEach((k, j) => {
+    part.state.set(scene.state.subarray(k * row, (k + 1) * row), j * row);
+    part.memory!.set(scene.memory!.subarray(k * size, (k + 1) * size), j * size);
+  });
+  const own = Uint32Array.from(cases, (k) => words[k]!);
+  const seen = await complemented(
+    probe,
+    own,
+    length,
+    part,
+    17,
+    (v, j, i) => v > 0 && i === (blocks[cases[j]!]! << BLOCK) + v - 1,
+  );
+  const out = new Map<number, { at: number; bytes: number }>();
+  cases.forEach((k, j) => {
+    const hit = Array.from({ length: 16 }, (_, i) => i).filter((i) => seen.changed(i + 1, j));
+    if (hit.length === 0) return;
+    out.set(k, { at: (blocks[k]! << BLOCK) + hit[0]!, bytes: hit.at(-1)! - hit[0]! + 1 });
+  });
+  return out;
+}
+
+/** Runs every case with variants of its memory: `flip` says which bytes of which are complemented. */
+async function complemented(
+  probe: Probe,
+  words: Uint32Array,
+  length: number,
+  scene: Scene,
+  variants: number,
+  flip: (v: number, k: number, byte: number) => boolean,
+): Promise<{
+  changed: (v: number, k: number) => boolean;
+  stored: (k: number) => { at: number; bytes: number } | undefined;
+}> {
+  const size = scene.memory!.length / scene.n;
   const n = scene.n * variants;
   const state = probe.empty(n);
   const memory = new Uint8Array(n * size);
@@ -85,49 +162,31 @@ export async function touchedBy(probe: Probe, words: Uint32Array, length: number
     state.set(scene.state, v * scene.state.length);
     all.set(words, v * scene.n);
     for (let k = 0; k < scene.n; k++)
-      for (let i = 0; i < size; i++) {
-        const byte = scene.memory![k * size + i]!;
-        const flip = v === 0 ? false : v === 1 ? true : ((i >> ((v - 2) >> 1)) & 1) === (v & 1);
-        memory[(v * scene.n + k) * size + i] = flip ? byte ^ 255 : byte;
-      }
+      for (let i = 0; i < size; i++)
+        memory[(v * scene.n + k) * size + i] = scene.memory![k * size + i]! ^ (flip(v, k, i) ? 255 : 0);
   }
   const seen = await probe.run(all, length, state, memory);
   const base = slice(probe, seen, 0, scene.n);
-  const out: Touched[] = [];
-  for (let k = 0; k < scene.n; k++) {
-    if (base.outcome[k] !== RAN) {
-      out.push({ load: undefined, store: undefined });
-      continue;
-    }
-    const changed = (v: number): boolean => {
+  return {
+    changed: (v, k) => {
       const at = v * scene.n + k;
-      return seen.outcome[at] !== RAN || stateDiffers(probe, base, seen, k, at);
-    };
-    out.push({
-      load: changed(1) ? located(size, bits, changed) : undefined,
-      store: stored(size, scene, seen, memory, k),
-    });
-  }
-  return out;
+      return base.outcome[k] === RAN && (seen.outcome[at] !== RAN || stateDiffers(probe, base, seen, k, at));
+    },
+    stored: (k) => (base.outcome[k] === RAN ? stored(size, scene, seen, memory, k) : undefined),
+  };
 }
 
-/** The range of bytes that fits what complementing by each bit of the number showed. */
-function located(
-  size: number,
-  bits: number,
-  changed: (v: number) => boolean,
-): { at: number; bytes: number } | undefined {
+/** The block that fits what complementing by each bit of the number showed: alone or with the next one. */
+function located(count: number, bits: number, changed: (v: number) => boolean): number | undefined {
   const signs = Array.from({ length: bits }, (_, j) => [changed(2 + 2 * j), changed(3 + 2 * j)] as const);
-  for (const bytes of [1, 2, 3, 4, 5, 6, 8])
-    for (let at = 0; at + bytes <= size; at++) {
+  for (const span of [1, 2])
+    for (let at = 0; at + span <= count; at++) {
       const fits = signs.every(([zero, one], j) => {
-        let [z, o] = [false, false];
-        for (let i = at; i < at + bytes; i++)
-          if ((i >> j) & 1) o = true;
-          else z = true;
-        return z === zero && o === one;
+        const low = (at >> j) & 1;
+        const high = ((at + span - 1) >> j) & 1;
+        return one === (low === 1 || high === 1) && zero === (low === 0 || high === 0);
       });
-      if (fits) return { at, bytes };
+      if (fits) return at;
     }
   return undefined;
 }

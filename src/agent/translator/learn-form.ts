@@ -20,6 +20,7 @@ import {
 } from "./form.ts";
 import { amountLayout, cellReader, type Layout, layoutsOf, type Reader } from "./layouts.ts";
 import type { Probe, Seen } from "./probe.ts";
+import { exprText } from "./search.ts";
 import { type Bench, bare, find, makeSample, rulesOf, type Shots, type Skeleton, shoot, solve } from "./solve.ts";
 import { type Rng, toBig } from "./values.ts";
 
@@ -63,14 +64,28 @@ export class FormLearner {
     return { n, state, memory: undefined };
   }
 
+  /** Random states, and states in which registers have one of three values. */
+  private branchScene(): Scene {
+    const n = 40;
+    const state = this.probe.empty(n);
+    state.set(this.probe.states(this.rng, 8, "random"));
+    state.set(this.probe.states(this.rng, n - 8, "twins"), 16 * this.probe.cells.length);
+    return { n, state, memory: undefined };
+  }
+
   async learn(word: number, length: number): Promise<Outcome> {
-    const scene = this.plainScene();
-    const plain = await anatomyOf(this.probe, word, length, scene, this.file);
+    let scene = this.plainScene();
+    let plain = await anatomyOf(this.probe, word, length, scene, this.file);
     let why = "it faults on every state";
     let loose = looseBits(plain);
     const visible = plain && (plain.flow.outputs.length > 0 || plain.flow.jumps);
     const suspicious = !visible || plain.flow.inputs.length === 0;
-    if (!suspicious) {
+    if (plain?.flow.jumps || (plain && plain.flow.outputs.every((c) => !plain!.flow.always.has(c)))) {
+      // One bit of outcome a state tells little: many states in which registers often agree
+      scene = this.branchScene();
+      plain = (await anatomyOf(this.probe, word, length, scene, this.file)) ?? plain;
+    }
+    if (plain && !suspicious) {
       const out = await this.understand(plain, scene, length);
       if (out.form) return out;
       why = out.why;
@@ -106,6 +121,8 @@ export class FormLearner {
         why = "no expression for its address";
         continue;
       }
+      if (process.env.DBG && accesses)
+        console.log(JSON.stringify(imms), accesses.load && [accesses.load.bytes, exprText(accesses.load.addr.expr)]);
       const skeleton: Skeleton = {
         ...fields,
         dests,
@@ -225,7 +242,7 @@ export class FormLearner {
       ran.forEach((k, j) => {
         list[k] = found[i * ran.length + j]!;
       });
-      const lost = i > 0 && ran.every((k) => !list[k]!.load && !list[k]!.store);
+      const lost = i > 0 && ran.filter((k) => list[k]!.load || list[k]!.store).length < 2;
       if (lost) await this.farther(a, scene, length, word, out.get(a.flow.seen)!, list);
       out.set(seen, list);
     }

@@ -153,10 +153,13 @@ export class Probe {
   }
 
   /** `count` states: `kind` random, structured (edges, equal registers), or near the middle of the data window. */
-  states(rng: Rng, count: number, kind: "random" | "structured" | "window"): Int32Array {
+  states(rng: Rng, count: number, kind: "random" | "structured" | "twins" | "window"): Int32Array {
     const out = this.empty(count);
     const { cells } = this;
     for (let k = 0; k < count; k++) {
+      const pool = Array.from({ length: 3 }, () => [rng.next(), rng.next()] as const);
+      // Some pools are of neighbours: comparisons show at them
+      if (k % 2 === 1) for (const i of [1, 2]) pool[i] = [pool[0]![0] + i, pool[0]![1]];
       const same = kind === "structured" && rng.below(4) === 0;
       const seedLo = rng.next();
       const seedHi = rng.next();
@@ -165,7 +168,10 @@ export class Probe {
         const { bits } = cells[c]!;
         const at = 2 * (k * cells.length + c);
         if (kind === "random" || bits === 1) out[at] = put(rng.next(), rng.next(), bits);
-        else if (kind === "window") {
+        else if (kind === "twins") {
+          const [lo, hi] = rng.pick(pool);
+          out[at] = put(lo, hi, bits);
+        } else if (kind === "window") {
           const middle = this.dataAt + Math.floor(this.dataSize / this.unit / 2);
           out[at] = put(
             middle +

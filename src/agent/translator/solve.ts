@@ -186,9 +186,16 @@ function solvePlace(
     target.lo[k] = place.k === "bit" ? (lo >>> place.bit) & 1 : lo;
     target.hi[k] = place.k === "bit" ? 0 : hi;
   }
-  const expr = find(bench, s, sample, keep, { sort: bit ? "B" : "W", w: bit ? 1 : width, value: target }, w, known, [
-    place,
-  ]);
+  const expr = find(
+    bench,
+    s,
+    sample,
+    keep,
+    { sort: bit ? "B" : "W", w: bit ? 1 : width, value: target },
+    w,
+    known,
+    s.jumps && !bit ? [place, ...PCS] : [place],
+  );
   return expr && { out: { to: place, w, expr }, value: target };
 }
 
