@@ -198,7 +198,7 @@ export function inventedOracle(spec: Invented, rate = 5000): Oracle & { count: n
         FLAGS.forEach(([, bit], i) => {
           if (flagAt[i]! >= 0) cpu.flags |= Number(all[flagAt[i]!]!) << bit;
         });
-        const pc = all[fields.length - 1]! || machine.code.address;
+        const pc = all[fields.length - 1]! || machine.code.address + BigInt((k % 4) * spec.bytes * 2);
         cpu.pc = pc;
         cpu.memory.fill(0);
         if (memSize > 0) cpu.memory.set(batch.memory!.subarray(k * memSize, (k + 1) * memSize), data);

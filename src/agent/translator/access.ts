@@ -93,6 +93,8 @@ export async function touchedBy(probe: Probe, words: Uint32Array, length: number
     if (!coarse.changed(1, k)) continue;
     const block = located(size >> BLOCK, bits, (v) => coarse.changed(v, k));
     if (block === undefined) continue;
+    // Cases at places that agree modulo four begin at the same address: so must their copies
+    while (readers.length % 4 !== k % 4) readers.push(k);
     readers.push(k);
     blocks[k] = block;
   }

@@ -1,6 +1,8 @@
 import { RAN, SIGILL } from "../../oracle/oracle.ts";
 import { dataflow, type Scene } from "./anatomy.ts";
-import { covers, type Form } from "./form.ts";
+import type { Checkpoint, Phase } from "./checkpoint.ts";
+import { covers, type Form, scatter } from "./form.ts";
+import type { Layout } from "./layouts.ts";
 import { FormLearner, type Outcome } from "./learn-form.ts";
 import type { Probe } from "./probe.ts";
 import type { Bench } from "./solve.ts";
@@ -32,27 +34,34 @@ export interface ExploreOptions {
   readonly lengths: readonly number[];
   readonly file: readonly number[];
   readonly cases: number;
-  /** Observations left; negative ends it. */
+  /** False: time is up. */
   readonly more: () => boolean;
   readonly report: (p: Progress) => void;
-  /** Called after each form: what was learned so far is safe then. */
-  readonly keep: (forms: readonly Form[]) => void;
-  readonly forms?: readonly Form[];
+  /** Called after each step: what was learned so far is safe then. */
+  readonly keep: (e: Explorer) => void;
+  readonly from?: Pick<Checkpoint, "forms" | "failures" | "layouts" | "phase">;
 }
 
 /** Looks for words that no form covers and learns the form of each, until hardly any is left. */
 export class Explorer {
   readonly forms: Form[];
-  readonly failures: Failure[] = [];
+  readonly failures: Failure[];
+  phase: Phase;
   private readonly o: ExploreOptions;
   private readonly learner: FormLearner;
-  private covered = 0;
+  covered = 0;
 
   constructor(o: ExploreOptions) {
     this.o = o;
-    this.forms = [...(o.forms ?? [])];
+    this.forms = [...(o.from?.forms ?? [])];
+    this.failures = [...(o.from?.failures ?? [])];
+    this.phase = o.from?.phase ?? { length: 0, step: "random", dry: 0, at: 0 };
     this.learner = new FormLearner(o.bench, o.rng, o.file, o.cases);
-    for (const f of this.forms) for (const i of f.imms) this.learner.remember(i);
+    this.learner.layouts.push(...(o.from?.layouts ?? []));
+  }
+
+  get layouts(): readonly Layout[] {
+    return this.learner.layouts;
   }
 
   private get probe(): Probe {
@@ -60,29 +69,93 @@ export class Explorer {
   }
 
   async run(): Promise<void> {
-    for (const length of this.o.lengths) await this.randomWords(length);
-    await this.again();
+    while (this.o.more() && this.phase.step !== "done") {
+      await this.step();
+      // A step cut short by the time is not one: after a break it is done again, from the same state
+      if (this.o.more()) this.o.keep(this);
+    }
   }
 
-  /** Random words until nearly all that are legal are covered or known to be hard. */
-  private async randomWords(length: number): Promise<void> {
-    const { more } = this.o;
-    let dry = 0;
-    while (more() && dry < 3) {
-      const found = await this.strangers(length, 16, dry === 0 ? 2048 : 8192);
-      if (found.length === 0) {
-        dry++;
-        continue;
-      }
-      dry = 0;
-      const word = await this.mostTelling(found, length);
-      await this.attempt(word, length);
+  /** One word understood, or one search for words. */
+  private async step(): Promise<void> {
+    const { phase } = this;
+    const length = this.o.lengths[phase.length];
+    if (phase.step === "again" || length === undefined) {
+      const f = this.failures[phase.at];
+      this.phase = f ? { ...phase, step: "again", at: phase.at + 1 } : { ...phase, step: "done" };
+      if (f && f.tries < 3 && (await this.attempt(f.word, f.length)))
+        this.phase = { ...this.phase, at: Math.max(0, this.phase.at - 1) };
+      return;
     }
+    if (phase.step === "sweep") {
+      await this.sweep(length);
+      return;
+    }
+    const found = await this.strangers(length, 16, phase.dry === 0 ? 2048 : 8192);
+    if (found.length > 0) {
+      this.phase = { ...phase, dry: 0 };
+      await this.attempt(await this.mostTelling(found, length), length);
+    } else if (phase.dry < 2) this.phase = { ...phase, dry: phase.dry + 1 };
+    else this.phase = { length: phase.length, step: "sweep", dry: 0, at: 0 };
+  }
+
+  /**
+   * Random words miss what few words are of: words near those of the forms known, their operands at registers of no
+   * special meaning, with each one or two of the other bits flipped.
+   */
+  private async sweep(length: number): Promise<void> {
+    const { phase, probe } = this;
+    const bases = this.forms.filter((f) => f.length === length);
+    const form = bases[phase.at];
+    if (!form) {
+      const more = phase.length + 1 < this.o.lengths.length;
+      this.phase = more
+        ? { length: phase.length + 1, step: "random", dry: 0, at: 0 }
+        : { ...phase, step: "again", at: 0 };
+      return;
+    }
+    this.phase = { ...phase, at: phase.at + 1 };
+    let base = form.match;
+    for (const f of form.regs) {
+      const v = [3, 5, 6, 2, 1].find((x) => x < f.map.length && f.map[x]! >= 0 && probe.keepsAny(f.map[x]!)) ?? 0;
+      base = scatter(base, f.bits, v);
+    }
+    const bits = Array.from({ length: 8 * length }, (_, b) => b).filter(
+      (b) => !form.regs.some((f) => f.bits.includes(b)),
+    );
+    const words: number[] = [];
+    for (const [i, a] of bits.entries()) {
+      words.push((base ^ (1 << a)) >>> 0);
+      for (const b of bits.slice(i + 1)) words.push((base ^ (1 << a) ^ (1 << b)) >>> 0);
+    }
+    const found = await this.legal(
+      words.filter((w) => this.unknown(w, length)),
+      length,
+    );
+    for (const w of found) {
+      if (!this.o.more()) return;
+      if (this.unknown(w, length)) await this.attempt(w, length);
+    }
+  }
+
+  private unknown(w: number, length: number): boolean {
+    if (this.forms.some((f) => f.length === length && covers(f, w))) return false;
+    return !this.failures.some((f) => f.length === length && ((f.word ^ w) & ~f.loose) === 0);
+  }
+
+  /** Those of some words that the oracle executes. */
+  private async legal(words: readonly number[], length: number): Promise<number[]> {
+    if (words.length === 0) return [];
+    const seen = await this.probe.run(
+      Uint32Array.from(words),
+      length,
+      this.probe.states(this.o.rng, words.length, "window"),
+    );
+    return words.filter((_, k) => seen.outcome[k] !== SIGILL);
   }
 
   /** Legal words that no form covers. */
   private async strangers(length: number, want: number, tries: number): Promise<number[]> {
-    const { probe } = this;
     const { rng } = this.o;
     const out: number[] = [];
     let legal = 0;
@@ -93,16 +166,10 @@ export class Explorer {
       for (let k = 0; k < part; k++) words[k] = length >= 4 ? rng.next() >>> 0 : (rng.next() >>> 0) % 2 ** (8 * length);
       const fresh = words.filter((w) => !this.forms.some((f) => f.length === length && covers(f, w)));
       known += part - fresh.length;
-      const unseen = fresh.filter(
-        (w) => !this.failures.some((f) => f.length === length && ((f.word ^ w) & ~f.loose) === 0),
-      );
-      if (unseen.length === 0) continue;
-      const seen = await probe.run(unseen, length, probe.states(rng, unseen.length, "window"));
-      unseen.forEach((w, k) => {
-        if (seen.outcome[k] === SIGILL) return;
-        legal++;
-        if (out.length < want) out.push(w);
-      });
+      const unseen = [...fresh].filter((w) => this.unknown(w, length));
+      const found = await this.legal(unseen, length);
+      legal += found.length;
+      out.push(...found.slice(0, want - out.length));
     }
     this.covered = known / Math.max(1, known + legal);
     return out;
@@ -110,7 +177,7 @@ export class Explorer {
 
   /** Of some words the one with the most operands: a form is learned from its most general word. */
   private async mostTelling(words: readonly number[], length: number): Promise<number> {
-    const scene: Scene = { n: 3, state: this.probe.states(this.o.rng, 3, "random"), memory: undefined };
+    const scene: Scene = { n: 4, state: this.probe.states(this.o.rng, 4, "random"), memory: undefined };
     let best = words[0]!;
     let most = -1;
     for (const w of words.slice(0, 8)) {
@@ -149,15 +216,6 @@ export class Explorer {
     this.forms.push(form);
     for (let i = this.failures.length - 1; i >= 0; i--)
       if (covers(form, this.failures[i]!.word)) this.failures.splice(i, 1);
-    this.o.keep(this.forms);
-  }
-
-  /** What failed once may be understood with the layouts learned since. */
-  private async again(): Promise<void> {
-    for (const f of [...this.failures]) {
-      if (!this.o.more()) return;
-      if (this.failures.includes(f) && f.tries < 3) await this.attempt(f.word, f.length);
-    }
   }
 
   private report(doing: string): void {

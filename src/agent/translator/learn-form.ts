@@ -20,7 +20,6 @@ import {
 } from "./form.ts";
 import { amountLayout, cellReader, type Layout, layoutsOf, type Reader } from "./layouts.ts";
 import type { Probe, Seen } from "./probe.ts";
-import { exprText } from "./search.ts";
 import { type Bench, bare, find, makeSample, rulesOf, type Shots, type Skeleton, shoot, solve } from "./solve.ts";
 import { type Rng, toBig } from "./values.ts";
 
@@ -76,16 +75,16 @@ export class FormLearner {
   async learn(word: number, length: number): Promise<Outcome> {
     let scene = this.plainScene();
     let plain = await anatomyOf(this.probe, word, length, scene, this.file);
-    let why = "it faults on every state";
+    let why = plain ? "it does nothing that is seen" : "it faults on every state";
     let loose = looseBits(plain);
-    const visible = plain && (plain.flow.outputs.length > 0 || plain.flow.jumps);
-    const suspicious = !visible || plain.flow.inputs.length === 0;
-    if (plain?.flow.jumps || (plain && plain.flow.outputs.every((c) => !plain!.flow.always.has(c)))) {
+    const seen = plain !== undefined && (plain.flow.outputs.length > 0 || plain.flow.jumps);
+    if (plain && (plain.flow.jumps || plain.flow.outputs.every((c) => !plain?.flow.always.has(c)))) {
       // One bit of outcome a state tells little: many states in which registers often agree
       scene = this.branchScene();
       plain = (await anatomyOf(this.probe, word, length, scene, this.file)) ?? plain;
     }
-    if (plain && !suspicious) {
+    const reads = plain !== undefined && plain.flow.inputs.length > 0;
+    if (plain && seen && reads) {
       const out = await this.understand(plain, scene, length);
       if (out.form) return out;
       why = out.why;
@@ -99,8 +98,11 @@ export class FormLearner {
         if (out.form) return out;
         why = `memory: ${out.why}`;
       }
-    } else if (visible && suspicious) return this.understand(plain, scene, length);
-    else if (plain && !visible) why = "it does nothing that is seen";
+    } else if (plain && seen && !reads) {
+      const out = await this.understand(plain, scene, length);
+      if (out.form) return out;
+      why = out.why;
+    }
     return failed(why, loose);
   }
 
@@ -121,8 +123,6 @@ export class FormLearner {
         why = "no expression for its address";
         continue;
       }
-      if (process.env.DBG && accesses)
-        console.log(JSON.stringify(imms), accesses.load && [accesses.load.bytes, exprText(accesses.load.addr.expr)]);
       const skeleton: Skeleton = {
         ...fields,
         dests,
@@ -219,10 +219,11 @@ export class FormLearner {
     a.roles.forEach((r, bit) => {
       if (r.k === "other") runs.push({ word: (a.word ^ (1 << bit)) >>> 0, seen: r.seen });
     });
-    const per = 3;
+    const per = 4;
     const row = 2 * this.probe.cells.length;
     const size = scene.memory!.length / scene.n;
-    const ran = a.flow.ran.slice(0, per);
+    // Cases at places that agree modulo four begin at the same address
+    const ran = [0, 1, 2, 3].flatMap((m) => a.flow.ran.find((k) => k % per === m) ?? a.flow.ran[0]!);
     const out = new Map<Seen, Touched[]>();
     const n = runs.length * ran.length;
     const state = this.probe.empty(n);
@@ -261,7 +262,7 @@ export class FormLearner {
     const { probe } = this;
     const row = 2 * probe.cells.length;
     const size = scene.memory!.length / scene.n;
-    const picked = a.flow.ran.slice(0, 2);
+    const picked = [0, 1, 2, 3].flatMap((m) => a.flow.ran.find((k) => k % 4 === m) ?? a.flow.ran[0]!);
     const deltas: number[] = [];
     for (let k = 0; k < Math.min(probe.pcBits, 22); k++) deltas.push(2 ** k, -(2 ** k));
     const n = picked.length * deltas.length;

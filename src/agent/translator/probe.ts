@@ -37,7 +37,6 @@ export class Probe {
   readonly keeps: Int32Array;
   readonly reads: Int32Array;
   private readonly carry: readonly number[];
-  private readonly pcField: number;
 
   constructor(oracle: Oracle) {
     this.oracle = oracle;
@@ -47,7 +46,6 @@ export class Probe {
     this.cells = machine.fields.flatMap((f, i) =>
       usable(f) ? [{ name: f.name, bits: f.bits, field: i, settable: f.settable, flag: f.bits === 1 }] : [],
     );
-    this.pcField = pc;
     this.pcBits = machine.fields[pc]!.bits;
     this.carry = this.cells.map((c) => c.field);
     this.little = machine.littleEndian;
@@ -66,22 +64,8 @@ export class Probe {
     return this.oracle.machine.rate;
   }
 
-  /** Where cases may begin beside the oracle's own choice; 0: nowhere. */
-  private secondPc(length: number): number {
-    const { code, codeAlign } = this.oracle.machine;
-    const step = Math.max(codeAlign, Math.ceil(length / this.unit)) * 2;
-    const room = Math.floor(code.size / this.unit);
-    return step + 2 * length <= room && code.address + BigInt(step) < 2n ** 53n ? Number(code.address) + step : 0;
-  }
-
   /** Runs `words[i]` (or one word for all) on state i. `memory`: the same number of bytes for each case. */
-  async run(
-    words: Uint32Array | number,
-    length: number,
-    state: Int32Array,
-    memory?: Uint8Array,
-    vary = false,
-  ): Promise<Seen> {
+  async run(words: Uint32Array | number, length: number, state: Int32Array, memory?: Uint8Array): Promise<Seen> {
     const count = state.length / (2 * this.cells.length);
     const single = typeof words === "number";
     const code = new Uint8Array(single ? length : length * count);
@@ -89,15 +73,14 @@ export class Probe {
       const word = single ? words : words[k]!;
       for (let i = 0; i < length; i++) code[k * length + (this.little ? i : length - 1 - i)] = word >>> (8 * i);
     }
-    const pc = vary ? this.secondPc(length) : 0;
-    const bytes =
-      pc === 0 ? new Uint8Array(state.buffer, state.byteOffset, state.byteLength) : this.withPc(state, count, pc);
+    const bytes = new Uint8Array(state.buffer, state.byteOffset, state.byteLength);
     this.count += count;
     const seen = await this.oracle.observe({
       count,
       stride: single ? 0 : length,
       code,
-      carry: pc === 0 ? this.carry : [...this.carry, this.pcField],
+      carry: this.carry,
+      ...(this.oracle.machine.steps ? { steps: 1 } : {}),
       state: bytes,
       ...(memory ? { memory } : {}),
     });
@@ -106,30 +89,9 @@ export class Probe {
       outcome: seen.outcome,
       at: new Int32Array(seen.at.buffer, seen.at.byteOffset, 2 * count),
       pc: new Int32Array(seen.pc.buffer, seen.pc.byteOffset, 2 * count),
-      state: this.withoutPc(new Int32Array(after.buffer, after.byteOffset, after.byteLength >> 2), count, pc !== 0),
+      state: new Int32Array(after.buffer, after.byteOffset, after.byteLength >> 2),
       memory: seen.memory,
     };
-  }
-
-  /** Records with the program counter behind the cells: every other case begins elsewhere. */
-  private withPc(state: Int32Array, count: number, pc: number): Uint8Array {
-    const row = 2 * this.cells.length;
-    const out = new Int32Array(count * (row + 2));
-    for (let k = 0; k < count; k++) {
-      out.set(state.subarray(k * row, (k + 1) * row), k * (row + 2));
-      if ((k >> 1) % 2 === 0) continue;
-      out[k * (row + 2) + row] = pc | 0;
-      out[k * (row + 2) + row + 1] = Math.floor(pc / 2 ** 32);
-    }
-    return new Uint8Array(out.buffer);
-  }
-
-  private withoutPc(state: Int32Array, count: number, there: boolean): Int32Array {
-    if (!there) return state;
-    const row = 2 * this.cells.length;
-    const out = new Int32Array(count * row);
-    for (let k = 0; k < count; k++) out.set(state.subarray(k * (row + 2), k * (row + 2) + row), k * row);
-    return out;
   }
 
   /** The same with every case's state repeated for each of several words: word-major. */

@@ -124,7 +124,7 @@ export class BookWriter {
       if (s.k === "field") return fields[s.field]!;
       if (s.k === "cell") return this.cell(s.cell);
       if (s.k === "bit") return probe.cells[s.cell]!.bits === 1 ? this.cell(s.cell) : `${this.cell(s.cell)}[${s.bit}]`;
-      return s.k === "load" ? "loaded" : s.k === "out" ? `v${s.out}` : s.k;
+      return s.k === "load" ? "loaded_" : s.k === "out" ? `value_${s.out}` : s.k;
     };
     const leaf = (name: string, w: number, sort: string): string => {
       const s = sourceOf(name);
@@ -157,7 +157,7 @@ export class BookWriter {
       return v.w > w ? `${t}[${w - 1}:0]` : t;
     };
     const used = JSON.stringify([form.outs.map((o) => names(o.expr)), form.store && names(form.store.value.expr)]);
-    if (form.load) lines.push(`let loaded = mem<${8 * form.load.bytes}>[${value(form.load.addr, probe.pcBits)}]`);
+    if (form.load) lines.push(`let loaded_ = mem<${8 * form.load.bytes}>[${value(form.load.addr, probe.pcBits)}]`);
     form.outs.forEach((o, i) => {
       const w = outWidth(probe, form, i);
       const bit = o.to.k === "bit" || w === 1;
@@ -168,7 +168,7 @@ export class BookWriter {
           : o.to.k === "bit"
             ? `${this.cell(o.to.cell)}[${o.to.bit}]`
             : this.cell(o.to.cell);
-      if (used.includes(`"%o${i}"`)) lines.push(`let v${i} = ${t}`, `${to} = v${i}`);
+      if (used.includes(`"%o${i}"`)) lines.push(`let value_${i} = ${t}`, `${to} = value_${i}`);
       else lines.push(`${to} = ${t}`);
     });
     if (form.store)

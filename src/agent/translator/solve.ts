@@ -427,6 +427,6 @@ export async function shoot(
   state: Int32Array,
   memory?: Uint8Array,
 ): Promise<Shots> {
-  const seen = await probe.run(words, s.length, state, memory, true);
+  const seen = await probe.run(words, s.length, state, memory);
   return { sample: { n: words.length, words, state, at: seen.at, memory }, seen };
 }
