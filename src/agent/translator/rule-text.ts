@@ -48,6 +48,7 @@ export class BookWriter {
     const name = this.unique(form.name || nameOf(form));
     const operands = [...fields.map((f) => `{${f}}`), ...imms.map((f) => `{${f}}`)].join(", ");
     return [
+      `# tested on ${form.cases} states`,
       `${name} | ${encoding} | ${name}${operands ? ` ${operands}` : ""} |`,
       ...this.body(form, fields, imms).map((l) => `  ${l}`),
     ].join("\n");

@@ -1,4 +1,6 @@
 import type { Oracle } from "../../oracle/oracle.ts";
+import { loadIsaBook } from "../../rules/index.ts";
+import { ones } from "./arith.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { Explorer, type Failure, lengthsOf, type Progress, registerFile } from "./explore.ts";
 import type { Form } from "./form.ts";
@@ -76,11 +78,27 @@ export async function learnIsa(oracle: Oracle, o: SessionOptions): Promise<Learn
     },
     ...(from ? { from } : {}),
   });
-  const bookOf = (forms: readonly Form[]): string =>
-    new BookWriter(probe, file).text(o.isa, forms, [
-      `Learned from ${oracle.name}, seed ${o.seed}: nothing here was written by hand.`,
-      "Each row agreed with the oracle on every state it was tested on; how many stands above it.",
-    ]);
+  const notes = [
+    `Learned from ${oracle.name}, seed ${o.seed}: nothing here was written by hand.`,
+    "Each row agreed with the oracle on every state it was tested on; how many stands above it.",
+  ];
+  const write = (forms: readonly Form[]): string => new BookWriter(probe, file).text(o.isa, forms, notes);
+  const reads = new WeakMap<Form, boolean>();
+  /** A row that the language cannot say is none. */
+  const sayable = (form: Form): boolean => {
+    let ok = reads.get(form);
+    if (ok === undefined) {
+      try {
+        loadIsaBook(write([form]));
+        ok = true;
+      } catch {
+        ok = false;
+      }
+      reads.set(form, ok);
+    }
+    return ok;
+  };
+  const bookOf = (forms: readonly Form[]): string => write(apart(forms.filter(sayable)));
   await explorer.run();
   return {
     book: bookOf(explorer.forms),
@@ -90,6 +108,18 @@ export async function learnIsa(oracle: Oracle, o: SessionOptions): Promise<Learn
     candidates: effort.tried,
     complete: explorer.phase.step === "done",
   };
+}
+
+/** Forms without those that share words with one above them that fixes as many bits. */
+function apart(forms: readonly Form[]): Form[] {
+  const out: Form[] = [];
+  for (const f of forms) {
+    const clash = out.some(
+      (g) => g.length === f.length && ones(g.mask) === ones(f.mask) && ((g.match ^ f.match) & g.mask & f.mask) === 0,
+    );
+    if (!clash) out.push(f);
+  }
+  return out;
 }
 
 /** States a form is tested on, by what the oracle does in a second. */
