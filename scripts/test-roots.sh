@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# A root: its architecture and its packages. A changed list makes the root anew.
+# A root: its architecture and its packages, of one release, so that all print the same. A changed list makes it anew.
 packages='busybox-static lua5.4 coreutils bash dash grep sed gawk findutils diffutils sqlite3 bc dc python3-minimal python3 perl-base gzip bzip2 xz-utils zstd tar file jq openssl make git redis-server redis-tools'
 
 make_root() {
@@ -13,11 +13,14 @@ make_root() {
   rm -rf "$dir.new"
   mkdir -p .cache/roots
   # shellcheck disable=SC2086 # a list of words
-  scripts/guest-root.sh "$arch" "$dir.new" $packages
+  SUITE=trixie scripts/guest-root.sh "$arch" "$dir.new" $packages
   echo 'root:x:0:0:root:/root:/bin/sh' >"$dir.new/etc/passwd"
   echo 'root:x:0:' >"$dir.new/etc/group"
   echo 'sage' >"$dir.new/etc/hostname"
-  mknod -m 666 "$dir.new/dev/null" c 1 3 2>/dev/null || : >"$dir.new/dev/null" # qemu-user under chroot sees no other /dev
+  # Under chroot there is no other /dev.
+  mknod -m 666 "$dir.new/dev/null" c 1 3 2>/dev/null || : >"$dir.new/dev/null"
+  mknod -m 666 "$dir.new/dev/zero" c 1 5 2>/dev/null || true
+  mknod -m 666 "$dir.new/dev/urandom" c 1 9 2>/dev/null || true
   echo "$packages" >"$dir.new/.packages"
   rm -rf "$dir"
   mv "$dir.new" "$dir"

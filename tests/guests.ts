@@ -18,8 +18,7 @@ export interface Guest {
 
 const native = process.arch === "x64" && process.platform === "linux";
 
-/** Those that have a rulebook. */
-export const GUESTS: readonly Guest[] = [
+const ALL: readonly Guest[] = [
   {
     isa: "riscv64",
     debian: "riscv64",
@@ -41,7 +40,13 @@ export const GUESTS: readonly Guest[] = [
     qemu: native ? null : "/usr/bin/qemu-x86_64",
     linker: "/lib64/ld-linux-x86-64.so.2",
   },
-].filter(({ isa }) => existsSync(join(REPOSITORY, "rulebooks", "isa", `${isa}.rules`)));
+];
+
+/** Those that have a rulebook. */
+export const GUESTS = ALL.filter(({ isa }) => existsSync(join(REPOSITORY, "rulebooks", "isa", `${isa}.rules`)));
+
+/** The guest whose programs this machine runs by itself, the reference for what starts other programs: qemu-user cannot. */
+export const NATIVE: Guest | undefined = ALL.find((guest) => guest.qemu === null);
 
 /** A sample of samples/ built for a guest. */
 export const sampleOf = (name: string, guest: Guest): string => join(REPOSITORY, "samples", `${name}-${guest.isa}`);

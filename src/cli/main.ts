@@ -22,6 +22,7 @@ const commands: readonly Listed[] = [
     summary: "learn an instruction set from something that executes it",
     load: () => import("./learn-isa.ts"),
   },
+  { name: "verify", summary: "run a rulebook's rows beside a real machine", load: () => import("./verify.ts") },
   { name: "audit verify", summary: "check that an audit log is whole", load: () => import("./audit-verify.ts") },
 ];
 

@@ -33,8 +33,12 @@ export class Description {
   get nonblocking(): boolean {
     return (this.flags & F.O_NONBLOCK) !== 0;
   }
+  /** Told when the last descriptor is gone: locks end then. */
+  onLast: (() => void) | undefined;
   release(): void {
-    if (--this.users === 0) this.handle.close();
+    if (--this.users > 0) return;
+    this.onLast?.();
+    this.handle.close();
   }
   retain(): this {
     this.users++;

@@ -10,11 +10,17 @@ import { FILES_LIMIT, MemoryFs } from "./fs/memory.ts";
 import { type Dentry, type Start, type Walked, type WalkOptions, walk } from "./fs/path.ts";
 import { procFolder } from "./fs/proc.ts";
 import { orphaned, tellParent } from "./life.ts";
+import { Locks } from "./locks.ts";
+import type { Family, SocketAddress } from "./net/address.ts";
+import { Network } from "./net/network.ts";
+import type { Credentials } from "./net/queue.ts";
+import type { SocketType } from "./net/socket.ts";
 import { Pipe } from "./pipe.ts";
 import type { News, Process, Task } from "./process.ts";
 import type { SyscallResult } from "./result.ts";
 import { flush, pull, SharedPages } from "./shared.ts";
-import type { Action, DefaultAction } from "./signals.ts";
+import type { Action, DefaultAction, Pending } from "./signals.ts";
+import { Timers } from "./timers.ts";
 
 /** What uname and /proc tell, and what a signal does by default: facts of the guest's OS. */
 export interface Personality {
@@ -39,6 +45,25 @@ export interface Personality {
   cloneFlags(word: number): { readonly flags: number; readonly signal: number };
   /** Sets a new thread's or child's registers: result 0; stack and thread pointer where they are told. */
   enterChild(cpu: Cpu, stack: number, thread: number | null): void;
+  /** Type and flags in socket's second argument; type "" is none, flags -1: bits that mean nothing. */
+  socketType(word: number): { readonly type: SocketType | "raw" | ""; readonly flags: number };
+  socketTypeNumber(type: SocketType): number;
+  familyNumber(family: Family): number;
+  errorNumber(code: string): number;
+  /** Name of a socket option, or "". */
+  optionName(level: string, number: number): string;
+  readAddress(bytes: Uint8Array): SocketAddress | null;
+  writeAddress(address: SocketAddress): Uint8Array;
+  /** AF_UNSPEC. */
+  isUnspecified(bytes: Uint8Array): boolean;
+  /** Control messages (cmsg(3)): what a program sent, and how files and credentials arrive. */
+  readControl(bytes: Uint8Array): { readonly kind: "rights" | "other" | "bad"; readonly data: readonly number[] }[];
+  rights(numbers: readonly number[]): Uint8Array;
+  credentials(of: Credentials): Uint8Array;
+  readonly controlHeader: number;
+  /** A signal as signalfd tells it. */
+  signalRecord(pending: Pending): Uint8Array;
+  readonly signalRecordSize: number;
   /** The addresses that a thread's own variables count from, by number. False where the address is none for a program. */
   setBase(task: Task, which: number, address: number): boolean;
   base(task: Task, which: number): number;
@@ -65,7 +90,8 @@ export interface KernelOptions {
   readonly cwd?: string | undefined;
 }
 
-function fileKey(file: Description): string {
+/** A file's identity, however it was opened. */
+export function fileKey(file: Description): string {
   const { dev, ino } = file.handle.stat();
   return `${dev}:${ino}`;
 }
@@ -90,6 +116,11 @@ export class Kernel {
   private readonly options: KernelOptions;
   /** Every living thread, in the order they came: the order they run in. */
   readonly tasks = new Set<Task>();
+  readonly network = new Network(this);
+  readonly timers: Timers;
+  readonly locks = new Locks();
+  /** The thread whose call is being served. */
+  running: Task | undefined;
   /** Files that processes map shared, by device and inode. */
   private readonly sharedFiles = new Map<string, SharedPages>();
   /** Whose memory is up to date: the last that ran. */
@@ -112,6 +143,7 @@ export class Kernel {
     this.memory = options.memory ?? 0xf0000000;
     this.ids = { uid: options.uid ?? 0, gid: options.gid ?? 0 };
     this.booted = host.monotonic();
+    this.timers = new Timers(host);
     const now = (): bigint => host.realtime();
     this.scratch = new MemoryFs("memory", 0x20, now, undefined, this.filesLimit);
     this.root = { inode: this.rootInode(now), parent: null, name: "" };

@@ -54,8 +54,9 @@ export function endProcess(process: Process, status: ExitStatus): void {
   process.space.release();
   for (const task of tasks) bury(task);
   process.files.release();
+  kernel.locks.release(process);
   process.borrows = false;
-  process.alarm = null;
+  forgetTimers(process);
   process.pending.length = 0;
   leaveSession(process);
   orphanChildren(process);
@@ -71,6 +72,17 @@ export function endProcess(process: Process, status: ExitStatus): void {
   const code = status.k === "exited" ? SI.CLD_EXITED : SI.CLD_KILLED;
   if (process.exitSignal) childSignal(process, maker, process.exitSignal, code, statusNumber(status));
   if (untold && process.exitSignal === chld) reap(process);
+}
+
+/** Timers end with the program that set them. */
+function forgetTimers(process: Process): void {
+  forgetPosixTimers(process);
+  process.kernel.timers.remove(process.alarm);
+}
+/** exec keeps ITIMER_REAL and nothing else. */
+export function forgetPosixTimers(process: Process): void {
+  for (const { timer } of process.timers.values()) process.kernel.timers.remove(timer);
+  process.timers.clear();
 }
 
 const statusNumber = (status: ExitStatus): number => (status.k === "exited" ? status.status : status.signal);

@@ -31,6 +31,12 @@ export class Pipe {
   length = 0;
   readers = 0;
   writers = 0;
+  /** How often something was put in, was taken out. */
+  given = 0;
+  taken = 0;
+  /** Ends that were ever opened: who opens a FIFO waits for one of the other kind to come. */
+  readersEver = 0;
+  writersEver = 0;
   readonly ino: number;
   readonly born: bigint;
 
@@ -62,6 +68,7 @@ export class Pipe {
     into.set(this.buffer.subarray(0, n - first), first);
     this.start = (this.start + n) % this.buffer.length;
     this.length -= n;
+    if (n) this.taken++;
     return n;
   }
   put(from: Uint8Array): number {
@@ -71,6 +78,7 @@ export class Pipe {
     this.buffer.set(from.subarray(0, first), end);
     this.buffer.set(from.subarray(first, n), 0);
     this.length += n;
+    if (n) this.given++;
     return n;
   }
 }
@@ -80,11 +88,19 @@ export class PipeEnd implements Handle {
   readonly seekable = false;
   readonly pipe: Pipe;
   readonly writes: boolean;
-  constructor(pipe: Pipe, writes: boolean) {
+  private readonly named: (() => FileStat) | undefined;
+  /** `named`: attributes of a FIFO. */
+  constructor(pipe: Pipe, writes: boolean, named?: () => FileStat) {
     this.pipe = pipe;
     this.writes = writes;
-    if (writes) pipe.writers++;
-    else pipe.readers++;
+    this.named = named;
+    if (writes) {
+      pipe.writers++;
+      pipe.writersEver++;
+    } else {
+      pipe.readers++;
+      pipe.readersEver++;
+    }
   }
   read(into: Uint8Array): number {
     if (into.length === 0) return 0;
@@ -99,7 +115,7 @@ export class PipeEnd implements Handle {
     return this.pipe.put(from);
   }
   stat(): FileStat {
-    return namelessStat("fifo", this.pipe.ino, this.pipe.born);
+    return this.named?.() ?? namelessStat("fifo", this.pipe.ino, this.pipe.born);
   }
   truncate(): void {
     throw posix("EINVAL");
@@ -122,12 +138,20 @@ export class PipeEnd implements Handle {
   available(): number {
     return this.pipe.length;
   }
+  arrivals(): number {
+    return this.pipe.given + (this.writes ? this.pipe.readers : this.pipe.writers) * 2 ** 32;
+  }
+  drains(): number {
+    return this.pipe.taken;
+  }
 }
 
 /** eventfd(2): a counter that can be waited for. */
 export class EventCounter implements Handle {
   readonly seekable = false;
   private value: bigint;
+  private given = 0;
+  private taken = 0;
   private readonly semaphore: boolean;
   private readonly ino: number;
   private readonly born: bigint;
@@ -142,6 +166,7 @@ export class EventCounter implements Handle {
     if (this.value === 0n) return WOULD_BLOCK;
     const out = this.semaphore ? 1n : this.value;
     this.value -= out;
+    this.taken++;
     new DataView(into.buffer, into.byteOffset).setBigUint64(0, out, true);
     return 8;
   }
@@ -151,7 +176,14 @@ export class EventCounter implements Handle {
     if (add === 0xffffffffffffffffn) throw posix("EINVAL");
     if (this.value + add >= 0xffffffffffffffffn) return WOULD_BLOCK;
     this.value += add;
+    this.given++;
     return 8;
+  }
+  arrivals(): number {
+    return this.given;
+  }
+  drains(): number {
+    return this.taken;
   }
   stat(): FileStat {
     return namelessStat("file", this.ino, this.born);

@@ -5,6 +5,7 @@ import type { Dentry, Start } from "./fs/path.ts";
 import type { Kernel, Personality } from "./kernel.ts";
 import type { Outcome } from "./result.ts";
 import { type Action, DEFAULT, type Pending, type SignalStack } from "./signals.ts";
+import { type ProcessTimer, Timer } from "./timers.ts";
 
 export interface Limit {
   readonly cur: number;
@@ -103,8 +104,10 @@ export class Process {
   /** Machine code that returns from signal handlers, where the OS maps some. */
   trampoline = 0;
   nice = 0;
-  /** ITIMER_REAL: monotonic nanoseconds of the next SIGALRM, and the interval. */
-  alarm: { at: bigint; every: bigint } | null = null;
+  /** ITIMER_REAL. */
+  readonly alarm = new Timer();
+  /** Timers of timer_create by number. */
+  readonly timers = new Map<number, ProcessTimer>();
   readonly started: bigint;
   exit: ExitStatus | null = null;
   /** Status the first thread left with: the process's, where threads end one by one. */

@@ -5,7 +5,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { endProcess, endTask } from "../kernel/life.ts";
 import type { ExitStatus, FaultReport, Process, Task } from "../kernel/process.ts";
 import type { SyscallResult } from "../kernel/result.ts";
-import { bitOf, mayStop, type Pending, SI, SIG_DFL, SIG_IGN, send, stop, take } from "../kernel/signals.ts";
+import { bitOf, mayStop, type Pending, SIG_DFL, SIG_IGN, stop, take } from "../kernel/signals.ts";
 import { Linux } from "./linux/personality.ts";
 import { enterHandler } from "./linux/signal-frame.ts";
 import { type Call, Dispatcher, guarded } from "./syscall.ts";
@@ -28,6 +28,8 @@ export type RunResult = ExitStatus | { readonly k: "timeout" } | { readonly k: "
 
 /** Fuel of one stay on a cpu; limits and timers are looked at in between. */
 const SLICE = 200_000;
+/** The same where nobody else waits for the cpu: each stay costs the frames of the guest calls under way. */
+const LONG_SLICE = 1_000_000;
 /** What a system call costs of it. */
 const CALL = 200;
 /** Longest sleep while something outside may happen, in milliseconds. */
@@ -97,13 +99,14 @@ export class Runner {
       if (kernel.tasks.size === 0) return this.result ?? { k: "deadlock" };
       const over = this.overLimit();
       if (over) return over;
-      this.alarms();
+      kernel.timers.run();
       let ran = false;
       for (const task of kernel.tasks.size === 1 ? kernel.tasks : [...kernel.tasks]) {
         const { process } = task;
         if (process.exit) this.finish(process, process.exit);
         if (task.state.k === "dead" || process.stopped) continue;
         kernel.current = process;
+        kernel.running = task;
         if (task.state.k === "blocked") this.wake(task);
         if (task.state.k !== "ready") continue;
         ran = true;
@@ -137,7 +140,7 @@ export class Runner {
   /** Lets one task run until it blocks, ends, or its slice is spent. */
   private step(task: Task): void {
     const { process } = task;
-    for (let left = SLICE; left > 0; ) {
+    for (let left = this.kernel.tasks.size === 1 ? LONG_SLICE : SLICE; left > 0; ) {
       if (task.pending.length || process.pending.length || task.savedMask !== null || this.restarts.size)
         this.deliver(task);
       if (process.exit || process.stopped || task.state.k !== "ready") return;
@@ -241,7 +244,7 @@ export class Runner {
 
   /** Sleeps until the next thing that can happen. False where nothing can. */
   private idle(): boolean {
-    const { host, processes } = this.kernel;
+    const { host, timers } = this.kernel;
     let next: bigint | null = this.deadline;
     let outside = false;
     const soonest = (at: bigint): void => {
@@ -253,21 +256,13 @@ export class Runner {
       if (wait.until !== null) soonest(wait.until);
       outside ||= wait.outside;
     }
-    for (const process of processes.values()) if (process.alarm) soonest(process.alarm.at);
+    const ring = timers.next();
+    if (ring !== null) soonest(ring);
     if (next === null && !outside) return false;
     let ms = next === null ? NAP : Number(next - host.monotonic()) / 1e6;
     if (outside) ms = Math.min(ms, NAP);
     if (ms > 0) host.sleep(Math.min(ms, 60_000));
     return true;
-  }
-
-  private alarms(): void {
-    for (const process of this.kernel.processes.values()) {
-      const { alarm, kernel } = process;
-      if (!alarm || kernel.host.monotonic() < alarm.at) continue;
-      process.alarm = alarm.every ? { at: alarm.at + alarm.every, every: alarm.every } : null;
-      send(process, { signal: this.linux.signal("SIGALRM"), code: SI.KERNEL });
-    }
   }
 
   // Signals

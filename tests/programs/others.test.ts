@@ -5,6 +5,9 @@ const program = (name: string, path: string, args: readonly string[], more: Part
   run: [`/usr/bin/${path}`, ...args],
   ...more,
 });
+/** One that starts others. */
+const family = (name: string, path: string, args: readonly string[], more: Partial<Case> = {}): Case =>
+  program(name, path, args, { ...more, processes: true });
 const python = (name: string, script: string) =>
   program(`python3: ${name}`, "python3", ["-c", script], {
     env: { PYTHONHASHSEED: "0", PYTHONDONTWRITEBYTECODE: "1" },
@@ -19,6 +22,10 @@ const CASES: readonly Case[] = [
     "text and hashes",
     "import hashlib, json, re; print(hashlib.sha256(b'guest').hexdigest(), json.dumps({'a': [1, 2.5, None]}), re.findall(r'(\\w)=(\\d+)', 'a=1 b=22'), 'ñ'.encode())",
   ),
+  {
+    ...program("python3: modules", "python3", ["-"], { stdin: script("modules.py") }),
+    env: { PYTHONHASHSEED: "0", PYTHONDONTWRITEBYTECODE: "1", PYTHONUTF8: "1" },
+  },
   python("an error", "import sys; sys.stdout.write('before\\n'); sys.exit(3)"),
   program("perl: text", "perl", [
     "-e",
@@ -69,6 +76,43 @@ const CASES: readonly Case[] = [
     "script.sh",
     "deep/er/est/file",
   ]),
+  family("xz, there and back", "bash", [
+    "-c",
+    "xz -9 -T1 -c /data/random.bin | xz -dc | cmp - /data/random.bin && echo same",
+  ]),
+  family("zstd, there and back", "bash", [
+    "-c",
+    "zstd -q -19 -c --single-thread /data/table.csv | zstd -dc | cmp - /data/table.csv && echo same",
+  ]),
+  family("openssl dgst", "bash", [
+    "-c",
+    "for d in md5 sha1 sha256 sha512 sha3-256 blake2s256 sm3; do openssl dgst -$d /data/random.bin; done",
+  ]),
+  family("openssl enc", "bash", [
+    "-c",
+    "for c in aes-128-cbc aes-256-ctr chacha20 camellia-128-cbc; do openssl enc -$c -K 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f -iv 0f0e0d0c0b0a09080706050403020100 -in /data/text.txt 2>/dev/null | md5sum; done; openssl enc -aes-256-gcm 2>&1 | head -1",
+  ]),
+  family("openssl: big numbers", "bash", [
+    "-c",
+    "openssl prime 170141183460469231731687303715884105727; openssl ecparam -name prime256v1 -text -noout; echo 'SGVsbG8=' | openssl base64 -d; echo",
+  ]),
+  family("git, a history", "bash", ["-c", script("history.bash")], {
+    env: {
+      HOME: "/tmp",
+      GIT_CONFIG_NOSYSTEM: "1",
+      GIT_AUTHOR_DATE: "@1000000000 +0000",
+      GIT_COMMITTER_DATE: "@1000000000 +0000",
+    },
+  }),
+  family("make", "bash", [
+    "-c",
+    "cd $(mktemp -d) && printf 'all: a b\\n\\t@cat a b\\na:\\n\\t@echo A > a\\nb: a\\n\\t@tr A B < a > b\\n' > Makefile && make",
+  ]),
+  family("perl: pipes and signals", "perl", [
+    "-e",
+    '$SIG{USR1} = sub { print "caught\\n" }; $| = 1; kill USR1 => $$; open my $p, "-|", "sort", "-r", "/data/numbers.txt"; my @l = <$p>; print scalar @l, $l[0]; my $pid = fork // die; if (!$pid) { exit 7 } waitpid $pid, 0; print $? >> 8, "\\n"',
+  ]),
+  family("bash: pipelines, traps, jobs", "bash", [], { stdin: script("pipelines.bash") }),
   program("file", "file", ["/data/text.gz", "/data/text.txt", "/usr/bin/busybox"]),
 ];
 

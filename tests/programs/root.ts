@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { GUESTS, type Guest, REPOSITORY } from "../guests.ts";
+import { GUESTS, type Guest, NATIVE, REPOSITORY } from "../guests.ts";
 import { writeFixtures } from "./fixtures.ts";
 
 export const rootOf = (guest: Guest): string => join(REPOSITORY, ".cache", "roots", guest.debian);
@@ -37,7 +37,8 @@ function missing(guest: Guest): string | null {
 
 /** Run by scripts/test-roots.sh alone: test files run at once and must not make them under each other. */
 export function prepareRoots(): void {
-  for (const guest of GUESTS) if (!existsSync(doneFile(guest))) prepareRoot(guest);
+  const guests = new Set(NATIVE ? [...GUESTS, NATIVE] : GUESTS);
+  for (const guest of guests) if (!existsSync(doneFile(guest))) prepareRoot(guest);
 }
 
 function prepareRoot(guest: Guest): void {

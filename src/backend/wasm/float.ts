@@ -5,10 +5,10 @@ import { SCRATCH, SCRATCH_RESULT, SCRATCH_RM } from "./abi.ts";
 import { Code, ENGINE, F32, F64, I32, I64, type ValueType } from "./code.ts";
 import { exactTest, exactWay, testsExact } from "./exact.ts";
 import { floatCode } from "./floatcall.ts";
-import type { Sticky } from "./graph.ts";
-import { Lower, type LowerEnv } from "./lower.ts";
+import type { Lower, LowerEnv } from "./lower.ts";
 import type { ModuleBuilder } from "./module.ts";
 import { FC, FD, M, W } from "./opcodes.ts";
+import type { Sticky } from "./sticky.ts";
 import { FLOAT_RESULT, naturalType, SIGN, ZERO } from "./values.ts";
 
 /**
@@ -112,6 +112,10 @@ export function lowerFloat(
     test();
   }
   const fast = fastWay(l, node, host, checked ? limits : undefined, result, first);
+  if (checked && fast === "checked" && reportsDenormals(node)) {
+    pushNormal(code, args[0]!.w === 64, args.length, (i) => l.float(args[i]!));
+    code.op(W.i32_and);
+  }
   if (fast === "exact") {
     code.get(result);
     code.release(result);
@@ -123,11 +127,7 @@ export function lowerFloat(
     code.if();
   }
   if (fast === "checked" && tests && !first) test();
-  for (const arg of args) pushOperand(l, node, arg);
-  const mode = modeOf(node);
-  if (mode < 0) l.emit(node.args[node.args.length - 1]!, ZERO);
-  else code.i32(mode);
-  code.call(helper(host, node, sticky));
+  pushReference(l, node, host, sticky);
   code.set(result);
   if (sticky !== undefined && limits !== undefined) updateLimits(code, host, sticky, limits);
   if (fast === "checked") code.end();
@@ -136,8 +136,49 @@ export function lowerFloat(
   code.release(result);
 }
 
+/** Pushes the operands and calls the function that asks the reference; the result in `resultType`. */
+export function pushReference(l: Lower, node: Node, host: FloatHost, sticky: Sticky | undefined): void {
+  for (const arg of operands(node)) pushOperand(l, node, arg);
+  const mode = modeOf(node);
+  if (mode < 0) l.emit(node.args[node.args.length - 1]!, ZERO);
+  else l.code.i32(mode);
+  l.code.call(helper(l, host, node, sticky));
+}
+
 /** Ops that `compute` knows. */
-const fastWayKnown = (node: Node): boolean => node.fp!.nan === "canonical" && knownFloat(node);
+const fastWayKnown = (node: Node): boolean => !reportsDenormals(node) && knownFloat(node);
+
+/** x86 raises DE for denormal operands. */
+export const reportsDenormals = (node: Node): boolean =>
+  (node.fp!.nan === "x86" || node.fp!.nan === "x87") &&
+  !FROM_INTEGER.has(node.op) &&
+  node.op !== "f2s" &&
+  node.op !== "f2u";
+
+/** The least normal number of a float of 32 or 64 bits. */
+export const leastNormal = (wide: boolean): number => (wide ? 2 ** -1022 : 2 ** -126);
+
+/** Pushes a single or double constant. */
+function pushFloat(code: Code, wide: boolean, value: number): void {
+  code.f64Const(value);
+  if (!wide) code.op(W.f32_demote_f64);
+}
+
+/** Pushes an i32: no operand is denormal. `push` pushes operand i. */
+function pushNormal(code: Code, wide: boolean, count: number, push: (i: number) => void): void {
+  for (let i = 0; i < count; i++) {
+    push(i);
+    code.op(wide ? W.f64_abs : W.f32_abs);
+    pushFloat(code, wide, leastNormal(wide));
+    code.op(wide ? W.f64_lt : W.f32_lt);
+    push(i);
+    pushFloat(code, wide, 0);
+    code.op(wide ? W.f64_ne : W.f32_ne);
+    code.op(W.i32_and);
+    if (i > 0) code.op(W.i32_or);
+  }
+  code.op(W.i32_eqz);
+}
 
 /** result = the op in the host's arithmetic, to nearest even: sums, products, quotients, fused multiply-adds. */
 function compute(l: Lower, node: Node, result: number): void {
@@ -225,7 +266,8 @@ function fastWay(
   const mode = modeOf(node);
   const wide = node.w === 64;
   const [a, b] = node.args as [Node, Node];
-  if (node.fp!.nan !== "canonical" || !knownFloat(node)) return "none";
+  const before = node.fp!.tiny === "before";
+  if (!knownFloat(node)) return "none";
   switch (node.op) {
     case "fadd":
     case "fsub":
@@ -233,18 +275,18 @@ function fastWay(
     case "fdiv": {
       if (mode !== 0) return "none";
       if (!computed) compute(l, node, result);
-      return checkResult(code, wide, limits, result, node.op === "fmul" || node.op === "fdiv");
+      return checkResult(code, wide, limits, result, node.op === "fmul" || node.op === "fdiv", before);
     }
     case "fsqrt":
       if (mode !== 0) return "none";
       l.float(a);
       code.op(wide ? W.f64_sqrt : W.f32_sqrt);
       code.set(result);
-      return checkResult(code, wide, limits, result, false);
+      return checkResult(code, wide, limits, result, false, before);
     case "fma":
       if (mode !== 0 || !host.fused) return "none";
       if (!computed) compute(l, node, result);
-      return checkResult(code, wide, limits, result, true);
+      return checkResult(code, wide, limits, result, true, before);
     case "f2f":
       l.float(a);
       if (wide) {
@@ -261,7 +303,7 @@ function fastWay(
       }
       code.op(W.f32_demote_f64);
       code.set(result);
-      return checkResult(code, false, limits, result, true);
+      return checkResult(code, false, limits, result, true, before);
     case "s2f":
     case "u2f":
       return fromInteger(l, node, mode, limits, result);
@@ -287,10 +329,39 @@ function fastWay(
       code.op(W.i32_and);
       return "checked";
     }
+    case "frint": {
+      const op = ROUNDINGS[mode]?.[wide ? 0 : 1];
+      if (op === undefined) return "none";
+      l.float(a);
+      code.op(op);
+      code.set(result);
+      if (limits === undefined) return checkResult(code, wide, undefined, result, false, before);
+      // Finite, and a whole number before or NX set already.
+      code.get(result);
+      code.op(wide ? W.f64_abs : W.f32_abs);
+      pushFloat(code, wide, Number.POSITIVE_INFINITY);
+      code.op(wide ? W.f64_lt : W.f32_lt);
+      code.get(result);
+      l.float(a);
+      code.op(wide ? W.f64_eq : W.f32_eq);
+      code.get(limits.f64);
+      code.f64Const(0);
+      code.op(W.f64_gt);
+      code.op(W.i32_or);
+      code.op(W.i32_and);
+      return "checked";
+    }
     default:
       return "none";
   }
 }
+
+const ROUNDINGS: readonly (readonly [number, number])[] = [
+  [W.f64_nearest, W.f32_nearest],
+  [W.f64_trunc, W.f32_trunc],
+  [W.f64_floor, W.f32_floor],
+  [W.f64_ceil, W.f32_ceil],
+];
 
 const ARITH: Partial<Record<Op, readonly [number, number]>> = {
   fadd: [W.f64_add, W.f32_add],
@@ -300,7 +371,14 @@ const ARITH: Partial<Record<Op, readonly [number, number]>> = {
 };
 
 /** Finite, NX set already and, where it may underflow, at least the least normal. Without limits: not NaN. */
-function checkResult(code: Code, wide: boolean, limits: Limits | undefined, result: number, tiny: boolean): Fast {
+function checkResult(
+  code: Code,
+  wide: boolean,
+  limits: Limits | undefined,
+  result: number,
+  tiny: boolean,
+  before: boolean,
+): Fast {
   if (limits === undefined) {
     code.get(result);
     code.get(result);
@@ -312,6 +390,19 @@ function checkResult(code: Code, wide: boolean, limits: Limits | undefined, resu
     code.op(wide ? W.f64_abs : W.f32_abs);
     code.get(wide ? limits.f64 : limits.f32);
     code.op(wide ? W.f64_lt : W.f32_lt);
+    return "checked";
+  }
+  if (before) {
+    // Tiny before rounding, the least normal number may have been less.
+    code.get(result);
+    code.op(wide ? W.f64_abs : W.f32_abs);
+    pushFloat(code, wide, leastNormal(wide));
+    code.op(wide ? W.f64_gt : W.f32_gt);
+    code.get(result);
+    code.op(wide ? W.f64_abs : W.f32_abs);
+    code.get(wide ? limits.f64 : limits.f32);
+    code.op(wide ? W.f64_lt : W.f32_lt);
+    code.op(W.i32_and);
     return "checked";
   }
   // Exponent + 1, without its lowest bit, is 0 for zero, subnormals, infinity and NaN.
@@ -406,7 +497,7 @@ function toInteger(l: Lower, node: Node, mode: number, limits: Limits | undefine
 }
 
 /** Function of the module that asks the reference: (operands, mode) -> result, exceptions into the sticky slot. */
-function helper(host: FloatHost, node: Node, sticky: Sticky | undefined): number {
+function helper(from: Lower, host: FloatHost, node: Node, sticky: Sticky | undefined): number {
   const number = floatCode(node);
   const key = sticky === undefined ? `${number}` : `${number} ${sticky.slot} ${shapeKey(sticky.value)}`;
   const known = host.helpers.get(key);
@@ -418,8 +509,14 @@ function helper(host: FloatHost, node: Node, sticky: Sticky | undefined): number
   host.helpers.set(key, func);
   const code = new Code(params);
   const base = (): void => code.i32(0);
+  const careful = sticky !== undefined && reportsDenormals(node);
+  if (careful) {
+    pushNormal(code, params[0] === F64, args.length, (i) => code.get(i));
+    code.if();
+  }
   exactZero(code, node, type);
   if (sticky !== undefined) decideHere(code, node, host, sticky, args.length);
+  if (careful) code.end();
   args.forEach((_, i) => {
     base();
     code.get(i);
@@ -432,7 +529,7 @@ function helper(host: FloatHost, node: Node, sticky: Sticky | undefined): number
   code.i32(number);
   code.call(host.importFloat);
   if (sticky === undefined) code.op(W.drop);
-  else accumulate(code, host, sticky);
+  else accumulate(from, code, host, sticky);
   base();
   if (type === F64) code.mem(M.f64_load, ENGINE, SCRATCH_RESULT);
   else if (type === F32) code.mem(M.f32_load, ENGINE, SCRATCH_RESULT);
@@ -509,7 +606,7 @@ function toBits(code: Code, type: ValueType): void {
 }
 
 /** Exceptions on the stack: slot |= what the sticky says of them. */
-function accumulate(code: Code, host: FloatHost, sticky: Sticky): void {
+function accumulate(from: Lower, code: Code, host: FloatHost, sticky: Sticky): void {
   const flags = code.local(I32);
   code.set(flags);
   const env: LowerEnv = {
@@ -521,8 +618,9 @@ function accumulate(code: Code, host: FloatHost, sticky: Sticky): void {
     leafPart: () => undefined,
     leafSext32: () => false,
     floatOp: (l) => l.code.get(flags),
+    floatHost: () => host,
   };
-  const l = new Lower(code, env);
+  const l = from.beside(code, env);
   code.i32(0);
   code.i32(0);
   code.mem(M.i32_load, ENGINE, host.slotOffset(sticky.slot));

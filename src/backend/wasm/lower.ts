@@ -1,6 +1,7 @@
 import type { Node, Op } from "../../ir/node.ts";
 import { type Code, F32, F64, I32, I64, type ValueType } from "./code.ts";
 import { Demand, FLOAT, FULL, LOW } from "./demand.ts";
+import type { FloatHost } from "./float.ts";
 import { LaneLower } from "./lanes.ts";
 import { LOWERINGS } from "./lower-ops.ts";
 import { pushNarrow, takesWide } from "./narrow.ts";
@@ -30,6 +31,8 @@ export interface LowerEnv {
   leafSext32(node: Node): boolean;
   /** Pushes a float op's result as f32/f64 or (f2s, f2u) its integer, or an `fexc`; see float.ts. */
   floatOp(lower: Lower, node: Node): void;
+  /** What float lanes need to ask the reference. */
+  floatHost(): FloatHost;
 }
 
 /** Where a value is kept: `type` I32 of a node wider than 32 bits means that only its low half is. */
@@ -61,12 +64,20 @@ export class Lower {
     this.env = env;
   }
 
+  /** The same into another function. */
+  beside(code: Code, env: LowerEnv): Lower {
+    return new Lower(code, env);
+  }
+
   /** Above zero: in a part that may not run, so that nothing computed there is kept (wide parts are, until it ends). */
   get frozen(): number {
     return this.depth;
   }
   set frozen(depth: number) {
-    if (depth < this.depth) this.wide.leave(depth);
+    if (depth < this.depth) {
+      this.wide.leave(depth);
+      this.lanes.leave(depth);
+    }
     this.depth = depth;
   }
 
@@ -75,6 +86,7 @@ export class Lower {
     for (const kept of this.kept.values()) this.code.release(kept.local);
     this.kept.clear();
     this.wide.reset();
+    this.lanes.reset();
     this.demand.reset();
   }
 
@@ -144,11 +156,20 @@ export class Lower {
     code.get(kept.local);
     if (kept.type === F64) code.op(W.i64_reinterpret_f64);
     else if (kept.type === F32) code.op(W.i32_reinterpret_f32);
+    else if (kept.type === I64 && node.w <= 32) code.op(W.i32_wrap_i64);
     else if (kept.type === I32 && node.w > 32) {
       code.op(kept.clean === SIGN ? W.i64_extend_i32_s : W.i64_extend_i32_u);
       return;
     }
     if (want !== ANY && want !== kept.clean) this.clean(node.w, want);
+  }
+
+  /** Pushes a value of up to 32 bits extended to 64, where it is kept that way. False: it is not. */
+  extended(node: Node, want: Want): boolean {
+    const kept = this.kept.get(node);
+    if (kept === undefined || kept.type !== I64 || node.w > 32 || kept.clean !== want) return false;
+    this.code.get(kept.local);
+    return true;
   }
 
   /** As bind, for a value of 32 or 64 bits that is wanted as a float. */
@@ -252,7 +273,10 @@ export class Lower {
     const kept = this.kept.get(node);
     if (kept !== undefined) {
       code.get(kept.local);
-      if (kept.type === I64) code.op(W.f64_reinterpret_i64);
+      if (kept.type === I64 && node.w <= 32) {
+        code.op(W.i32_wrap_i64);
+        code.op(W.f32_reinterpret_i32);
+      } else if (kept.type === I64) code.op(W.f64_reinterpret_i64);
       else if (kept.type === I32) code.op(W.f32_reinterpret_i32);
       return;
     }

@@ -2,6 +2,7 @@ import { Description } from "../files.ts";
 import { F } from "../flags.ts";
 import { MemoryFile } from "../fs/memory.ts";
 import type { Place } from "../guest.ts";
+import { fileKey } from "../kernel.ts";
 import { EventCounter, PipeEnd } from "../pipe.ts";
 import type { Task } from "../process.ts";
 import { fail, type SyscallResult } from "../result.ts";
@@ -15,17 +16,29 @@ interface IntValue {
   readonly value: number;
 }
 
+/** A process that closes any descriptor of a file loses its locks there (fcntl(2)). */
+function unlock(task: Task, file: Description | undefined): void {
+  const { locks } = task.kernel;
+  if (file && !locks.empty) locks.release(task.process, fileKey(file));
+}
+
 export function close(task: Task, fd: number): SyscallResult {
+  unlock(task, task.files.peek(fd));
   task.files.close(fd);
   return 0;
 }
 
 export function closeRange(task: Task, first: number, last: number, flags: number): SyscallResult {
   if (first > last) return fail("EINVAL");
+  if (flags & F.CLOSE_RANGE_UNSHARE && task.files.shared) {
+    const own = task.files.copy();
+    task.files.release();
+    task.process.files = own;
+  }
   for (const fd of task.files.numbers()) {
     if (fd < first || fd > last) continue;
     if (flags & F.CLOSE_RANGE_CLOEXEC) task.files.slot(fd).cloexec = true;
-    else task.files.close(fd);
+    else close(task, fd);
   }
   return 0;
 }
@@ -36,6 +49,7 @@ export function dup(task: Task, fd: number): SyscallResult {
 
 export function dup3(task: Task, old: number, fresh: number, flags: number): SyscallResult {
   if (old === fresh) return fail("EINVAL");
+  if (task.files.get(old) !== task.files.peek(fresh)) unlock(task, task.files.peek(fresh));
   task.files.set(fresh, task.files.get(old), (flags & F.O_CLOEXEC) !== 0);
   return fresh;
 }
@@ -84,34 +98,6 @@ export function setNonblocking(task: Task, fd: number, _request: number, arg: Pl
   return 0;
 }
 
-interface LockValue {
-  readonly type: string;
-  readonly whence: string;
-  readonly start: number;
-  readonly len: number;
-  readonly pid: number;
-}
-
-/** One process: nobody else can hold a lock, and one's own never conflict. */
-export function getLock(task: Task, fd: number, _cmd: number, lock: Place<LockValue>): SyscallResult {
-  task.files.get(fd);
-  const asked = lock.get();
-  if (asked.type !== "F_RDLCK" && asked.type !== "F_WRLCK") return fail("EINVAL");
-  lock.set({ ...asked, type: "F_UNLCK" });
-  return 0;
-}
-export function setLock(task: Task, fd: number, _cmd: number, lock: Place<LockValue>): SyscallResult {
-  const file = task.files.get(fd);
-  const { type, whence } = lock.get();
-  if (type === "" || !["SEEK_SET", "SEEK_CUR", "SEEK_END"].includes(whence)) return fail("EINVAL");
-  if ((type === "F_RDLCK" && !file.readable) || (type === "F_WRLCK" && !file.writable)) return fail("EBADF");
-  return 0;
-}
-export function flock(task: Task, fd: number, operation: number): SyscallResult {
-  task.files.get(fd);
-  const kind = operation & ~F.LOCK_NB;
-  return kind === F.LOCK_SH || kind === F.LOCK_EX || kind === F.LOCK_UN ? 0 : fail("EINVAL");
-}
 export function setOwner(task: Task, fd: number): SyscallResult {
   task.files.get(fd);
   return 0;
@@ -186,10 +172,3 @@ export function getSeals(task: Task, fd: number): SyscallResult {
   const inode = task.files.get(fd).dentry?.inode;
   return inode instanceof MemoryFile && inode.fs === task.kernel.nameless ? inode.seals : fail("EINVAL");
 }
-
-/** No socket can be made yet, so no descriptor is one. */
-export function noSocket(task: Task, fd: number): SyscallResult {
-  task.files.get(fd);
-  return fail("ENOTSOCK");
-}
-export const noAddressFamily = (): SyscallResult => fail("EAFNOSUPPORT");

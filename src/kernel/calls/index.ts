@@ -5,13 +5,16 @@ import * as clone from "./clone.ts";
 import * as descriptors from "./descriptors.ts";
 import * as early from "./early.ts";
 import * as futex from "./futex.ts";
+import * as locks from "./locks.ts";
 import * as memory from "./memory.ts";
 import * as paths from "./paths.ts";
 import * as poll from "./poll.ts";
 import * as process from "./process.ts";
 import * as signal from "./signal.ts";
+import * as socket from "./socket.ts";
 import * as terminal from "./terminal.ts";
 import * as time from "./time.ts";
+import * as timers from "./timers.ts";
 import * as transfer from "./transfer.ts";
 import * as wait from "./wait.ts";
 
@@ -24,13 +27,16 @@ const modules = [
   descriptors,
   early,
   futex,
+  locks,
   memory,
   paths,
   poll,
   process,
   signal,
+  socket,
   terminal,
   time,
+  timers,
   transfer,
   wait,
 ];

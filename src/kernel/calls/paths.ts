@@ -1,13 +1,15 @@
 import { CWD, Description } from "../files.ts";
 import { F } from "../flags.ts";
-import type { Handle, Inode } from "../fs/inode.ts";
+import type { Handle, Inode, OpenHow } from "../fs/inode.ts";
 import { MemoryFile } from "../fs/memory.ts";
 import { type Dentry, pathOf } from "../fs/path.ts";
+import { MemoryFifo } from "../fs/special.ts";
 import type { Span } from "../guest.ts";
 import { posix } from "../posix.ts";
 import type { Task } from "../process.ts";
 import { entry, locate, named, parentOf, permitted, writableDir } from "../resolve.ts";
-import { fail, type SyscallResult } from "../result.ts";
+import { block, fail, type SyscallResult } from "../result.ts";
+import { interrupted } from "../signals.ts";
 
 const encoder = new TextEncoder();
 
@@ -49,7 +51,39 @@ export function open(task: Task, dir: number, path: string, flags: number, mode:
   if (how.directory && inode.type !== "dir") return fail("ENOTDIR");
   if (inode.type === "dir" && (write || create)) return fail("EISDIR");
   if (!at.made) permitted(task, inode, (how.read ? 4 : 0) | (write ? 2 : 0));
+  if (inode instanceof MemoryFifo) return openFifo(task, inode, how, new Opening(flags, at.found));
   return files.add(new Description(inode.open(how), flags & ~OPEN_ONLY, at.found), cloexec);
+}
+
+/** How a file becomes a descriptor. */
+class Opening {
+  readonly flags: number;
+  readonly found: Dentry;
+  constructor(flags: number, found: Dentry) {
+    this.flags = flags;
+    this.found = found;
+  }
+}
+
+/** A FIFO opens when its other side does (fifo(7)); for writing without waiting only where somebody reads. */
+function openFifo(task: Task, inode: MemoryFifo, how: OpenHow, { flags, found }: Opening): SyscallResult {
+  const pipe = inode.shared();
+  const nonblocking = (flags & F.O_NONBLOCK) !== 0;
+  if (how.write && !how.read && nonblocking && pipe.readers === 0) return fail("ENXIO");
+  const file = new Description(inode.open(how), flags & ~OPEN_ONLY, found);
+  const others = (): number => (how.write ? pipe.readersEver : pipe.writersEver);
+  const before = others();
+  const there = how.write ? pipe.readers > 0 : pipe.writers > 0;
+  const add = (): number => task.files.add(file, (flags & F.O_CLOEXEC) !== 0);
+  if ((how.read && how.write) || there || nonblocking) return add();
+  const poll = (): SyscallResult | null => {
+    if (others() !== before) return add();
+    if (!interrupted(task)) return null;
+    file.retain().release();
+    return fail("ERESTART");
+  };
+  const cancel = (): void => file.retain().release();
+  return block({ until: null, poll, expired: () => fail("EINTR"), outside: false, cancel });
 }
 const OPEN_ONLY = F.O_CREAT | F.O_EXCL | F.O_NOCTTY | F.O_TRUNC | F.O_CLOEXEC;
 
@@ -144,16 +178,19 @@ export function mkdir(task: Task, dir: number, path: string, mode: number): Sysc
 /** File types that mknod(2) takes. */
 const MAKEABLE = new Set([0, 0o10000, 0o20000, 0o60000, 0o100000, 0o140000]);
 
-/** Regular files only; S_IFMT bits are the same in every Unix. */
+/** Files, FIFOs and sockets; S_IFMT bits are the same in every Unix. */
 export function mknod(task: Task, dir: number, path: string, mode: number): SyscallResult {
   const type = mode & 0o170000;
   if (!MAKEABLE.has(type)) return fail(type === 0o40000 ? "EPERM" : "EINVAL");
-  if (type !== 0 && type !== 0o100000) return fail("EOPNOTSUPP");
+  const special = type === 0o10000 ? "fifo" : type === 0o140000 ? "socket" : null;
+  if (type !== 0 && type !== 0o100000 && !special) return fail("EPERM");
   const walked = parentOf(task, dir, path);
   const name = named(walked, "EEXIST");
   if (entry(task, walked)) return fail("EEXIST");
   writableDir(task, walked.at.inode);
-  walked.at.inode.create(name, mode & 0o7777 & ~task.process.umask);
+  const bits = mode & 0o7777 & ~task.process.umask;
+  if (special) walked.at.inode.special(name, special, bits);
+  else walked.at.inode.create(name, bits);
   return 0;
 }
 

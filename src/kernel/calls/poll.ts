@@ -1,25 +1,51 @@
+import { Epoll, type EpollEvent } from "../epoll.ts";
 import { Description } from "../files.ts";
 import { F } from "../flags.ts";
-import type { FileStat, Handle } from "../fs/inode.ts";
 import { duration, type Place, type Timespec, toTimespec } from "../guest.ts";
-import { namelessStat } from "../pipe.ts";
 import { posix } from "../posix.ts";
 import type { Task } from "../process.ts";
 import { block, fail, type SyscallResult } from "../result.ts";
-import { interrupted } from "../signals.ts";
+import { bitOf, interrupted } from "../signals.ts";
 
 /** Told whether asked for or not. */
 const ALWAYS = F.POLLERR | F.POLLHUP | F.POLLNVAL;
 
+/** How a wait goes: until when, with which signals blocked, and whether something outside may end it. */
+interface How {
+  readonly until: bigint | null;
+  /** Signals blocked meanwhile; null: as they are. */
+  readonly mask: bigint | null;
+  readonly outside: () => boolean;
+  /** Told when it is over. */
+  readonly done?: () => void;
+}
+
+/** The mask argument of ppoll and its kin. Throws EINVAL. */
+function maskOf(task: Task, mask?: Place<{ mask: bigint }>, size?: number): bigint | null {
+  if (!mask || mask.isNull) return null;
+  if (size !== 8) throw posix("EINVAL");
+  const { personality } = task;
+  return mask.get().mask & ~(bitOf(personality.signal("SIGKILL")) | bitOf(personality.signal("SIGSTOP")));
+}
+
 /** Waits until `look` finds something (a count above 0); 0 when time is up. Looks at least once. */
-function waitFor(task: Task, look: () => number, until: bigint | null, done: () => void): SyscallResult {
+function waitFor(task: Task, look: () => number, { until, mask, outside, done }: How): SyscallResult {
   const first = look();
   if (first > 0) {
-    done();
+    done?.();
     return first;
   }
+  if (mask !== null) {
+    task.savedMask = task.blocked;
+    task.blocked = mask;
+  }
   const finish = (result: SyscallResult): SyscallResult => {
-    done();
+    done?.();
+    // A signal that ends the wait still finds the mask as it was meant (sigsuspend's way).
+    if (mask !== null && typeof result === "number" && task.savedMask !== null) {
+      task.blocked = task.savedMask;
+      task.savedMask = null;
+    }
     return result;
   };
   const poll = (): SyscallResult | null => {
@@ -27,7 +53,7 @@ function waitFor(task: Task, look: () => number, until: bigint | null, done: () 
     if (n > 0) return finish(n);
     return interrupted(task) ? finish(fail("EINTR")) : null;
   };
-  return block({ until, poll, expired: () => finish(0), outside: true });
+  return block({ until, poll, expired: () => finish(0), outside: outside() });
 }
 
 function deadline(task: Task, timeout: Place<Timespec>): bigint | null {
@@ -54,7 +80,15 @@ function ready(task: Task, fd: number, events: number): number {
   return file ? file.handle.poll() & (events | ALWAYS) : F.POLLNVAL;
 }
 
-export function ppoll(task: Task, fds: Place<PollFd>, count: number, timeout: Place<Timespec>): SyscallResult {
+export function ppoll(
+  task: Task,
+  fds: Place<PollFd>,
+  count: number,
+  timeout: Place<Timespec>,
+  set?: Place<{ mask: bigint }>,
+  size?: number,
+): SyscallResult {
+  const mask = maskOf(task, set, size);
   if (count > task.files.limit) return fail("EINVAL");
   const until = deadline(task, timeout);
   const look = (): number => {
@@ -67,7 +101,11 @@ export function ppoll(task: Task, fds: Place<PollFd>, count: number, timeout: Pl
     }
     return n;
   };
-  return waitFor(task, look, until, tellRest(task, timeout, until));
+  const outside = (): boolean => {
+    for (let i = 0; i < count; i++) if (task.files.peek(fds.get(i).fd)?.handle.outside) return true;
+    return false;
+  };
+  return waitFor(task, look, { until, mask, outside, done: tellRest(task, timeout, until) });
 }
 
 /** pselect6: three bit sets of n bits, in 64-bit words. */
@@ -78,8 +116,12 @@ export function pselect(
   writeSet: number,
   exceptSet: number,
   timeout: Place<Timespec>,
+  set?: Place<{ mask: number; size: number }>,
 ): SyscallResult {
   if (n < 0) return fail("EINVAL");
+  const { mask: at, size } = !set || set.isNull ? { mask: 0, size: 8 } : set.get();
+  if (at && size !== 8) return fail("EINVAL");
+  const mask = at ? BigInt(memoryWord(task, at)) | (BigInt(memoryWord(task, at + 4)) << 32n) : null;
   const bits = Math.min(n, task.files.limit);
   const bytes = Math.ceil(bits / 64) * 8;
   const { memory } = task.space;
@@ -104,77 +146,18 @@ export function pselect(
   };
   const rest = tellRest(task, timeout, until);
   const addresses = [readSet, writeSet, exceptSet];
-  return waitFor(task, look, until, () => {
+  const outside = (): boolean => {
+    for (let fd = 0; fd < bits; fd++)
+      if (sets.some((set) => has(set, fd)) && task.files.peek(fd)?.handle.outside) return true;
+    return false;
+  };
+  const done = (): void => {
     for (const [i, bytesFound] of found.entries()) if (bytesFound) memory.write(addresses[i]!, bytesFound);
     rest();
-  });
+  };
+  return waitFor(task, look, { until, mask, outside, done });
 }
-
-interface EpollEvent {
-  readonly events: number;
-  readonly data: bigint;
-}
-
-/** epoll bits are poll bits here and there but for their own order in F. */
-const PAIRS: readonly (readonly [number, number])[] = [
-  [F.EPOLLIN, F.POLLIN],
-  [F.EPOLLPRI, F.POLLPRI],
-  [F.EPOLLOUT, F.POLLOUT],
-  [F.EPOLLERR, F.POLLERR],
-  [F.EPOLLHUP, F.POLLHUP],
-  [F.EPOLLRDNORM, F.POLLRDNORM],
-  [F.EPOLLWRNORM, F.POLLWRNORM],
-  [F.EPOLLRDHUP, F.POLLRDHUP],
-];
-
-/** An epoll instance: what it watches, by descriptor number. */
-class Epoll implements Handle {
-  readonly seekable = false;
-  readonly interest = new Map<number, { file: Description; events: number; data: bigint }>();
-  private readonly ino: number;
-  private readonly born: bigint;
-  constructor(ino: number, born: bigint) {
-    this.ino = ino;
-    this.born = born;
-  }
-  read(): number {
-    throw posix("EINVAL");
-  }
-  write(): number {
-    throw posix("EINVAL");
-  }
-  stat(): FileStat {
-    return namelessStat("file", this.ino, this.born);
-  }
-  truncate(): void {
-    throw posix("EINVAL");
-  }
-  sync(): void {
-    throw posix("EINVAL");
-  }
-  close(): void {}
-  poll(): number {
-    return this.ready(1).length ? F.POLLIN : 0;
-  }
-  ready(most: number): EpollEvent[] {
-    const out: EpollEvent[] = [];
-    for (const [fd, entry] of this.interest) {
-      if (out.length >= most) break;
-      if (entry.file.users === 0) {
-        this.interest.delete(fd);
-        continue;
-      }
-      const now = entry.file.handle.poll();
-      let events = 0;
-      for (const [mine, poll] of PAIRS)
-        if (now & poll && (entry.events & mine || poll & (F.POLLERR | F.POLLHUP))) events |= mine;
-      if (!events) continue;
-      out.push({ events, data: entry.data });
-      if (entry.events & F.EPOLLONESHOT) entry.events = 0;
-    }
-    return out;
-  }
-}
+const memoryWord = (task: Task, at: number): number => task.space.memory.u32(at);
 
 export function epollCreate(task: Task, flags: number): SyscallResult {
   task.files.reserve();
@@ -203,21 +186,36 @@ export function epollControl(
   if (epfd === fd) return fail("EINVAL");
   const { type } = file.handle.stat();
   if ((type === "file" && file.dentry) || type === "dir") return fail("EPERM");
-  const known = epoll.interest.has(fd);
   switch (op) {
     case "EPOLL_CTL_ADD":
-      if (known) return fail("EEXIST");
-      epoll.interest.set(fd, { file, ...event.get() });
+      epoll.add(fd, file, event.get());
       return 0;
     case "EPOLL_CTL_MOD":
-      if (!known) return fail("ENOENT");
-      epoll.interest.set(fd, { file, ...event.get() });
+      epoll.modify(fd, file, event.get());
       return 0;
     case "EPOLL_CTL_DEL":
-      return epoll.interest.delete(fd) ? 0 : fail("ENOENT");
+      epoll.remove(fd, file);
+      return 0;
     default:
       return fail("EINVAL");
   }
+}
+
+function waitEvents(
+  task: Task,
+  epfd: number,
+  events: Place<EpollEvent>,
+  most: number,
+  how: Omit<How, "outside">,
+): SyscallResult {
+  const epoll = epollOf(task, epfd);
+  if (most <= 0) return fail("EINVAL");
+  const look = (): number => {
+    const ready = epoll.ready(most);
+    for (const [i, event] of ready.entries()) events.set(event, i);
+    return ready.length;
+  };
+  return waitFor(task, look, { ...how, outside: () => epoll.outside });
 }
 
 export function epollWait(
@@ -226,14 +224,20 @@ export function epollWait(
   events: Place<EpollEvent>,
   most: number,
   timeout: number,
+  set?: Place<{ mask: bigint }>,
+  size?: number,
 ): SyscallResult {
-  const epoll = epollOf(task, epfd);
-  if (most <= 0) return fail("EINVAL");
   const until = timeout < 0 ? null : task.kernel.host.monotonic() + BigInt(timeout) * 1_000_000n;
-  const look = (): number => {
-    const ready = epoll.ready(most);
-    for (const [i, event] of ready.entries()) events.set(event, i);
-    return ready.length;
-  };
-  return waitFor(task, look, until, () => {});
+  return waitEvents(task, epfd, events, most, { until, mask: maskOf(task, set, size) });
+}
+
+export function epollWaitFine(
+  task: Task,
+  epfd: number,
+  events: Place<EpollEvent>,
+  most: number,
+  timeout: Place<Timespec>,
+  set: Place<{ mask: bigint }>,
+): SyscallResult {
+  return waitEvents(task, epfd, events, most, { until: deadline(task, timeout), mask: maskOf(task, set, 8) });
 }

@@ -12,7 +12,7 @@ import {
 import type { Kernel } from "../kernel.ts";
 import type { Task } from "../process.ts";
 import { block, fail, type SyscallResult } from "../result.ts";
-import { interrupted } from "../signals.ts";
+import { interrupted, SI, send } from "../signals.ts";
 
 /** Nanoseconds of a clock by its POSIX name; null: no such clock. */
 function clockNow(kernel: Kernel, clock: string): bigint | null {
@@ -106,8 +106,8 @@ const NO_TIME: Timeval = { sec: 0, usec: 0 };
 
 function timerNow(task: Task): Timer {
   const { alarm, kernel } = task.process;
-  if (!alarm) return { interval: NO_TIME, value: NO_TIME };
-  const left = alarm.at - kernel.host.monotonic();
+  if (alarm.at === null) return { interval: NO_TIME, value: NO_TIME };
+  const left = alarm.left(kernel.host.monotonic());
   return { interval: toTimeval(alarm.every), value: toTimeval(left > 1000n ? left : 1000n) };
 }
 
@@ -124,7 +124,14 @@ export function setitimer(task: Task, which: string, fresh: Place<Timer>, old: P
   const every = fromTimeval(interval);
   if (first === null || every === null) return fail("EINVAL");
   const before = timerNow(task);
-  task.process.alarm = first ? { at: task.kernel.host.monotonic() + first, every } : null;
+  const { process, kernel } = task;
+  process.alarm.disarm();
+  if (first) {
+    process.alarm.arm(kernel.host.monotonic() + first, every);
+    kernel.timers.add(process.alarm, () =>
+      send(process, { signal: process.personality.signal("SIGALRM"), code: SI.KERNEL }),
+    );
+  } else kernel.timers.remove(process.alarm);
   if (!old.isNull) old.set(before);
   return 0;
 }

@@ -43,6 +43,10 @@ export interface Handle {
   readonly terminal?: Terminal | undefined;
   /** Bytes that can be read at once (FIONREAD). */
   available?(): number;
+  /** Goes up with each thing that arrives to be read, and with the end; for edges of epoll. */
+  arrivals?(): number;
+  /** Goes up as room for writing comes. */
+  drains?(): number;
   /** True where waiting must look at the outside world. */
   readonly outside?: boolean;
 }
@@ -90,6 +94,10 @@ export abstract class Inode {
   }
   create(_name: string, _mode: number): Inode {
     throw posix("EROFS");
+  }
+  /** A FIFO or a socket's name. */
+  special(_name: string, _type: "fifo" | "socket", _mode: number): Inode {
+    throw posix("EPERM");
   }
   mkdir(_name: string, _mode: number): void {
     throw posix("EROFS");

@@ -48,7 +48,7 @@ export class MemoryFs {
   }
 }
 
-abstract class MemoryInode extends Inode {
+export abstract class MemoryInode extends Inode {
   readonly fs: MemoryFs;
   /** Path in the lower folder that content still comes from. */
   lower: string | undefined;
@@ -321,6 +321,11 @@ export class MemoryDir extends MemoryInode {
   }
   override create(name: string, mode: number): Inode {
     return this.add(name, new MemoryFile(this.fs, mode));
+  }
+  /** Makes FIFOs and sockets; set by the kernel, which knows what they are. */
+  static makeSpecial: (fs: MemoryFs, type: "fifo" | "socket", mode: number) => Inode;
+  override special(name: string, type: "fifo" | "socket", mode: number): Inode {
+    return this.add(name, MemoryDir.makeSpecial(this.fs, type, mode));
   }
   override mkdir(name: string, mode: number): void {
     this.add(name, new MemoryDir(this.fs, mode));

@@ -5,7 +5,7 @@ import { HostError } from "../../host/host.ts";
 import { AddressSpace } from "../../kernel/address-space.ts";
 import { pathOf, type Start } from "../../kernel/fs/path.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
-import { endTask } from "../../kernel/life.ts";
+import { endTask, forgetPosixTimers } from "../../kernel/life.ts";
 import { posix } from "../../kernel/posix.ts";
 import { Process, Task } from "../../kernel/process.ts";
 import { permitted } from "../../kernel/resolve.ts";
@@ -193,6 +193,7 @@ export function replaceProgram(
     process.space = new AddressSpace(machine.cpu.memory);
     process.personality = machine.linux;
   } else space.unmap(BIAS, ADDRESS_LIMIT - BIAS);
+  forgetPosixTimers(process);
   process.borrows = false;
   process.replaced = true;
   process.exitSignal = process.exitSignal && linux.signal("SIGCHLD");

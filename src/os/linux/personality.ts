@@ -2,14 +2,40 @@ import type { Cpu } from "../../engine/cpu.ts";
 import type { Image } from "../../format/image.ts";
 import type { DirEntry } from "../../kernel/fs/inode.ts";
 import type { Personality } from "../../kernel/kernel.ts";
+import type { Family, SocketAddress } from "../../kernel/net/address.ts";
+import type { SocketType } from "../../kernel/net/socket.ts";
 import type { News, Task } from "../../kernel/process.ts";
 import type { SyscallResult } from "../../kernel/result.ts";
-import type { DefaultAction } from "../../kernel/signals.ts";
+import type { DefaultAction, Pending } from "../../kernel/signals.ts";
 import type { AbiBook, Machine } from "../abi.ts";
 import { AbiError } from "../error.ts";
 import { decodeText, encodeText } from "../text.ts";
 import { replaceProgram } from "./exec.ts";
 import { leaveHandler } from "./signal-frame.ts";
+import {
+  CONTROL_HEADER,
+  credentialsMessage,
+  familyNumber,
+  isUnspecified,
+  readAddress,
+  readControl,
+  rightsMessage,
+  writeAddress,
+} from "./sockaddr.ts";
+
+const SOCKET_TYPES = new Map<string, SocketType | "raw">([
+  ["SOCK_STREAM", "stream"],
+  ["SOCK_DGRAM", "dgram"],
+  ["SOCK_SEQPACKET", "seqpacket"],
+  ["SOCK_RAW", "raw"],
+]);
+/** Where the rulebook has a level's options. */
+const OPTION_SETS = new Map([
+  ["SOL_SOCKET", "so"],
+  ["IPPROTO_TCP", "tcpopt"],
+  ["IPPROTO_IP", "ipopt"],
+  ["IPPROTO_IPV6", "ip6opt"],
+]);
 
 /** A fresh machine, and Linux on it. */
 export interface LinuxMachine {
@@ -74,6 +100,46 @@ export class Linux implements Personality {
     put(this.abi.result, 0);
     if (stack) put(this.abi.stack, stack);
     if (thread !== null) put(this.abi.thread, thread);
+  }
+  socketType(word: number): { readonly type: SocketType | "raw" | ""; readonly flags: number } {
+    const name = this.book.decode("socktype", word & 0xf);
+    const rest = word & ~0xf;
+    const flags = this.book.knows("SOCK", rest) ? (this.book.decode("SOCK", rest) as number) : -1;
+    return { type: SOCKET_TYPES.get(name as string) ?? "", flags };
+  }
+  socketTypeNumber(type: SocketType): number {
+    return this.book.encode("socktype", `SOCK_${type.toUpperCase()}`);
+  }
+  familyNumber(family: Family): number {
+    return familyNumber(this.book, family);
+  }
+  errorNumber(code: string): number {
+    return this.book.errors.get(code)?.number ?? 5;
+  }
+  optionName(level: string, number: number): string {
+    const set = OPTION_SETS.get(level);
+    return set ? (this.book.decode(set, number) as string) : "";
+  }
+  readAddress(bytes: Uint8Array): SocketAddress | null {
+    return readAddress(this.book, bytes);
+  }
+  writeAddress(address: SocketAddress): Uint8Array {
+    return writeAddress(this.book, address);
+  }
+  readonly isUnspecified = isUnspecified;
+  readonly readControl = readControl;
+  readonly rights = rightsMessage;
+  readonly credentials = credentialsMessage;
+  readonly controlHeader = CONTROL_HEADER;
+  get signalRecordSize(): number {
+    return this.book.struct("signalfd_siginfo").size;
+  }
+  signalRecord(pending: Pending): Uint8Array {
+    const { signal, code, pid, uid, status, value, timer, address } = pending;
+    const along = value ?? 0n;
+    const fields = { signo: signal, code, pid: pid ?? 0, uid: uid ?? 0, status: status ?? 0, tid: timer ?? 0 };
+    const int = Number(BigInt.asIntN(32, along));
+    return this.book.encodeStruct("signalfd_siginfo", { ...fields, int, ptr: along, addr: address ?? 0 });
   }
   setBase(task: Task, which: number, address: number): boolean {
     if (address >= PROGRAM_ADDRESSES) return false;

@@ -17,6 +17,7 @@ const expanded = expand(source.text, source.options);
 const CHAPTERS: readonly (readonly [string, readonly string[]])[] = [
   ["x86_64/sse.rules", ["sse2", "avx"]],
   ["x86_64/sse-int.rules", ["sse4_2", "avx2"]],
+  ["x86_64/x87.rules", ["fpu", "fxsr"]],
 ];
 
 const flags =
