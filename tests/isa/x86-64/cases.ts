@@ -76,7 +76,8 @@ export function fill(record: Uint8Array, code: Uint8Array, random: Random, steer
   record.set(code);
   for (const base of BASES) {
     const kind = random.below(100);
-    const at = kind < 4 ? R.WINDOW - 16 * random.below(4) : kind < 6 ? -4096 : 64 + 64 * random.below(4);
+    const at =
+      kind < 4 ? R.WINDOW - 16 * random.below(4) : kind < 6 ? -4096 : 64 + 64 * random.below(kind < 50 ? 2 : 8);
     words[R.G + base] = BigInt(R.WINDOW_AT + at + (random.chance(5) ? random.below(16) : 0));
   }
   words[R.G + 10] = BigInt(random.below(3));

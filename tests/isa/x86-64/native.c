@@ -18,7 +18,7 @@ struct record {
   uint64_t g[16];
   uint8_t fxsave[512];
   uint8_t high[16][16]; /* upper halves of YMM */
-  uint8_t memory[512];
+  uint8_t memory[1024];
 };
 
 #define CODE ((uint8_t *)0x20000000)
