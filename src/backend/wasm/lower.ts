@@ -156,11 +156,20 @@ export class Lower {
     code.get(kept.local);
     if (kept.type === F64) code.op(W.i64_reinterpret_f64);
     else if (kept.type === F32) code.op(W.i32_reinterpret_f32);
+    else if (kept.type === I64 && node.w <= 32) code.op(W.i32_wrap_i64);
     else if (kept.type === I32 && node.w > 32) {
       code.op(kept.clean === SIGN ? W.i64_extend_i32_s : W.i64_extend_i32_u);
       return;
     }
     if (want !== ANY && want !== kept.clean) this.clean(node.w, want);
+  }
+
+  /** Pushes a value of up to 32 bits extended to 64, where it is kept that way. False: it is not. */
+  extended(node: Node, want: Want): boolean {
+    const kept = this.kept.get(node);
+    if (kept === undefined || kept.type !== I64 || node.w > 32 || kept.clean !== want) return false;
+    this.code.get(kept.local);
+    return true;
   }
 
   /** As bind, for a value of 32 or 64 bits that is wanted as a float. */
@@ -264,7 +273,10 @@ export class Lower {
     const kept = this.kept.get(node);
     if (kept !== undefined) {
       code.get(kept.local);
-      if (kept.type === I64) code.op(W.f64_reinterpret_i64);
+      if (kept.type === I64 && node.w <= 32) {
+        code.op(W.i32_wrap_i64);
+        code.op(W.f32_reinterpret_i32);
+      } else if (kept.type === I64) code.op(W.f64_reinterpret_i64);
       else if (kept.type === I32) code.op(W.f32_reinterpret_i32);
       return;
     }

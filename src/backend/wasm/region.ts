@@ -122,9 +122,10 @@ function findFuncs(
   const wanted = new Set(entries);
   const covered = new Set<number>();
   let instructions = 0;
-  const worth = (block: Block): boolean =>
-    block.flow.k !== "call" ||
-    (block.callee >= 0 && !limits.skip?.(block.callee) && source.inst(block.callee) !== null);
+  const worth = ({ flow, callee }: Block): boolean =>
+    flow.k !== "call" ||
+    (callee >= 0 &&
+      (wanted.has(callee) || indexOf.has(callee) || (!limits.skip?.(callee) && source.inst(callee) !== null)));
   for (let at = 0; at < work.length; at++) {
     const pc = work[at]!;
     if (indexOf.has(pc)) continue;

@@ -1,7 +1,7 @@
 import type { Node } from "../../ir/node.ts";
 import { BIAS, Exit, PROT_READ, PROT_WRITE, STATE } from "../../memory/layout.ts";
 import { pushForbidden } from "./access.ts";
-import { ENGINE, F32, F64, I32, type ValueType } from "./code.ts";
+import { ENGINE, F32, F64, I32, I64, type ValueType } from "./code.ts";
 import { FLOAT, LOW } from "./demand.ts";
 import { lowerFloat, updateLimits } from "./float.ts";
 import type { Frame } from "./frame.ts";
@@ -119,6 +119,7 @@ function load(f: Frame, step: Step & { k: "load" }): void {
   const { node } = step;
   const how = lower.demand.how(node);
   const offset = address(f, step, node.args[0]!, node.w, PROT_READ);
+  const extension = lower.demand.extension(node);
   let type = naturalType(node.w);
   let clean: Want = ZERO;
   if (how === FLOAT) {
@@ -129,7 +130,12 @@ function load(f: Frame, step: Step & { k: "load" }): void {
     clean = ANY;
     code.mem(M.i32_load, 0, offset);
   } else if (node.w === 64) code.mem(M.i64_load, 0, offset);
-  else if (node.w === 32) code.mem(M.i32_load, 0, offset);
+  else if (extension !== undefined) {
+    // At once into 64 bits: V8 would load twice where both widths are wanted.
+    type = I64;
+    clean = extension === "sext" ? SIGN : ZERO;
+    code.mem(EXTENDING[node.w]![extension], 0, offset);
+  } else if (node.w === 32) code.mem(M.i32_load, 0, offset);
   else {
     const signed = lower.demand.signed(node);
     clean = signed ? SIGN : ZERO;
@@ -144,6 +150,12 @@ function load(f: Frame, step: Step & { k: "load" }): void {
   code.set(local);
   lower.keep(node, local, clean);
 }
+
+const EXTENDING: Readonly<Record<number, { readonly sext: number; readonly zext: number }>> = {
+  8: { sext: M.i64_load8_s, zext: M.i64_load8_u },
+  16: { sext: M.i64_load16_s, zext: M.i64_load16_u },
+  32: { sext: M.i64_load32_s, zext: M.i64_load32_u },
+};
 
 function rmw(f: Frame, step: Step & { k: "rmw" }): void {
   const { code, lower } = f;
