@@ -180,7 +180,6 @@ export function evaluator(book: IsaBook): (record: Uint8Array) => bigint {
       // What repeats jumps to itself.
       for (let i = 0; i < 100 && outcome.k === "jump" && outcome.target === BigInt(R.CODE); i++)
         outcome = evalInst(inst, machine);
-      const outcome = evalInst(inst, machine);
       machine.end();
       if (outcome.k === "trap") end(R.CODE, SIGNALS[outcome.name] ?? 0n);
       else if (outcome.k === "next") end(R.CODE + decoded.length + 1, R.SIGTRAP);

@@ -57,7 +57,8 @@ function steer(row: Row): Steer {
       for (let i = R.MEMORY; i < R.RECORD; i++) words[i] = BigInt(R.CODE + 64 + random.below(3000));
     if (row.section.startsWith("Control")) for (const n of [3, 6, 7]) words[R.G + n] &= ~7n;
     if (row.section.startsWith("Control"))
-      for (const n of [0, 1, 2, 8, 9, 10, 11, 12, 13, 14, 15]) words[R.G + n] = BigInt(R.CODE + 64 + random.below(3000));
+      for (const n of [0, 1, 2, 8, 9, 10, 11, 12, 13, 14, 15])
+        words[R.G + n] = BigInt(R.CODE + 64 + random.below(3000));
   };
 }
 
