@@ -20,7 +20,10 @@ const CHAPTERS: readonly (readonly [string, readonly string[]])[] = [
   ["x86_64/sse-int.rules", ["sse4_2", "avx2"]],
   ["x86_64/sse42.rules", ["sse4_2", "avx"]],
   ["x86_64/avx.rules", ["avx2", "fma", "f16c"]],
+  ["x86_64/crypto.rules", ["aes", "pclmulqdq", "sha_ni"]],
   ["x86_64/x87.rules", ["fpu", "fxsr"]],
+  ["x86_64/mmx.rules", ["mmx", "ssse3"]],
+  ["x86_64/state.rules", ["fxsr", "xsave", "xsavec", "xsaveopt"]],
 ];
 
 const flags =
