@@ -137,7 +137,9 @@ function pair(out: string[], name: string, a: DataView, b: DataView, at: number)
 /** The state that a case began with. */
 function shown(record: Uint8Array): string {
   const v = new DataView(record.buffer, record.byteOffset, BYTES);
-  const lines = [`    mxcsr ${v.getUint16(R.MXCSR, true).toString(16)}`];
+  const word = (at: number): string => v.getUint16(at, true).toString(16);
+  const lines = [`    mxcsr ${word(R.MXCSR)} fcw ${word(R.FCW)} fsw ${word(R.FSW)} ftw ${word(R.FTW)}`];
+  for (let i = 0; i < 8; i++) lines.push(`    st${i} ${sixteen(v, R.ST + 16 * i)}`);
   for (let i = 0; i < 16; i++)
     lines.push(`    ymm${i} ${sixteen(v, R.HIGH * 8 + 16 * i)} ${sixteen(v, R.XMM + 16 * i)}`);
   return lines.join("\n");
