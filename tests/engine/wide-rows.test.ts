@@ -16,7 +16,7 @@ const ONLY = process.env.ROWS ? new RegExp(process.env.ROWS) : undefined;
 
 /** Rows that the evaluator does where they stand: they ask the machine around, or are too rare for a handler. */
 const EVALUATED: Readonly<Record<string, RegExp>> = {
-  aarch64: /^mrs\.|^(dc|ic)\b|^fccmp|^ccm|^bfm|^ld[234]\.|^st[234]\./,
+  aarch64: /^mrs\.|^(dc|ic)\b|^fccmp|^ccm|^bfm|^s[lr]i\.2d|^ld[234]\.|^st[234]\./,
   x86_64: /./,
 };
 
