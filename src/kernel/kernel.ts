@@ -45,9 +45,6 @@ export interface Personality {
   cloneFlags(word: number): { readonly flags: number; readonly signal: number };
   /** Sets a new thread's or child's registers: result 0; stack and thread pointer where they are told. */
   enterChild(cpu: Cpu, stack: number, thread: number | null): void;
-  /** The addresses that a thread's own variables count from, by number. False where the address is none for a program. */
-  setBase(task: Task, which: number, address: number): boolean;
-  base(task: Task, which: number): number;
   /** Type and flags in socket's second argument; type "" is none, flags -1: bits that mean nothing. */
   socketType(word: number): { readonly type: SocketType | "raw" | ""; readonly flags: number };
   socketTypeNumber(type: SocketType): number;
@@ -67,6 +64,9 @@ export interface Personality {
   /** A signal as signalfd tells it. */
   signalRecord(pending: Pending): Uint8Array;
   readonly signalRecordSize: number;
+  /** The addresses that a thread's own variables count from, by number. False where the address is none for a program. */
+  setBase(task: Task, which: number, address: number): boolean;
+  base(task: Task, which: number): number;
   /** A child's news as wait tells it. */
   waitStatus(news: News): number;
   /** Guest bytes as a string, so that every byte comes back. */

@@ -17,13 +17,20 @@ const reference = evaluator(book);
 const truth = qemu();
 const oracle = needs(truth !== null, "qemu-aarch64 or aarch64-linux-gnu-gcc");
 
+/**
+ * What is the machine's own and no two share: identification, clocks, the block that dc zva clears (here as on most CPUs, 64
+ * bytes), bits of FPCR and FPSR that stand for what is not there (half precision, AArch32), and whether cleaning a cache
+ * faults (on a CPU it does).
+ */
+const OWN = /^(mrs\.(?!nzcv|tpidr|fpsr|fpcr).*|msr\.fp[cs]r|dc\..*)$/;
+
 test("every row does what qemu-aarch64 does", oracle, () => {
   const uncovered: string[] = [];
   const differences: Difference[] = [];
   const plan = { words: 6, states: Math.max(1, Math.ceil(CASES / 6)) };
   let batch = [];
   for (const row of book.rows) {
-    if (!ONLY.test(row.name)) continue;
+    if (!ONLY.test(row.name) || OWN.test(row.name)) continue;
     const trials = trialsOf(book, row, encode, plan, new Random(SEED * 65537 + row.index));
     if (trials.length === 0) uncovered.push(row.name);
     batch.push(...trials);

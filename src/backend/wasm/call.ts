@@ -180,11 +180,11 @@ export function ret(f: Frame, block: Block): void {
   const bad = code.depth;
   for (const slot of f.preserved) {
     const param = signature.takes.indexOf(slot);
-    f.pushAs(slot, I64);
-    code.get(param);
     const type = signature.params[param]!;
+    f.pushAs(slot, type === I32 ? I32 : I64);
+    code.get(param);
     if (type === F64) code.op(W.i64_reinterpret_f64);
-    code.op(W.i64_ne);
+    code.op(type === I32 ? W.i32_ne : W.i64_ne);
     code.unlikely();
     code.brIf(code.depth - bad);
   }

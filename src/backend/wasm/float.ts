@@ -518,6 +518,42 @@ function toInteger(l: Lower, node: Node, mode: number, limits: Limits | undefine
   return "checked";
 }
 
+/** Pushes the exceptions (i6) that a float op raises, for those who want them otherwise than accumulated. */
+export function pushExceptions(l: Lower, node: Node, host: FloatHost): void {
+  const args = operands(node);
+  for (const arg of args) pushOperand(l, node, arg);
+  const mode = modeOf(node);
+  if (mode < 0) l.emit(node.args[node.args.length - 1]!, ZERO);
+  else l.code.i32(mode);
+  const number = floatCode(node);
+  const key = `exceptions ${number}`;
+  let func = host.helpers.get(key);
+  if (func === undefined) {
+    const params = [...args.map((arg) => operandType(node, arg)), I32 as ValueType];
+    func = host.module.func(host.module.type(params, [I32]), `exceptions_${node.op}`);
+    host.helpers.set(key, func);
+    const code = new Code(params);
+    askReference(code, params, number, host);
+    host.module.body(func, code);
+  }
+  l.code.call(func);
+}
+
+/** Pushes the exceptions of the reference's answer on the function's parameters; the result is in memory then. */
+function askReference(code: Code, params: readonly ValueType[], number: number, host: FloatHost): void {
+  params.slice(0, -1).forEach((type, i) => {
+    code.i32(0);
+    code.get(i);
+    toBits(code, type);
+    code.mem(M.i64_store, ENGINE, SCRATCH + 8 * i);
+  });
+  code.i32(0);
+  code.get(params.length - 1);
+  code.mem(M.i32_store, ENGINE, SCRATCH_RM);
+  code.i32(number);
+  code.call(host.importFloat);
+}
+
 /** Function of the module that asks the reference: (operands, mode) -> result, exceptions into the sticky slot. */
 function helper(from: Lower, host: FloatHost, node: Node, sticky: Sticky | undefined): number {
   const number = floatCode(node);
@@ -539,17 +575,7 @@ function helper(from: Lower, host: FloatHost, node: Node, sticky: Sticky | undef
   exactZero(code, node, type);
   if (sticky !== undefined) decideHere(code, node, host, sticky, args.length);
   if (careful) code.end();
-  args.forEach((_, i) => {
-    base();
-    code.get(i);
-    toBits(code, params[i]!);
-    code.mem(M.i64_store, ENGINE, SCRATCH + 8 * i);
-  });
-  base();
-  code.get(args.length);
-  code.mem(M.i32_store, ENGINE, SCRATCH_RM);
-  code.i32(number);
-  code.call(host.importFloat);
+  askReference(code, params, number, host);
   if (sticky === undefined) code.op(W.drop);
   else accumulate(from, code, host, sticky);
   base();

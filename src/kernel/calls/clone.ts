@@ -41,28 +41,6 @@ export function clone(
   return start(task, { flags, signal, stack, parentTid, childTid, thread });
 }
 
-/** clone(2) where the last two arguments are the other way round. */
-export function cloneChildFirst(
-  task: Task,
-  word: number,
-  stack: number,
-  parentTid: number,
-  childTid: number,
-  thread: number,
-): SyscallResult {
-  return clone(task, word, stack, parentTid, thread, childTid);
-}
-
-export function fork(task: Task): SyscallResult {
-  const signal = task.personality.signal("SIGCHLD");
-  return start(task, { flags: 0, signal, stack: 0, parentTid: 0, childTid: 0, thread: 0 });
-}
-
-export function vfork(task: Task): SyscallResult {
-  const signal = task.personality.signal("SIGCHLD");
-  return start(task, { flags: F.CLONE_VM | F.CLONE_VFORK, signal, stack: 0, parentTid: 0, childTid: 0, thread: 0 });
-}
-
 interface CloneArgs {
   readonly flags: number;
   readonly flagsHigh: number;

@@ -21,8 +21,8 @@ interface How {
 }
 
 /** The mask argument of ppoll and its kin. Throws EINVAL. */
-function maskOf(task: Task, mask: Place<{ mask: bigint }>, size: number): bigint | null {
-  if (mask.isNull) return null;
+function maskOf(task: Task, mask?: Place<{ mask: bigint }>, size?: number): bigint | null {
+  if (!mask || mask.isNull) return null;
   if (size !== 8) throw posix("EINVAL");
   const { personality } = task;
   return mask.get().mask & ~(bitOf(personality.signal("SIGKILL")) | bitOf(personality.signal("SIGSTOP")));
@@ -85,8 +85,8 @@ export function ppoll(
   fds: Place<PollFd>,
   count: number,
   timeout: Place<Timespec>,
-  set: Place<{ mask: bigint }>,
-  size: number,
+  set?: Place<{ mask: bigint }>,
+  size?: number,
 ): SyscallResult {
   const mask = maskOf(task, set, size);
   if (count > task.files.limit) return fail("EINVAL");
@@ -116,10 +116,10 @@ export function pselect(
   writeSet: number,
   exceptSet: number,
   timeout: Place<Timespec>,
-  set: Place<{ mask: number; size: number }>,
+  set?: Place<{ mask: number; size: number }>,
 ): SyscallResult {
   if (n < 0) return fail("EINVAL");
-  const { mask: at, size } = set.isNull ? { mask: 0, size: 8 } : set.get();
+  const { mask: at, size } = !set || set.isNull ? { mask: 0, size: 8 } : set.get();
   if (at && size !== 8) return fail("EINVAL");
   const mask = at ? BigInt(memoryWord(task, at)) | (BigInt(memoryWord(task, at + 4)) << 32n) : null;
   const bits = Math.min(n, task.files.limit);
@@ -224,23 +224,11 @@ export function epollWait(
   events: Place<EpollEvent>,
   most: number,
   timeout: number,
-  set: Place<{ mask: bigint }>,
-  size: number,
+  set?: Place<{ mask: bigint }>,
+  size?: number,
 ): SyscallResult {
   const until = timeout < 0 ? null : task.kernel.host.monotonic() + BigInt(timeout) * 1_000_000n;
   return waitEvents(task, epfd, events, most, { until, mask: maskOf(task, set, size) });
-}
-
-/** epoll_wait(2) as x86 still has it: without a mask. */
-export function epollWaitPlain(
-  task: Task,
-  epfd: number,
-  events: Place<EpollEvent>,
-  most: number,
-  timeout: number,
-): SyscallResult {
-  const until = timeout < 0 ? null : task.kernel.host.monotonic() + BigInt(timeout) * 1_000_000n;
-  return waitEvents(task, epfd, events, most, { until, mask: null });
 }
 
 export function epollWaitFine(

@@ -71,6 +71,7 @@ export class Linux implements Personality {
     if (!abi) throw new AbiError(`${book.file}: there is no abi ${isa}`);
     this.book = book;
     this.abi = abi;
+    book.choose(abi.table);
     this.release = book.release;
     this.version = book.version;
     this.machine = abi.machine;
@@ -100,15 +101,6 @@ export class Linux implements Personality {
     put(this.abi.result, 0);
     if (stack) put(this.abi.stack, stack);
     if (thread !== null) put(this.abi.thread, thread);
-  }
-  setBase(task: Task, which: number, address: number): boolean {
-    if (address >= PROGRAM_ADDRESSES) return false;
-    task.cpu.set(task.cpu.slot(this.abi.bases[which]!), address | 0, Math.floor(address / 0x100000000));
-    return true;
-  }
-  base(task: Task, which: number): number {
-    const slot = task.cpu.slot(this.abi.bases[which]!);
-    return (task.cpu.hi(slot) >>> 0) * 0x100000000 + (task.cpu.lo(slot) >>> 0);
   }
   socketType(word: number): { readonly type: SocketType | "raw" | ""; readonly flags: number } {
     const name = this.book.decode("socktype", word & 0xf);
@@ -149,6 +141,15 @@ export class Linux implements Personality {
     const fields = { signo: signal, code, pid: pid ?? 0, uid: uid ?? 0, status: status ?? 0, tid: timer ?? 0 };
     const int = Number(BigInt.asIntN(32, along));
     return this.book.encodeStruct("signalfd_siginfo", { ...fields, int, ptr: along, addr: address ?? 0 });
+  }
+  setBase(task: Task, which: number, address: number): boolean {
+    if (address >= PROGRAM_ADDRESSES) return false;
+    task.cpu.set(task.cpu.slot(this.abi.bases[which]!), address | 0, Math.floor(address / 0x100000000));
+    return true;
+  }
+  base(task: Task, which: number): number {
+    const slot = task.cpu.slot(this.abi.bases[which]!);
+    return (task.cpu.hi(slot) >>> 0) * 0x100000000 + (task.cpu.lo(slot) >>> 0);
   }
   /** The status word of wait(2): signal in the low byte, 0x7f for a stop, exit status above. */
   waitStatus(news: News): number {
