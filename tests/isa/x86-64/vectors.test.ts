@@ -31,6 +31,9 @@ const flags =
     ? new Set(/^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1].trim().split(/\s+/))
     : new Set<string>();
 
+/** Compared in functions.test.ts, for the last place may differ. */
+const FUNCTIONS = new Set(["fsin", "fcos", "fsincos", "fptan", "fpatan", "f2xm1", "fyl2x", "fyl2xp1"]);
+
 for (const [file, features] of CHAPTERS) {
   const missing = features.filter((f) => !flags.has(f));
   const host = flags.size === 0 ? needs(false, "an x86-64 Linux host") : needs(installed("gcc"), "gcc");
@@ -41,7 +44,7 @@ for (const [file, features] of CHAPTERS) {
       book,
       expanded,
       nativeCpu(),
-      (row) => row.source.file === file,
+      (row) => row.source.file === file && !FUNCTIONS.has(row.name),
       4,
       20261,
       vectorSteer,
