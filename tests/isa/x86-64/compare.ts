@@ -94,7 +94,7 @@ function difference(mine: Uint8Array, theirs: Uint8Array, open: bigint, masked: 
     out.push(`flags ${hex(a[R.FLAGS] & flags)}, CPU ${hex(b[R.FLAGS] & flags)}`);
   for (let i = 0; i < 16; i++)
     if (a[R.G + i] !== b[R.G + i]) out.push(`${NAMES[i]} ${hex(a[R.G + i])}, CPU ${hex(b[R.G + i])}`);
-  const sticky = a[R.SIGNAL] === R.SIGFPE ? 0xffc0 : 0xffff;
+  const sticky = a[R.SIGNAL] === R.SIGTRAP ? 0xffff : 0xffc0;
   const ma = va.getUint16(R.MXCSR, true);
   const mb = vb.getUint16(R.MXCSR, true);
   if ((ma & sticky) !== (mb & sticky)) out.push(`mxcsr ${ma.toString(16)}, CPU ${mb.toString(16)}`);
