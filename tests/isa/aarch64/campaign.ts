@@ -183,7 +183,7 @@ export function compare(trials: readonly Trial[], left: Engine, right: Engine): 
       const b = rights[i].records.subarray(at, at + R.RECORD);
       const words = [];
       for (let index = 0; index < R.RECORD; index++) {
-        if (a[index] === b[index] || trial.ignore.has(index)) continue;
+        if (a[index] === b[index] || index === R.MODE || trial.ignore.has(index)) continue;
         if (index === R.ADDRESS && (a[R.SIGNAL] !== R.SIGSEGV || a[index] === 0n)) continue;
         words.push({ index, left: a[index], right: b[index] });
       }
