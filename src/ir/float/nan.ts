@@ -27,7 +27,8 @@ const quieted = (f: Format, u: Unpacked): bigint => u.bits | f.quietBit;
 /** Result of an operation of which at least one operand is a NaN; raises NV for a signaling one. */
 export function propagate(f: Format, policy: NanPolicy, operands: readonly Unpacked[]): bigint {
   if (operands.some((u) => u.kind === "signaling" || u.kind === "unsupported")) raised.flags |= NV;
-  if (policy === "canonical" || control.defaultNaN || operands.some((u) => u.kind === "unsupported")) return defaultNaN(f, policy);
+  if (policy === "canonical" || control.defaultNaN || operands.some((u) => u.kind === "unsupported"))
+    return defaultNaN(f, policy);
   return quieted(f, chosen(f, policy, operands.filter(notNumber)));
 }
 
