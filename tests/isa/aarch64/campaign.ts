@@ -91,7 +91,7 @@ function* nested(effects: readonly Effect[]): Generator<Effect> {
 }
 
 /** A direct jump into the code under test would never end. */
-function jumpsToItself(inst: Inst): boolean {
+export function jumpsToItself(inst: Inst): boolean {
   for (const e of nested(inst.effects)) {
     if (e.k !== "jump" || e.target.op !== "const") continue;
     if (e.target.hi === 0 && e.target.lo >= R.CODE && e.target.lo < R.CODE + inst.length) return true;
