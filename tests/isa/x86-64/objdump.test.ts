@@ -27,7 +27,7 @@ function plain(line: string): string {
     .replace(/\b[cdes]s:(?!0x)/g, "")
     .replace(/^(j\w+|call|loop\w*) 0x/, "$1 ")
     .replace(/\b0x0+(?=[1-9a-f])/g, "0x")
-    .replace(/^xchg ax, ?ax$/, "nop")
+    .replace(/^xchg\s+ax,ax$/, "nop")
     .replace(/\+riz\*[1248]/, "")
     .replace(/\s+/g, " ")
     .replaceAll(", ", ",")
