@@ -119,7 +119,7 @@ function loops(usage: Usage, inst: Inst): boolean {
   return usage.targets.some((t) => t.op === "const" && t.hi === 0 && t.lo >= inst.pc && t.lo < inst.pc + inst.length);
 }
 
-interface Tried {
+export interface Tried {
   readonly code: Uint8Array;
   readonly decoded: Decoded;
   readonly usage: Usage;
@@ -228,7 +228,10 @@ function slotsOf(binding: Binding, layout: ReturnType<typeof layoutOf>, state: U
   });
 }
 
-function compareCases(binding: Binding, tried: Tried): TrialResult {
+const compareCases = (binding: Binding, tried: Tried): TrialResult => compareSome(binding, tried, 0, tried.batch.count);
+
+/** Compares the cases from `from` to `to` with the reference evaluator. */
+export function compareSome(binding: Binding, tried: Tried, from: number, to: number): TrialResult {
   const { book, machine } = binding;
   const { batch, seen, usage, decoded, code } = tried;
   const layout = layoutOf(machine, tried.carry);
@@ -241,7 +244,7 @@ function compareCases(binding: Binding, tried: Tried): TrialResult {
   let faults = 0;
   let refuted: Counterexample | undefined;
   const guard = machine.guarded && machine.data ? machine.data.address + BigInt(machine.data.size) : 0n;
-  for (let i = 0; i < batch.count && !refuted; i++) {
+  for (let i = from; i < to && !refuted; i++) {
     const outcome = seen.outcome[i]!;
     if (outcome === ASKS || outcome === HUNG || outcome === KILLED) {
       skip(outcome === ASKS ? "a system call" : outcome === HUNG ? "a loop" : "it ends the oracle");
