@@ -30,41 +30,8 @@ export class Bulk {
     module.importMemory("e", "m", 1);
     const code = new Code([I32, I32, I32]);
     const [from, to, count] = [0, 1, 2];
-    const env: LowerEnv = {
-      leaf(l, node, want) {
-        if (node.op === "undef") {
-          if (node.w <= 32) l.code.i32(0);
-          else l.code.i64(0, 0);
-          return;
-        }
-        l.code.get(from);
-        l.code.mem(M.i64_load, 0, slots.get(node.aux)!);
-        if (node.w <= 32) l.code.op(W.i32_wrap_i64);
-        l.clean(node.w, want);
-      },
-      leafLow(l, node) {
-        l.code.get(from);
-        l.code.mem(M.i64_load, 0, slots.get(node.aux)!);
-        l.code.op(W.i32_wrap_i64);
-      },
-      leafFloat: () => bug("a float"),
-      leafChunk: () => bug("a wide leaf"),
-      leafWord: () => bug("a wide leaf"),
-      leafPart: () => bug("a wide leaf"),
-      leafSext32: () => false,
-      floatOp: () => bug("a float"),
-      floatHost: () => bug("a float"),
-    };
-    const lower = new Lower(code, env);
-    for (const node of outputs) lower.demand.full(node);
     code.loop();
-    outputs.forEach((node, k) => {
-      code.get(to);
-      lower.emit(node, ZERO);
-      if (naturalType(node.w) === I32) code.op(W.i64_extend_i32_u);
-      code.mem(M.i64_store, 0, 8 * k);
-    });
-    lower.reset();
+    lowerOutputs(code, slots, outputs);
     advance(code, from, recordBytes);
     advance(code, to, this.outBytes);
     code.get(count);
@@ -90,6 +57,42 @@ export class Bulk {
     if (count > 0) this.run(0, to, count);
     return new Int32Array(this.memory.buffer, to, (count * this.outBytes) / 4);
   }
+}
+
+/** Code that stores each output at local 1 plus 8 times its number, over slots that stand at local 0. */
+export function lowerOutputs(code: Code, slots: ReadonlyMap<number, number>, outputs: readonly Node[]): void {
+  const [from, to] = [0, 1];
+  const load = (l: Lower, node: Node): void => {
+    l.code.get(from);
+    l.code.mem(M.i64_load, 0, slots.get(node.aux)!);
+  };
+  const env: LowerEnv = {
+    leaf(l, node, want) {
+      load(l, node);
+      if (node.w <= 32) l.code.op(W.i32_wrap_i64);
+      l.clean(node.w, want);
+    },
+    leafLow(l, node) {
+      load(l, node);
+      l.code.op(W.i32_wrap_i64);
+    },
+    leafFloat: () => bug("a float"),
+    leafChunk: () => bug("a wide leaf"),
+    leafWord: () => bug("a wide leaf"),
+    leafPart: () => bug("a wide leaf"),
+    leafSext32: () => false,
+    floatOp: () => bug("a float"),
+    floatHost: () => bug("a float"),
+  };
+  const lower = new Lower(code, env);
+  for (const node of outputs) lower.demand.full(node);
+  outputs.forEach((node, k) => {
+    code.get(to);
+    lower.emit(node, ZERO);
+    if (naturalType(node.w) === I32) code.op(W.i64_extend_i32_u);
+    code.mem(M.i64_store, 0, 8 * k);
+  });
+  lower.reset();
 }
 
 function advance(code: Code, local: number, by: number): void {
