@@ -71,7 +71,7 @@ export async function tryMany(
   for (let from = 0; from < count; from += PART) {
     const n = Math.min(PART, count - from);
     const state = new Uint8Array(n * layout.bytes);
-    fill(binding, carry, state, n, random);
+    fill(binding, carry, usage.constants, state, n, random);
     const rest = new Uint8Array(machine.recordBytes);
     for (const f of machine.fields)
       if (f.role === "integer" && f.settable) writeField(rest, 0, f.at, f.bits, random.bits(f.bits));
@@ -138,11 +138,21 @@ function poolOf(w: number, random: Random): Int32Array {
 }
 
 /** Values from the pools, of earlier fields (the same, negated, inverted, off by one), and plain random bits. */
-function fill(binding: Binding, carry: readonly number[], state: Uint8Array, n: number, random: Random): void {
+function fill(
+  binding: Binding,
+  carry: readonly number[],
+  constants: readonly bigint[],
+  state: Uint8Array,
+  n: number,
+  random: Random,
+): void {
   const out = new Int32Array(state.buffer, state.byteOffset, state.length / 4);
   const fields = carry.map((c) => binding.machine.fields[c]!);
   const drawn = fields.map((f) => (f.bits > 8 ? poolOf(f.bits, random) : undefined));
   const words = 2 * fields.length;
+  const near = constants
+    .flatMap((c) => [c - 1n, c, c + 1n])
+    .map((c) => [Number(BigInt.asIntN(32, c)), Number(BigInt.asIntN(32, c >> 32n))] as const);
   for (let i = 0; i < n; i++) {
     const base = i * words;
     for (let k = 0; k < fields.length; k++) {
@@ -154,7 +164,11 @@ function fill(binding: Binding, carry: readonly number[], state: Uint8Array, n: 
       if (pool === undefined) lo &= (1 << w) - 1;
       else {
         const kind = draw & 15;
-        if (kind < 8) {
+        if (kind === 15 && near.length > 0) {
+          const v = near[(lo >>> 8) % near.length]!;
+          lo = v[0];
+          hi = v[1];
+        } else if (kind < 8) {
           const p = 2 * ((lo >>> 8) % POOL);
           lo = pool[p]!;
           hi = pool[p + 1]!;
