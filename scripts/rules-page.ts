@@ -1,4 +1,4 @@
-// The rulebooks as a page with their evidence: scripts/rules-page.ts [FILE]
+// The rulebooks as a page with their evidence: scripts/rules-page.ts [FILE [ISA...]]
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { rulesPage } from "../src/agent/verifier/page.ts";
@@ -6,8 +6,8 @@ import { evidencePath, isaRulebook, rulebookNames } from "../src/host/node/asset
 import { readEvidence } from "../src/rules/evidence.ts";
 import { loadIsaBook } from "../src/rules/index.ts";
 
-const file = process.argv[2] ?? "dist/docs/rules.html";
-const books = rulebookNames("isa").map((isa) => {
+const [file = "dist/docs/rules.html", ...wanted] = process.argv.slice(2);
+const books = (wanted.length > 0 ? wanted : rulebookNames("isa")).map((isa) => {
   const { text, options } = isaRulebook(isa)!;
   const side = evidencePath(isa);
   const evidence =
