@@ -9,6 +9,8 @@ export interface BatchMachine {
   /** Node's name of the architecture, where the host's own CPU can be the oracle. */
   readonly arch: string;
   readonly gcc: string;
+  /** The CPU that qemu is to be: one that has what the rulebook has, and no more. */
+  readonly cpu?: string;
   /** Flags of its own: nothing sets up the global pointer, and code has no landing marks. */
   readonly flags: readonly string[];
   readonly qemu: string;
@@ -64,16 +66,21 @@ export const BATCH_MACHINES: readonly BatchMachine[] = [
     gcc: "aarch64-linux-gnu-gcc",
     flags: [],
     qemu: "qemu-aarch64",
+    cpu: "cortex-a76",
     codeAlign: 4,
     stateBytes: 35 * 8 + 32 * 16,
     fields: [
       ...range(31, (i) => field(`x${i}`, 64, 64 * i, "integer")),
       field("sp", 64, 64 * 31, "integer"),
       field("pc", 64, 64 * 32, "pc"),
-      // PSTATE, Arm ARM C5.2.9
-      ...["V", "C", "Z", "N"].map((name, i) => field(name, 1, 64 * 33 + 28 + i, "flag")),
-      field("fpsr", 32, 64 * 34, "system"),
-      field("fpcr", 32, 64 * 34 + 32, "system"),
+      // PSTATE, FPSR, FPCR (Arm ARM C5.2)
+      ...["vf", "cf", "zf", "nf"].map((name, i) => field(name, 1, 64 * 33 + 28 + i, "flag")),
+      { ...field("exceptions", 8, 64 * 34, "system"), kept: 0x9fn },
+      field("qc", 1, 64 * 34 + 27, "system"),
+      field("rmode", 2, 64 * 34 + 32 + 22, "system"),
+      field("fz", 1, 64 * 34 + 32 + 24, "system"),
+      field("dn", 1, 64 * 34 + 32 + 25, "system"),
+      field("ahp", 1, 64 * 34 + 32 + 26, "system"),
       ...range(32, (i) => field(`v${i}`, 128, 64 * 35 + 128 * i, "vector")),
     ],
   },
@@ -89,8 +96,8 @@ export const BATCH_MACHINES: readonly BatchMachine[] = [
       ...range(16, (i) => field(X86[i]!, 64, 64 * i, "integer")),
       ...X86_FLAGS.map(([name, bit]) => field(name, 1, 64 * 16 + bit, "flag")),
       field("rip", 64, 64 * 17, "pc"),
-      field("mxcsr", 32, 64 * 18, "system"),
-      field("fctrl", 16, 64 * 19, "system"),
+      // Of the control words only what is sticky; the rest stays as programs begin with it
+      field("mxflags", 6, 64 * 18, "system"),
       field("fstat", 16, 64 * 19 + 16, "system"),
       field("ftag", 8, 64 * 19 + 32, "system"),
       ...range(8, (i) => field(`st${i}`, 80, 64 * 20 + 128 * i, "float")),

@@ -190,7 +190,10 @@ function load(f: Frame, step: Step & { k: "load" }): void {
   const extension = lower.demand.extension(node);
   let type = naturalType(node.w);
   let clean: Want = ZERO;
-  if (how === FLOAT) {
+  if (how === FLOAT && f.batch.float.fused && lower.demand.fused(node)) {
+    type = V128;
+    code.memSimd(FD.v128_load64_splat, 0, offset);
+  } else if (how === FLOAT) {
     type = node.w === 64 ? F64 : F32;
     code.mem(node.w === 64 ? M.f64_load : M.f32_load, 0, offset);
   } else if (node.w === 64 && how === LOW) {

@@ -18,11 +18,12 @@ typedef uint8_t u8;
 typedef uint32_t u32;
 typedef uint64_t u64;
 
-#define CODE 0x40000000ul      // the code area: slots, with traps all round
+#define CODE 0x4b3d0000ul      // the code area: slots, with traps all round
 #define REACH 0x200000ul
-#define SLOT 512ul
-#define SLOTS 4096u            // from CODE on
-#define DATA 0x20000000ul      // one page; its neighbours are unmapped
+#define SLOT 528ul
+#define SLOTS 3900u            // from CODE on
+#define SPREAD 0x6e210ul
+#define DATA 0x2b3d5000ul      // one page; its neighbours are unmapped
 #define PAGE 4096ul
 #define WINDOW 256ul           // bytes at the end of that page
 #define CODE_MAX 32u
@@ -54,6 +55,7 @@ static struct result *results;
 static struct state rest, before;
 static u32 index_, running, ticks;
 static u64 at_, code_length;
+static int before_wanted;
 static volatile int fast_running, fast_failed;
 u64 fast_sp, fast_after;  // what the loop's way out needs
 void fast_run(struct state *start, struct state *after, u8 *in, u8 *out, u64 n);
@@ -116,7 +118,8 @@ static const u8 *code_of(u32 i) { return codes + (u64)job.stride * i; }
 static u32 length_of(u32 i) { return job.has_lengths ? lengths[i] : job.code_bytes; }
 
 // The place of a case: one of the slots, so that codes of a batch are written once, not one over the other.
-static u64 slot_of(u32 i) { return CODE + SLOT * (i % (job.stride ? SLOTS : 4)); }
+// Few of one code stand far from each other: a branch by a round distance would land in the next.
+static u64 slot_of(u32 i) { return job.stride ? CODE + SLOT * (i % SLOTS) : CODE + SPREAD * (i % 4); }
 
 static void place(u64 at, const u8 *code, u32 n) {
   volatile u8 *to = (u8 *)at;
@@ -173,7 +176,8 @@ static void next_case(ucontext_t *context) {
     u32 n = length_of(index_);
     const u8 *code = code_of(index_);
     u64 wanted = before.pc;
-    at_ = wanted >= CODE - REACH + SLOT && wanted < CODE + REACH - SLOT ? wanted : slot_of(index_);
+    before_wanted = wanted >= CODE - REACH + SLOT && wanted < CODE + REACH - SLOT;
+    at_ = before_wanted ? wanted : slot_of(index_);
     at_ &= ~(u64)(CODE_ALIGN - 1);
     code_length = n;
     if (asks(code, n)) {  // a system call would change the world, or end us
@@ -229,7 +233,7 @@ static void handler(int signal, siginfo_t *info, void *frame) {
     outcome = 0;  // it jumped where nothing is
   } else if (signal == SIGSEGV || signal == SIGBUS) fault = (u64)info->si_addr;
   finish_case(&after, outcome, pc, fault);
-  if (at_ < CODE || (at_ - CODE) % SLOT) place(at_, 0, 0);
+  if (before_wanted) place(at_, 0, 0);
   index_++;
   next_case(context);
 }
@@ -313,6 +317,8 @@ void begin(void) {
     read_all(codes, code_size + length_size + n * job.record);
     if (job.memory) read_all(memories, n * job.memory);
     if (n && !run_fast()) run_framed(0, n);
+    // No later case jumps into what is left of an earlier one
+    for (u32 k = 0; k < (job.stride ? SLOTS : 4) && k < n; k++) place(slot_of(k), 0, 0);
     // Mostly all cases end alike: one result then stands for them all
     u64 alike = n;
     for (u64 k = 1; k < n && alike == n; k++) {

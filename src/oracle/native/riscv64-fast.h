@@ -22,7 +22,7 @@ asm(".globl fast_run, fast_exit, fast_abort\n"
     "ld t0, 512(a0)\n fscsr t0\n"
     "fld f0, 256(a0)\n fld f31, 504(a0)\n" EACH(F_LOAD)
     "ld t0, 248(a0)\n fmv.d.x f25, t0\n fmv.d.x f26, a4\n fmv.d.x f28, a2\n fmv.d.x f29, a3\n"
-    "mv x31, a0\n" EACH(X_LOAD) "li x31, 0x3ff70000\n jr x31\n"
+    "mv x31, a0\n" EACH(X_LOAD) "li x31, 0x4b340000\n jr x31\n"
     "fast_exit: la x31, fast_after\n ld x31, (x31)\n" EACH(X_SAVE)
     "fsd f0, 256(x31)\n fsd f31, 504(x31)\n" EACH(F_SAVE) "fsd f27, 248(x31)\n frcsr t0\n sd t0, 512(x31)\n"
     "fast_abort: la x31, fast_sp\n ld sp, (x31)\n" OWN(OWN_LOAD) "addi sp, sp, 128\n ret\n");

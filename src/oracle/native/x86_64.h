@@ -54,8 +54,8 @@ static void frame_to_state(ucontext_t *c, struct state *s) {
   for (int i = 0; i < 16; i++) s->r[i] = c->uc_mcontext.gregs[places[i]];
   s->flags = c->uc_mcontext.gregs[17] & FLAGS_SEEN;
   if (!fx) return;
-  s->mxcsr = *(u32 *)(fx + 24);
-  s->fctrl = *(uint16_t *)fx;
+  s->mxcsr = *(u32 *)(fx + 24) ^ 0x1f80;  // so that a zero is how programs begin
+  s->fctrl = *(uint16_t *)fx ^ 0x37f;
   s->fstat = *(uint16_t *)(fx + 2);
   s->ftag = fx[4];
   for (int i = 0; i < 8; i++) for (int k = 0; k < 10; k++) s->st[i][k] = fx[32 + 16 * i + k];
@@ -73,8 +73,8 @@ static void state_to_frame(const struct state *s, ucontext_t *c) {
   c->uc_mcontext.gregs[17] = 0x202 | (s->flags & FLAGS_SEEN);
   c->uc_mcontext.gregs[16] = s->pc;
   if (!fx) return;
-  *(u32 *)(fx + 24) = s->mxcsr & 0xffff;  // more is a fault
-  *(uint16_t *)fx = s->fctrl;
+  *(u32 *)(fx + 24) = 0x1f80 | (s->mxcsr & 0x3f);  // masked, to nearest
+  *(uint16_t *)fx = 0x37f;
   *(uint16_t *)(fx + 2) = s->fstat;
   fx[4] = s->ftag;
   for (int i = 0; i < 8; i++) for (int k = 0; k < 10; k++) fx[32 + 16 * i + k] = s->st[i][k];

@@ -23,15 +23,15 @@ const CARRY_MAX = 96;
 const HEAD = 32 + 16 * CARRY_MAX;
 const RESULT = 32;
 const CODE_MAX = 32;
-const CODE = 0x40000000n;
-const SLOTS = 4096;
-const SLOT = 512;
+const CODE = 0x4b3d0000n;
+const SLOTS = 3900;
+const SLOT = 528;
 const WINDOW = 256;
-const WINDOW_AT = 0x20000000n + 4096n - BigInt(WINDOW);
+const WINDOW_AT = 0x2b3d5000n + 4096n - BigInt(WINDOW);
 /** Bytes of a job, at most: larger batches go in parts. */
 const PART = 64 << 20;
 const FLAGS =
-  "-O2 -static -nostdlib -ffreestanding -fno-stack-protector -fno-builtin -fno-strict-aliasing -fno-pie -no-pie -w".split(
+  "-O2 -static -nostdlib -ffreestanding -fno-stack-protector -fno-builtin -fno-strict-aliasing -fno-pie -no-pie -Wl,-Ttext-segment=0x6b3d0000 -w".split(
     " ",
   );
 
@@ -56,7 +56,13 @@ export function batchOracle(isa: string, options: BatchOptions): Oracle {
     if (version.status !== 0) throw new OracleError("ORACLE_MISSING", `${kind.qemu} is not installed`);
     name = `${kind.qemu}-${/version ([\d.]+)/.exec(version.stdout)?.[1] ?? "?"}`;
   }
-  return new BatchOracle(name, kind, command, options.on === "host" ? [] : [program], options.patience ?? 60_000);
+  return new BatchOracle(
+    name,
+    kind,
+    command,
+    options.on === "host" ? [] : [...(kind.cpu === undefined ? [] : ["-cpu", kind.cpu]), program],
+    options.patience ?? 60_000,
+  );
 }
 
 /** Compiles the oracle, once for each version of its source. */
@@ -83,7 +89,6 @@ function build(kind: BatchMachine): string {
 class BatchOracle implements Oracle {
   readonly name: string;
   readonly machine: OracleMachine;
-  private readonly kind: BatchMachine;
   private readonly command: string;
   private readonly args: readonly string[];
   private readonly patience: number;
@@ -94,7 +99,6 @@ class BatchOracle implements Oracle {
 
   constructor(name: string, kind: BatchMachine, command: string, args: readonly string[], patience: number) {
     this.name = name;
-    this.kind = kind;
     this.command = command;
     this.args = args;
     this.patience = patience;
@@ -108,6 +112,8 @@ class BatchOracle implements Oracle {
       recordBytes: kind.stateBytes,
       code: { address: CODE, size: SLOTS * SLOT },
       data: { address: WINDOW_AT, size: WINDOW },
+      landing: { address: CODE - 0x200000n + 0x1000n, size: 0x100000 },
+      guarded: true,
       steps: false,
       rate: 200_000,
     };
@@ -234,24 +240,13 @@ class BatchOracle implements Oracle {
       });
     });
     const rest = new Uint8Array(this.machine.recordBytes);
-    rest.set(batch.rest ?? this.defaults());
+    if (batch.rest) rest.set(batch.rest);
     const code = batch.stride === 0 ? batch.code : batch.code.subarray(from * batch.stride, to * batch.stride);
     const out = [head, rest, padded(code)];
     if (batch.lengths) out.push(padded(batch.lengths.subarray(from, to)));
     out.push(batch.state.subarray(from * layout.bytes, to * layout.bytes));
     if (batch.memory && memoryBytes > 0) out.push(batch.memory.subarray(from * memoryBytes, to * memoryBytes));
     return out;
-  }
-
-  /** Zeros, but for what must not be zero: the control words that mask floating-point exceptions. */
-  private defaults(): Uint8Array {
-    const rest = new Uint8Array(this.kind.stateBytes);
-    const view = new DataView(rest.buffer);
-    for (const f of this.kind.fields) {
-      if (f.name === "mxcsr") view.setUint32(f.at / 8, 0x1f80, true);
-      if (f.name === "fctrl") view.setUint16(f.at / 8, 0x37f, true);
-    }
-    return rest;
   }
 }
 
