@@ -91,11 +91,14 @@ export class Lifter extends ValueLifter {
     if (typeof c === "number") return { list: [s.a[c !== 0 ? 1 : 2]], i: 0, next: rest };
     const { path } = this;
     if (this.pure(s.a[1]) && this.pure(s.a[2])) {
-      const then = this.run({ list: [s.a[1]], i: 0, next: undefined }, new Map(path.pending)).pending;
-      const other = this.run({ list: [s.a[2]], i: 0, next: undefined }, new Map(path.pending)).pending;
+      const yes = this.run({ list: [s.a[1]], i: 0, next: undefined }, new Map(path.pending));
+      const no = this.run({ list: [s.a[2]], i: 0, next: undefined }, new Map(path.pending));
+      const then = yes.pending;
+      const other = no.pending;
       const all = [...new Set([...then.keys(), ...other.keys()])];
       const slots = all.filter((slot) => then.get(slot) !== other.get(slot));
-      if (this.mayMerge(slots)) {
+      // An arm within which writes could not be merged has effects after all.
+      if (yes.effects.length + no.effects.length === 0 && this.mayMerge(slots)) {
         for (const slot of slots) {
           const a = then.get(slot);
           const b = other.get(slot);

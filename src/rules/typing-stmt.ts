@@ -4,7 +4,7 @@ import { RuleError } from "./error.ts";
 import { parseExpr, parseStmts } from "./parse.ts";
 import { type Binding, Scope, unknownName } from "./scope.ts";
 import { widthError } from "./typed.ts";
-import { Typer } from "./typing.ts";
+import { OPERAND_LOCALS, Typer } from "./typing.ts";
 
 /**
  * Something that can be written: `w` bits, from a value of that width to a statement.
@@ -200,9 +200,9 @@ export class StmtTyper extends Typer {
     const targets = b.arms.map((e) => this.target(e, b.scope));
     if (targets.length === 1) return targets[0];
     const { w } = targets[0];
-    const n = this.newLocal();
+    const n = OPERAND_LOCALS - 1 - b.n;
     const held = core("local", w, [], n);
-    const writes = targets.map((t) => t.write(held));
+    const writes = this.apart(() => targets.map((t) => t.write(held)));
     return {
       w,
       write: (value) => core("opset", -1, [b.form, value, ...writes], n, b.forms.join(" ")),
