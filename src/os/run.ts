@@ -98,6 +98,7 @@ export class Runner {
       const over = this.overLimit();
       if (over) return over;
       kernel.timers.run();
+      kernel.hostTerminal?.look();
       let ran = false;
       for (const task of kernel.tasks.size === 1 ? kernel.tasks : [...kernel.tasks]) {
         const { process } = task;
@@ -244,7 +245,7 @@ export class Runner {
   private idle(): boolean {
     const { host, timers } = this.kernel;
     let next: bigint | null = this.deadline;
-    let outside = false;
+    let outside = this.kernel.hostTerminal?.engaged ?? false;
     const soonest = (at: bigint): void => {
       if (next === null || at < next) next = at;
     };
