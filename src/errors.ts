@@ -39,6 +39,12 @@ const CODES = {
   ADDRESS: [2, "give --at an address such as 0x10100 or a symbol that `sage inspect --symbols` lists"],
   RULEBOOK_UNKNOWN: [2, "`sage rules` lists the rulebooks there are"],
   ROW_UNKNOWN: [2, "`sage rules ISA` lists its rows"],
+  // oracles
+  ORACLE_MISSING: [2, "give --oracle: host, qemu, gdb:HOST:PORT, self or data:FILE"],
+  ORACLE_HANGS: [1, "is it stopped, or busy? nothing that was known before has changed"],
+  ORACLE_DIED: [1, "start it again; nothing that was known before has changed"],
+  ORACLE_GARBAGE: [1, "is it a GDB stub? nothing that was known before has changed"],
+  ORACLE_REFUSES: [1, "see docs/oracles.md for what an oracle must be able to do"],
   // a run that was stopped
   TIMEOUT: [124, "give more with --timeout SECONDS"],
   OUT_OF_MEMORY: [126, "give more with --memory SIZE"],

@@ -5,7 +5,7 @@ import type { Arguments, CommandSpec } from "./args.ts";
 export interface Command {
   readonly spec: CommandSpec;
   /** Exit status. Throws SageError, RuleError or HostError: main prints them as one line. */
-  run(args: Arguments, io: Io): number;
+  run(args: Arguments, io: Io): number | Promise<number>;
 }
 
 /** What a command may use of the world: the whole host, since a command acts for the person who typed it. */

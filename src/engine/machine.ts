@@ -32,8 +32,8 @@ export interface Tier {
   run(): void;
   /** Forget code of [address, address + size). */
   drop(address: number, size: number): void;
-  /** Called now and then, between runs: the time to compile what became hot. */
-  improve(): void;
+  /** Called now and then, between runs: the time to compile what became hot. True: there is new code. */
+  improve(): boolean;
   /** Find every fault where it happens, with the state before the instruction. */
   bePrecise?(): void;
   /** Figures for --stats. */
@@ -46,8 +46,12 @@ export interface MachinePool {
   give(machine: Machine): void;
 }
 
-/** Fuel of one stay in generated code. Leaving now and then is what lets V8 replace code by better code, and us too. */
+/**
+ * Fuel of one stay in generated code. Leaving now and then is what lets V8 replace code by better code, and us too; but
+ * each time all guest calls under way lose their wasm frames. So stays grow while nothing new gets compiled.
+ */
 const SLICE = 20_000;
+const LONGEST_SLICE = 1_000_000;
 
 /** PAGE_CODE of four pages. */
 const FOUR_CODE = PAGE_CODE * 0x01010101;
@@ -66,6 +70,7 @@ export class Machine implements Cpu {
   private evaluated = 0;
   /** Fuel spent since the tier last was to improve. */
   private unimproved = 0;
+  private slice = SLICE;
   /** Slot of the stack pointer; -1: not told. */
   private stack = -1;
   /** Bytes of the state area that slots take. */
@@ -223,14 +228,14 @@ export class Machine implements Cpu {
         if (stop) return stop;
         continue;
       }
-      const slice = Math.min(left, SLICE);
+      const slice = Math.min(left, this.slice);
       this.state.setCtl(CTL_FUEL, slice);
       let stop: Stop | null = null;
       this.tier.run();
       switch (this.state.ctl(CTL_EXIT)) {
         case Exit.Fuel:
           if (this.offStack()) this.bePrecise();
-          unimproved = SLICE;
+          unimproved = this.slice;
           break;
         case Exit.Evaluate:
           stop = this.evaluate();
@@ -249,6 +254,8 @@ export class Machine implements Cpu {
           stop = this.illegal();
           break;
         case Exit.Dispatch:
+          // Deep recursion leaves this way, long before its fuel is spent.
+          if (this.offStack()) this.bePrecise();
           break;
       }
       // What is left of the slice was not spent; at least one is, so that nothing runs for ever.
@@ -257,8 +264,8 @@ export class Machine implements Cpu {
       this.spent = fuel - left;
       // A guest that calls the kernel or faults often never comes to the end of a slice.
       unimproved += spent;
-      if (unimproved >= SLICE) {
-        this.tier.improve();
+      if (unimproved >= this.slice) {
+        this.slice = this.tier.improve() ? SLICE : Math.min(2 * this.slice, LONGEST_SLICE);
         unimproved = 0;
       }
       this.unimproved = unimproved;

@@ -119,10 +119,10 @@ export class Tiered implements Tier {
     this.batches = this.batches.filter((batch) => !touched(batch));
   }
 
-  improve(): void {
+  improve(): boolean {
     const { book, code, interpreter, threshold } = this.parts;
     const hot = interpreter.predecoder.takeHot().filter((pc) => !this.known.has(pc));
-    if (!hot.length) return;
+    if (!hot.length) return false;
     const started = performance.now();
     // Functions stand before the loops in them: those come with the function, or when they stay hot all the same.
     hot.sort((a, b) => a - b);
@@ -147,6 +147,7 @@ export class Tiered implements Tier {
       this.again.add(pc);
     }
     this.figures.compileMs += performance.now() - started;
+    return true;
   }
 
   private install(regions: NonNullable<ReturnType<typeof compileRegions>>): void {

@@ -25,6 +25,8 @@ export interface Field {
   readonly role: FieldRole;
   /** False: what is written to it does not stay (a zero register, a read-only one). */
   readonly settable: boolean;
+  /** Bits that stay; absent: all of a settable field. Cases leave the others zero. */
+  readonly kept?: bigint;
 }
 
 /** pc: in a batch where the case begins (0: the oracle chooses), afterwards where control went. */
@@ -53,6 +55,10 @@ export interface OracleMachine {
   readonly code: Window;
   /** Memory that a case's instruction may read and write, set before and seen after. null: none was found. */
   readonly data: Window | null;
+  /** Where jumps may be aimed: nothing is there but traps. Absent: anywhere, the oracle steps. */
+  readonly landing?: Window;
+  /** True: behind the data window nothing is mapped, so that an access across its end faults. */
+  readonly guarded?: boolean;
   /** True: a case ends after `Batch.steps` instructions if asked; otherwise only where control leaves its code. */
   readonly steps: boolean;
   /** Observations a second to expect, by measuring or by the kind of oracle: verification budgets follow it. */
@@ -84,7 +90,7 @@ export interface Batch {
 }
 
 export interface Observed {
-  /** RAN, a Linux signal's number, or HUNG. */
+  /** RAN, a Linux signal's number, ASKS, HUNG or KILLED. */
   readonly outcome: Uint8Array;
   /** Where each case began. */
   readonly at: BigUint64Array;
@@ -106,8 +112,12 @@ export const SIGTRAP = 5;
 export const SIGBUS = 7;
 export const SIGFPE = 8;
 export const SIGSEGV = 11;
+/** A system call: it was not run, since it would act on the world. */
+export const ASKS = 253;
 /** The case did not end in time: a loop. */
 export const HUNG = 254;
+/** The case took the oracle with it; nothing of it was seen. */
+export const KILLED = 252;
 
 export type OracleErrorCode =
   /** Not installed, not listening, not known by this name. */

@@ -128,6 +128,15 @@ export class AbiBook implements Symbols, RowContext {
     return out;
   }
 
+  /** From now on this is the book of one number table: its own sets and structures (NAME/TABLE) stand for those of the name. */
+  choose(table: string): void {
+    const own = `/${table}`;
+    for (const [name, set] of [...this.sets]) if (name.endsWith(own)) this.sets.set(name.slice(0, -own.length), set);
+    for (const [name, spec] of [...this.specs])
+      if (name.endsWith(own)) this.specs.set(name.slice(0, -own.length), spec);
+    this.layouts.clear();
+  }
+
   /** Adds a structure's text; src/os/parse.ts calls it. */
   declare(name: string, spec: string, line: number): void {
     if (this.specs.has(name)) throw this.fail(line, `struct ${name} is declared twice`);

@@ -132,11 +132,17 @@ function declaration(book: AbiBook, word: string, rest: string, line: number): v
   }
 }
 
-/** Gives calls that stand above their numbers in another table: TABLE NAME NUMBER ... */
+/** Gives calls that stand above their numbers in another table: TABLE NAME NUMBER ..., or TABLE from OTHER for all of them. */
 function numbers(book: AbiBook, [name = "", ...words]: readonly string[], line: number): void {
   const rows = new Map([...book.calls.values()].flatMap((calls) => [...calls.values()].map((row) => [row.name, row])));
   let table = book.calls.get(name);
   if (!table) book.calls.set(name, (table = new Map()));
+  if (words[0] === "from") {
+    const others = book.calls.get(words[1] ?? "");
+    if (!others) throw book.fail(line, `there is no table ${words[1]} above`);
+    for (const [number, row] of others) table.set(number, row);
+    return;
+  }
   for (const [call, number] of pairs(book, words, line)) {
     const row = rows.get(call);
     if (!row) throw book.fail(line, `there is no call ${call} above`);

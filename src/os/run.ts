@@ -28,6 +28,8 @@ export type RunResult = ExitStatus | { readonly k: "timeout" } | { readonly k: "
 
 /** Fuel of one stay on a cpu; limits and timers are looked at in between. */
 const SLICE = 200_000;
+/** The same where nobody else waits for the cpu: each stay costs the frames of the guest calls under way. */
+const LONG_SLICE = 1_000_000;
 /** What a system call costs of it. */
 const CALL = 200;
 /** Longest sleep while something outside may happen, in milliseconds. */
@@ -139,7 +141,7 @@ export class Runner {
   /** Lets one task run until it blocks, ends, or its slice is spent. */
   private step(task: Task): void {
     const { process } = task;
-    for (let left = SLICE; left > 0; ) {
+    for (let left = this.kernel.tasks.size === 1 ? LONG_SLICE : SLICE; left > 0; ) {
       if (task.pending.length || process.pending.length || task.savedMask !== null || this.restarts.size)
         this.deliver(task);
       if (process.exit || process.stopped || task.state.k !== "ready") return;

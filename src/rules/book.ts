@@ -41,6 +41,8 @@ export interface IsaBook {
   assemble(text: string, pc: number): Uint8Array;
   /** The row's meaning with its fields as parameters, for code shared by all instructions of the variant. null where it has none: see templateGap. */
   template(row: Row, variant?: number): Template | null;
+  /** The same with fewer value parameters, at 1 or 2: what they would have said is computed when it runs. */
+  leanTemplate?(row: Row, variant: number, lean: number): Template | null;
   /** Why a row has no template. undefined: it has one. */
   templateGap(row: Row, variant?: number): string | undefined;
 }

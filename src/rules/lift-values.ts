@@ -35,7 +35,7 @@ export interface Path {
   end: Effect | undefined;
 }
 
-/** Pending key, plus the policy's number, of the exceptions that the row itself has raised; only where they may trap. */
+/** Pending key, plus the policy's number, of the exceptions that the row itself has raised; only where some are unmasked. */
 export const RAISED = 1 << 21;
 
 const consts = new WeakMap<Core, Node>();
@@ -134,6 +134,8 @@ export class ValueLifter {
         return undef(c.w, c.a.length > 0 ? this.bits(c.a[0]) : undefined);
       case "opread":
         return c.n < 0 ? this.bits(this.armOf(c, 1)) : this.operandRead(c);
+      case "raised":
+        return this.path.pending.get(RAISED + c.n) ?? constNum(c.w, 0);
       case "unknown":
         return unknown(
           c.w,
@@ -275,7 +277,7 @@ export class ValueLifter {
     const before = pending.get(flags) ?? get(flags, policy.flagsWidth);
     const after = binary("or", before, noted);
     pending.set(flags, guard ? select(guard, after, before) : after);
-    if (!policy.trap) return;
+    if (policy.unmasked === undefined) return;
     const key = RAISED + this.policies.indexOf(policy);
     const own = guard ? select(guard, noted, constNum(noted.w, 0)) : noted;
     const earlier = pending.get(key);

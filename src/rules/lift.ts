@@ -43,14 +43,14 @@ export class Lifter extends ValueLifter {
   /** The trap of an unmasked exception, before anything is stored. The common test, that none is unmasked, comes first. */
   private unmasked(path: Path, key: number, raised: Node): void {
     path.pending.delete(key);
-    const trap = this.policies[key - RAISED].trap;
-    if (!trap || isZero(raised)) return;
-    const open = get(trap.unmasked, raised.w);
+    const { trap, unmasked } = this.policies[key - RAISED];
+    if (trap === undefined || unmasked === undefined || isZero(raised)) return;
+    const open = get(unmasked, raised.w);
     const none = constNum(raised.w, 0);
     const test: Effect = {
       k: "if",
       cond: compare("ne", binary("and", raised, open), none),
-      then: [{ k: "trap", name: trap.name }],
+      then: [{ k: "trap", name: trap }],
       else: [],
     };
     const at = path.effects.findIndex((e) => e.k === "store" || e.k === "rmw");

@@ -11,8 +11,10 @@ export interface Policy {
   readonly flagsWidth: number;
   /** Exceptions from bit 0 of the register on, "-" for a gap. undefined: as fexc has them. */
   readonly order: readonly string[] | undefined;
-  /** The trap of a row that raises an exception whose bit is set in a register laid out like that of the flags. */
-  readonly trap: { readonly name: string; readonly unmasked: number } | undefined;
+  /** Register laid out like that of the flags: its bits are exceptions that are not to be passed over. */
+  readonly unmasked: number | undefined;
+  /** The trap of a row that raises one of them; without it the row sees to them (`raised`). */
+  readonly trap: string | undefined;
 }
 
 /** Bits of fexc by name (node.ts). */
@@ -35,7 +37,8 @@ export function policyOf(decl: PolicyDecl, state: ReadonlyMap<string, StateEntry
     tiny: pick("tiny", TINY),
   };
   const text = decl.options.get("flags");
-  if (text === undefined) return { fp, flags: undefined, flagsWidth: 0, order: undefined, trap: undefined };
+  if (text === undefined)
+    return { fp, flags: undefined, flagsWidth: 0, order: undefined, unmasked: undefined, trap: undefined };
   const m = /^([A-Za-z_][A-Za-z0-9_]*)(?:\(([^)]*)\))?$/.exec(text.trim());
   const register = m ? state.get(m[1]) : undefined;
   if (!m || !register || register.count > 0)
@@ -43,21 +46,26 @@ export function policyOf(decl: PolicyDecl, state: ReadonlyMap<string, StateEntry
   const order = m[2] === undefined ? undefined : m[2].trim().split(/\s+/);
   const unknown = order?.find((name) => name !== "-" && !(name in BITS));
   if (unknown) throw new RuleError("RULE_NAME", `fp ${decl.name}: no exception ${unknown}`, decl.place);
-  return { fp, flags: register.slot, flagsWidth: register.w, order, trap: trapOf(decl, state, register.w) };
+  return { fp, flags: register.slot, flagsWidth: register.w, order, ...unmaskedOf(decl, state, register.w) };
 }
 
-/** `trap=NAME unmasked=REGISTER`. */
-function trapOf(decl: PolicyDecl, state: ReadonlyMap<string, StateEntry>, width: number): Policy["trap"] {
-  const name = decl.options.get("trap");
-  if (name === undefined) return undefined;
-  const unmasked = state.get(decl.options.get("unmasked") ?? "");
+/** `unmasked=REGISTER` and `trap=NAME`. */
+function unmaskedOf(
+  decl: PolicyDecl,
+  state: ReadonlyMap<string, StateEntry>,
+  width: number,
+): Pick<Policy, "unmasked" | "trap"> {
+  const name = decl.options.get("unmasked");
+  const trap = decl.options.get("trap");
+  if (name === undefined && trap === undefined) return { unmasked: undefined, trap };
+  const unmasked = state.get(name ?? "");
   if (!unmasked || unmasked.count > 0 || unmasked.w !== width)
     throw new RuleError(
       "RULE_NAME",
-      `fp ${decl.name}: unmasked=REGISTER, as wide as the flags', goes with trap`,
+      `fp ${decl.name}: unmasked=REGISTER must be as wide as that of the flags`,
       decl.place,
     );
-  return { name, unmasked: unmasked.slot };
+  return { unmasked: unmasked.slot, trap };
 }
 
 /** fexc's i6 in the order and width of the policy's register. */

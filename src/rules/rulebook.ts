@@ -152,14 +152,22 @@ export class Rulebook implements IsaBook {
     return typeof t === "string" ? t : undefined;
   }
 
+  leanTemplate(row: Row, variant: number, lean: number): Template | null {
+    const t = this.madeTemplate(row.index, variant, lean);
+    return typeof t === "string" ? null : t;
+  }
+
   private makeTemplate(index: number, variant: number): Template | string {
+    return (this.templates[index * this.variants + variant] = this.madeTemplate(index, variant, 0));
+  }
+
+  private madeTemplate(index: number, variant: number, lean: number): Template | string {
     const row = this.expanded.rows[index];
     if (!row) throw new RuleError("RULE_NAME", `no row ${index}`);
     const { policies, pcWidth, addresses, unitBytes } = this.expanded;
-    const made = row.sdm
-      ? sdmTemplate(row.body, row.sdm, addresses ?? [], policies, pcWidth, variant)
-      : templateOf(row.body, policies, row.fields, pcWidth, row.bits / 8 / unitBytes);
-    return (this.templates[index * this.variants + variant] = made);
+    return row.sdm
+      ? sdmTemplate(row.body, row.sdm, addresses ?? [], policies, pcWidth, variant, lean)
+      : templateOf(row.body, policies, row.fields, pcWidth, row.bits / 8 / unitBytes, lean);
   }
 }
 

@@ -31,12 +31,13 @@ export function sdmTemplate(
   policies: readonly Policy[],
   pcWidth: number,
   variant: number,
+  lean: number,
 ): Template | string {
   const hasMemory = form.modrm === "r" || form.modrm === "digit";
   if (variant === Variant.Other || form.vsib) return "a rare address";
   if (variant !== Variant.Register && !(hasMemory && form.modes & 2)) return "no memory operand";
   if (variant === Variant.Register && hasMemory && !(form.modes & 1)) return "no register form";
-  return templateWith(new SdmTemplateLifter(policies, addresses, pcWidth, variant), body, 0, true);
+  return templateWith(new SdmTemplateLifter(policies, addresses, pcWidth, variant), body, 0, lean);
 }
 
 /** Lifts a row of the SDM's notation with symbolic fields, its operand being of one variant. */

@@ -418,10 +418,13 @@ class Reader {
   }
 }
 
-/** Replaces {column} by its cell. */
+/** Replaces {column} by its cell, in which columns stand too. */
 function fill(text: string, cells: ReadonlyMap<string, string>): string {
   if (cells.size === 0) return text;
-  return text.replace(/\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (all, name: string) => cells.get(name) ?? all);
+  return text.replace(/\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (all, name: string) => {
+    const cell = cells.get(name);
+    return cell === undefined ? all : cell.includes("{") ? fill(cell, cells) : cell;
+  });
 }
 
 export function words(text: string): string[] {

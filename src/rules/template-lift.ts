@@ -1,4 +1,4 @@
-import { binary, compare, constNum, extract, get, select, sext, trunc, unary, zext } from "../ir/build.ts";
+import { binary, compare, concat, constNum, extract, get, select, sext, trunc, unary, zext } from "../ir/build.ts";
 import { type Effect, Node } from "../ir/node.ts";
 import { SINK, type SlotParam, ZERO } from "./book.ts";
 import { type Core, evalInt } from "./core.ts";
@@ -148,9 +148,20 @@ export class TemplateLifter extends Lifter {
     if (c.a[0].w !== 0 || !this.symbolic(c.a[0])) return super.pick(c);
     const index = this.intNode(c.a[0]);
     const arms = c.a.slice(1).map((a) => this.bits(a));
+    // Bits side by side, shifted: a micro-op has room for one number, not for a condition an arm.
+    if (c.w === 1 && this.indexes(c.a[0], arms.length)) {
+      const row = arms.reduceRight((high, arm) => concat(high, arm));
+      return trunc(binary("lshr", row, fitted(index, row.w)), 1);
+    }
     let n = arms[arms.length - 1];
     for (let k = arms.length - 2; k >= 0; k--) n = select(compare("eq", index, constNum(64, k)), arms[k], n);
     return n;
+  }
+
+  /** Whether an integer takes the values below `count` and no others. */
+  private indexes(c: Core, count: number): boolean {
+    if (c.op === "field") return 1 << this.encFields[c.n].width === count && !this.encFields[c.n].signed;
+    return c.op === "intslice" && !this.symbolic(c.a[1]) && 1 << (this.int(c.a[1]) - this.int(c.a[2]) + 1) === count;
   }
 
   // --- views
@@ -291,8 +302,8 @@ export class TemplateLifter extends Lifter {
         field,
       ),
     );
-    const { op, w, lo, hi, big, aux, fp, mem, name, body } = first;
-    return new Node(op, w, args, { lo, hi, aux, fp, mem, name, body, ...(big === undefined ? {} : { big }) });
+    const { op, w, lo, hi, big, aux, fp, mem, body, name } = first;
+    return new Node(op, w, args, { lo, hi, aux, fp, mem, body, name, ...(big === undefined ? {} : { big }) });
   }
 }
 

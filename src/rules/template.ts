@@ -1,3 +1,4 @@
+import { sext, trunc } from "../ir/build.ts";
 import { type Effect, Node } from "../ir/node.ts";
 import { OPS } from "../ir/ops.ts";
 import { unroll } from "../ir/remake.ts";
@@ -15,20 +16,48 @@ export function templateOf(
   fields: readonly EncField[],
   pcWidth: number,
   length: number,
+  lean = 0,
 ): Template | string {
-  return templateWith(new TemplateLifter(policies, fields, pcWidth), body, length);
+  return templateWith(new TemplateLifter(policies, fields, pcWidth), body, length, lean);
 }
 
 /** The same through a lifter for the row's kind. */
-export function templateWith(lifter: TemplateLifter, body: Core, length = 0, lean = false): Template | string {
+export function templateWith(lifter: TemplateLifter, body: Core, length = 0, lean = 0): Template | string {
   try {
     const params = new Parameters(lean);
     const effects = params.effects(lifter.build(body, length));
+    if (sizeOf(effects) > LARGEST) return "larger than what pays as shared code";
     return { effects, slotParams: lifter.slotParams, valueParams: params.list };
   } catch (error) {
     if (error instanceof NoTemplate) return error.message;
     throw error;
   }
+}
+
+/** Most nodes and effects of a template: rows beyond it are rare, and would take up most of an interpreter. */
+const LARGEST = 250;
+
+function sizeOf(effects: readonly Effect[]): number {
+  const seen = new Set<Node>();
+  const value = (n: Node): void => {
+    if (seen.has(n) || seen.size > LARGEST) return;
+    seen.add(n);
+    n.args.forEach(value);
+  };
+  let count = 0;
+  const walk = (list: readonly Effect[]): void => {
+    for (const e of list) {
+      count++;
+      if (e.k === "set" || e.k === "store") value(e.value);
+      if (e.k === "load" || e.k === "rmw") value(e.node);
+      if (e.k !== "if") continue;
+      value(e.cond);
+      walk(e.then);
+      walk(e.else);
+    }
+  };
+  walk(effects);
+  return count + seen.size;
 }
 
 /** Replaces maximal decode-time subexpressions by numbered parameters. */
@@ -37,10 +66,10 @@ class Parameters {
   private readonly byText = new Map<string, Node>();
   private readonly memo = new Map<Node, Node>();
   private readonly known = new Map<Node, boolean>();
-  /** What is quickly computed of other parameters is computed anew: micro-ops have room for few. */
-  private readonly lean: boolean;
+  /** Not 0: what is quickly computed of other parameters is computed anew, for micro-ops have room for few. */
+  private readonly lean: number;
 
-  constructor(lean: boolean) {
+  constructor(lean: number) {
     this.lean = lean;
   }
 
@@ -80,13 +109,15 @@ class Parameters {
 
   private rewrite(n: Node): Node {
     if (n.op === "const") return n;
-    if (this.decodeTime(n) && n.w <= 64 && (!this.lean || worthAnOperand(n))) return this.param(n);
+    // One operand for a field, however wide it is used.
+    if (this.lean === 2 && isLeaf(n) && n.aux >= 0 && n.w === 32) return trunc(this.param(sext(n, 64)), 32);
+    if (this.decodeTime(n) && n.w <= 64 && worthAnOperand(n, this.lean)) return this.param(n);
     // A lane's body is shared by rows: what this one's fields say in it is said lane by lane.
     if (n.body && hasLeaf(n.body)) return this.node(unroll(n));
     const args = n.args.map((a) => this.node(a));
     if (args.every((a, i) => a === n.args[i])) return n;
-    const { op, w, lo, hi, big, aux, fp, mem, name, body } = n;
-    return new Node(op, w, args, { lo, hi, aux, fp, mem, name, body, ...(big === undefined ? {} : { big }) });
+    const { op, w, lo, hi, big, aux, fp, mem, body, name } = n;
+    return new Node(op, w, args, { lo, hi, aux, fp, mem, body, name, ...(big === undefined ? {} : { big }) });
   }
 
   private decodeTime(n: Node): boolean {
@@ -95,7 +126,7 @@ class Parameters {
       known =
         n.op === "const" ||
         isLeaf(n) ||
-        (OPS[n.op].kind === "value" && n.body === undefined && n.args.every((a) => this.decodeTime(a)));
+        (n.w <= 64 && OPS[n.op].kind === "value" && n.body === undefined && n.args.every((a) => this.decodeTime(a)));
       this.known.set(n, known);
     }
     return known;
@@ -118,13 +149,16 @@ class Parameters {
   }
 }
 
-const PLAIN = new Set(["zext", "sext", "extract", "and", "eq", "ne", "ult", "ule", "slt", "sle"]);
-
 const hasLeaf = (n: Node): boolean => isLeaf(n) || n.args.some(hasLeaf);
 
-/** Not a sum or shift of what may be an operand itself. */
-function worthAnOperand(n: Node): boolean {
-  return n.op === "const" || isLeaf(n) || PLAIN.has(n.op) || mentionsPlace(n);
+/** Operations whose results are operands of their own where there is less and less room. */
+const WORTH: readonly ReadonlySet<string>[] = [
+  new Set(["zext", "sext", "extract", "and", "eq", "ne", "ult", "ule", "slt", "sle"]),
+  new Set(["zext", "sext", "and"]),
+];
+
+function worthAnOperand(n: Node, lean: number): boolean {
+  return lean === 0 || n.op === "const" || isLeaf(n) || WORTH[lean - 1].has(n.op) || mentionsPlace(n);
 }
 
 /** Where the instruction is, or its address's displacement. */

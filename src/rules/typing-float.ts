@@ -4,6 +4,7 @@ import type { Expr } from "./ast.ts";
 import { bitsOf, type Core, core, num } from "./core.ts";
 import { RuleError } from "./error.ts";
 import { parseExpr } from "./parse.ts";
+import { policyOf } from "./policy.ts";
 import type { Scope } from "./scope.ts";
 import { OPEN, type Typed, widthError } from "./typed.ts";
 import type { Typer } from "./typing.ts";
@@ -44,6 +45,15 @@ export function float(
   if (first === OPEN || first.w === 0) return widthError(`${f}: a width is missing`);
   const args = [first, ...e.args.slice(1).map((arg) => t.bits(arg, scope, first.w))];
   return core(`f:${f}`, w ?? (compares ? 1 : first.w), rm ? [...args, rm] : args, policy);
+}
+
+/** `raised(POLICY)`: the exceptions that the row's operations of a policy with `unmasked=` have raised so far. */
+export function raised(t: Typer, e: Expr): Core {
+  const n = e.k === "name" ? t.symbols.policies.findIndex((p) => p.name === e.id) : -1;
+  const policy = n < 0 ? undefined : policyOf(t.symbols.policies[n], t.symbols.state);
+  if (policy?.unmasked === undefined)
+    throw new RuleError("RULE_NAME", "raised takes the name of an fp line with unmasked=REGISTER");
+  return core("raised", policy.flagsWidth, [], n);
 }
 
 /** A rounding mode, i3, or a mode with more in it, i8 (src/ir/float/unit.ts). */

@@ -6,7 +6,7 @@ import { parseExpr } from "./parse.ts";
 import { type Binding, Scope, type Symbols, unknownName } from "./scope.ts";
 import type { ViewDecl } from "./source.ts";
 import { OPEN, shown, type Typed, widthError } from "./typed.ts";
-import { float, isFloat } from "./typing-float.ts";
+import { float, isFloat, raised } from "./typing-float.ts";
 import { fold, join, lane, map } from "./typing-lanes.ts";
 import { amount, intBinary, isOrder, linear, sameWidth } from "./typing-ops.ts";
 
@@ -422,6 +422,10 @@ export class Typer {
       return a === OPEN || (a.w === 0 && want === undefined)
         ? OPEN
         : sameWidth(f, [this.fit(a, a.w || (want as number))]);
+    }
+    if (f === "raised") {
+      arity(1);
+      return raised(this, args[0]);
     }
     if (isFloat(f)) return float(this, f as Op, e, scope, gen, want);
     if (f === "lane") {

@@ -40,6 +40,7 @@ const env: LowerEnv = {
   leafFloat() {
     assert.fail("no floats here");
   },
+  floatHost: () => assert.fail("no floats here"),
   leafChunk: () => assert.fail("no wide leaves here"),
   leafWord: () => assert.fail("no wide leaves here"),
   leafPart: () => assert.fail("no wide leaves here"),

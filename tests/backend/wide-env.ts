@@ -37,6 +37,9 @@ const env: LowerEnv = {
     l.code.mem(type === "f64" ? M.f64_load : M.f32_load, 0, LEAF * node.aux + lo / 8);
   },
   leafSext32: () => false,
+  floatHost() {
+    throw new Error("no floats here");
+  },
   floatOp() {
     throw new Error("no floats here");
   },
@@ -82,7 +85,7 @@ export function compileWide(nodes: readonly Node[]): (leaves: readonly bigint[])
     leaves.forEach((value, i) => {
       for (let j = 0; j < 8; j++) words[(LEAF * i) / 8 + j] = BigInt.asUintN(64, value >> BigInt(64 * j));
     });
-    for (let i = 0; i < nodes.length; i++) (instance.exports[`f${i}`] as () => void)();
+    for (const f of Object.values(instance.exports)) (f as () => void)();
     return nodes.map((node, i) => read(RESULT + 64 * i, node.w));
   };
 }

@@ -54,7 +54,11 @@ export class Pair {
   private readonly random: () => number;
   private readonly data: Uint8Array;
 
-  constructor(book: IsaBook, module: WebAssembly.Module, random: () => number) {
+  private readonly filler: number;
+
+  /** `filler`: a byte that no instruction begins with. */
+  constructor(book: IsaBook, module: WebAssembly.Module, random: () => number, filler = 0) {
+    this.filler = filler;
     this.book = book;
     this.random = random;
     this.memory.map(CODE, 0x2000, L.PROT_READ | L.PROT_EXEC);
@@ -64,6 +68,7 @@ export class Pair {
     this.interp = new Interpreter(book, module, { engine, guest: this.memory.wasm, regions });
     this.memory.onCodeChange = (at, size) => this.interp.predecoder.dropRange(at, size);
     this.data = new Uint8Array(this.memory.wasm.buffer, DATA - L.BIAS, DATA_SIZE);
+    this.memory.poke(CODE, new Uint8Array(0x2000).fill(filler));
   }
 
   private bits(): bigint {
@@ -91,17 +96,29 @@ export class Pair {
   }
 
   private scramble(): void {
-    for (const slot of this.book.slots) this.longs[(L.STATE + slot.offset) >> 3] = BigInt.asUintN(slot.w, this.value());
+    for (const slot of this.book.slots)
+      for (let w = slot.w, at = L.STATE + slot.offset; w > 0; w -= 64, at += 8)
+        this.longs[at >> 3] = BigInt.asUintN(Math.min(64, w), this.value());
     for (let i = 0; i < DATA_SIZE; i += 256) this.data[i + (this.random() & 255)] = this.random();
   }
 
   private slots(): string[] {
-    return this.book.slots.map((s) => `${s.name}=${this.longs[(L.STATE + s.offset) >> 3].toString(16)}`);
+    return this.book.slots.map((_, i) => this.slotText(i, this.slot(i)));
+  }
+  private slotText(slot: number, value: bigint): string {
+    return `${this.book.slots[slot].name}=${value.toString(16)}`;
+  }
+  /** The slot's value, whatever its width. */
+  private slot(slot: number): bigint {
+    const { w, offset } = this.book.slots[slot];
+    let value = 0n;
+    for (let j = Math.ceil(w / 64) - 1; j >= 0; j--) value = (value << 64n) | this.longs[((L.STATE + offset) >> 3) + j];
+    return value;
   }
 
   /** Runs one instruction on both from a random state; null: equal, else what differs. `evaluated`: the tier left it out. */
   compare(bytes: Uint8Array): { readonly differs: string | null; readonly evaluated: boolean } {
-    this.memory.poke(CODE, new Uint8Array(16));
+    this.memory.poke(CODE, new Uint8Array(16).fill(this.filler));
     this.memory.poke(CODE, bytes);
     const decoded = this.book.decode(new Uint8Array(this.memory.wasm.buffer), CODE - L.BIAS);
     if (!decoded) throw new Error("no instruction");
@@ -157,7 +174,7 @@ export class Pair {
       for (let i = 0; i < w / 8; i++) view.setUint8(at + i, Number((value >> BigInt(8 * i)) & 255n));
     };
     const machine: Machine = {
-      getSlot: (s) => this.longs[(L.STATE + this.book.slots[s].offset) >> 3],
+      getSlot: (s) => this.slot(s),
       setSlot: (s, value) => slots.set(s, value),
       load: (addr, w) => read(where(addr, w, 1), w),
       store: (addr, w, value) => write(where(addr, w, 2), w, value),
@@ -183,10 +200,7 @@ export class Pair {
       if (!(error instanceof AccessFault)) throw error;
       exit = `fault ${error.address.toString(16)} ${error.access} ${at}`;
     }
-    const text = this.book.slots.map((s, i) => {
-      const value = slots.get(i) ?? this.longs[(L.STATE + s.offset) >> 3];
-      return `${s.name}=${value.toString(16)}`;
-    });
+    const text = this.book.slots.map((_, i) => this.slotText(i, slots.get(i) ?? this.slot(i)));
     return { exit, slots: text, memory };
   }
 }

@@ -131,6 +131,7 @@ const env: LowerEnv = {
     l.code.op(W.i32_wrap_i64);
   },
   leafFloat: () => assert.fail("no floats here"),
+  floatHost: () => assert.fail("no floats here"),
   leafChunk: () => assert.fail("no wide leaves here"),
   leafWord: () => assert.fail("no wide leaves here"),
   leafPart: () => assert.fail("no wide leaves here"),

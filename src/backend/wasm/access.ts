@@ -1,6 +1,7 @@
 import type { Node } from "../../ir/node.ts";
 import { BIAS, PAGE_SHIFT, PERMS } from "../../memory/layout.ts";
 import { ENGINE, I32 } from "./code.ts";
+import type { Step } from "./graph.ts";
 import type { Lower } from "./lower.ts";
 import { M, W } from "./opcodes.ts";
 import { naturalType, ZERO } from "./values.ts";
@@ -15,6 +16,29 @@ const MAX_OFFSET = 2048;
 export class Access {
   /** Displacement for the access that follows `address`. */
   offset = 0;
+  /** By the register of the addresses in the block at hand: displacement from which the others are counted. */
+  private readonly lowest = new Map<Node, number>();
+
+  /** Looks at a block's accesses: the lowest displacement from a register is part of the address that they share. */
+  begin(steps: readonly Step[]): void {
+    this.lowest.clear();
+    this.look(steps);
+  }
+
+  private look(steps: readonly Step[]): void {
+    for (const step of steps) {
+      if (step.k === "if") {
+        this.look(step.then);
+        this.look(step.else);
+      }
+      if (step.k !== "load" && step.k !== "store" && step.k !== "rmw") continue;
+      const addr = step.k === "store" ? step.addr : step.node.args[0]!;
+      if (addr.op !== "add" || addr.args[1]!.op !== "const") continue;
+      const root = addr.args[0]!;
+      const by = addr.args[1]!.lo;
+      this.lowest.set(root, Math.min(by, this.lowest.get(root) ?? 0));
+    }
+  }
 
   /** Pushes the wasm address. */
   address(lower: Lower, addr: Node): void {
@@ -26,10 +50,11 @@ export class Access {
     }
     if (addr.op === "add" && addr.args[1]!.op === "const" && !lower.isKept(addr)) {
       const by = addr.args[1]!.lo;
+      const from = this.lowest.get(addr.args[0]!) ?? 0;
       lower.low(addr.args[0]!);
-      if (by >= 0 && by < MAX_OFFSET) {
-        code.i32(-BIAS);
-        this.offset = by;
+      if (by >= from && by - from < MAX_OFFSET) {
+        code.i32((from - BIAS) | 0);
+        this.offset = by - from;
       } else code.i32((by - BIAS) | 0);
       code.op(W.i32_add);
       return;

@@ -1,12 +1,13 @@
 import type { Node } from "../../ir/node.ts";
 import { BitRows } from "./bits.ts";
-import { Demand, FLOAT, FULL } from "./demand.ts";
+import { Demand, FLOAT } from "./demand.ts";
 import type { Flow } from "./discover.ts";
 import type { Block, Func } from "./func.ts";
 import type { Before, Step } from "./graph.ts";
+import type { Uses } from "./uses.ts";
 import { FLOAT_RESULT, isSext32 } from "./values.ts";
 
-/** What callers see of the functions of a batch; rows are functions, bits slots. */
+/** What callers see of the functions of a batch; rows are units (summary.ts), bits slots. */
 export interface Summaries {
   readonly slotCount: number;
   /** Slots a call may change for the caller: written by it or its callees, and not given back. */
@@ -22,15 +23,22 @@ export interface Summaries {
    * may hold a newer value than memory did, so what a callee restores its caller must restore as well.
    */
   readonly restores: BitRows;
+  /** Of those changed, the ones that it gives back right: in results or in memory. The others nobody reads. */
+  readonly returns: BitRows;
+  /** Slots that its code may read, or leave with for all to read, before it sets them. */
+  readonly needs: BitRows;
   /** Slots whose values it takes as arguments. */
   readonly takes: BitRows;
   /** Slots whose values it returns, beside the pc. */
   readonly results: readonly number[][];
   /** Slots that stay in memory. */
   readonly resident: ReadonlySet<number>;
-  /** Function of the batch that a call block enters; -1: none. */
+  /** Unit of the batch that a call block enters; -1: none. */
   calleeOf(block: Block): number;
 }
+
+/** Most slots that are floats because they are loaded as such. */
+const MOST_FLOATS = 12;
 
 /** What is known of one function's slots at its blocks' begins; rows are blocks. */
 export class Analysis {
@@ -48,13 +56,16 @@ export class Analysis {
   private readonly around: Summaries;
   /** Compiled for one rounding mode: under another the function is left at its entry. */
   readonly assumes: boolean;
+  private readonly uses: Uses;
   private readonly scratch: BitRows;
+  private readonly gathered: BitRows;
   private readonly demand = new Demand();
 
-  constructor(func: Func, index: number, around: Summaries) {
+  constructor(func: Func, uses: Uses, index: number, around: Summaries) {
     const n = func.blocks.length;
     const slots = around.slotCount;
     this.func = func;
+    this.uses = uses;
     this.index = index;
     this.around = around;
     this.live = new BitRows(n, slots);
@@ -63,24 +74,32 @@ export class Analysis {
     this.sext = new BitRows(n, slots);
     this.floats = new BitRows(1, slots);
     this.scratch = new BitRows(4, slots);
+    this.gathered = new BitRows(2, slots);
     this.assumes = func.blocks.some((block) => block.values.usesAssumed);
     this.findFloats();
   }
 
   /** Slots that float ops read or write as 64-bit floats. */
   private findFloats(): void {
+    // Loaded with what is used as a float besides.
+    const loaded = new BitRows(1, this.around.slotCount);
     for (const block of this.func.blocks) {
       const demand = this.demand;
       demand.reset();
       this.steps(block.values.steps, demand);
       if (block.values.control) demand.full(block.values.control);
       for (const [slot, value] of block.values.sets) {
-        demand.full(value);
+        if (value.op !== "load") demand.full(value);
         if (value.w === 64 && FLOAT_RESULT.has(value.op)) this.floats.add(0, slot);
       }
+      for (const [slot, value] of block.values.sets)
+        if (value.op === "load" && value.w === 64 && demand.how(value) === FLOAT) loaded.add(0, slot);
       for (const get of demand.gets)
         if (get.w === 64 && !this.around.resident.has(get.aux) && demand.how(get) & FLOAT) this.floats.add(0, get.aux);
     }
+    // The host's float registers are few: where they do not suffice, what is only held for later is better an integer.
+    loaded.union(0, this.floats, 0);
+    if (loaded.list(0).length <= MOST_FLOATS) this.floats.union(0, loaded, 0);
   }
 
   /** Recomputes `dirty` from what callees change; true where it changed. Grows only. */
@@ -107,8 +126,7 @@ export class Analysis {
   /** Scratch row `row`: dirty slots after the block (after the call, if it ends in one). */
   private dirtyOut(block: Block, row: number): void {
     const s = this.scratch;
-    s.copy(row, this.dirty, block.index);
-    for (const slot of block.values.sets.keys()) s.add(row, slot);
+    this.dirtyNow(block, row);
     if (block.flow.k !== "call") return;
     const callee = this.around.calleeOf(block);
     if (callee < 0) return;
@@ -118,10 +136,47 @@ export class Analysis {
 
   /** Dirty slots just before the block's end: before the call, if it ends in one. */
   dirtyAtEnd(block: Block): number[] {
-    const s = this.scratch;
-    s.copy(3, this.dirty, block.index);
-    for (const slot of block.values.sets.keys()) s.add(3, slot);
-    return s.list(3);
+    this.dirtyNow(block, 3);
+    return this.scratch.list(3);
+  }
+
+  /** Slots that this function has to store when the call that ends the block leaves instead of returning. */
+  owedAtCall(block: Block, callee: number): number[] {
+    this.owedNow(block, callee, 3);
+    return this.scratch.list(3);
+  }
+
+  /** Dirty, and the callee's code or what follows the call may read it. Uses scratch rows 2 and 3 as well. */
+  private owedNow(block: Block, callee: number, row: number): void {
+    const { scratch: s, around } = this;
+    const succ = block.succs[0];
+    this.dirtyNow(block, row);
+    if (succ === undefined) {
+      s.copy(2, around.changes, callee);
+      s.subtract(2, around.needs, callee);
+      s.subtract(row, s, 2);
+      return;
+    }
+    s.copy(2, this.live, succ.index);
+    s.subtract(2, around.changes, callee);
+    s.union(2, around.needs, callee);
+    s.intersect(row, s, 2);
+  }
+
+  /** Slots to be stored where a return turns out not to be one: what the caller may read, and what was to be given back. */
+  owedAtReturn(block: Block): number[] {
+    const { around } = this;
+    return this.dirtyAtEnd(block).filter(
+      (slot) =>
+        around.returns.has(this.index, slot) ||
+        around.preserved.has(this.index, slot) ||
+        around.results[this.index]!.includes(slot),
+    );
+  }
+
+  private dirtyNow(block: Block, row: number): void {
+    this.scratch.copy(row, this.dirty, block.index);
+    for (const { slot } of this.uses.sets[block.index]!) this.scratch.add(row, slot);
   }
 
   /** Recomputes liveness; true where something grew. */
@@ -138,7 +193,7 @@ export class Analysis {
   /** Rows of scratch: 0 live after the block, 1 of those needed in full. */
   private liveThrough(block: Block): boolean {
     const s = this.scratch;
-    const { around, demand } = this;
+    const { around, uses } = this;
     s.clear(0);
     s.clear(1);
     let exits = !staysInside(block.flow);
@@ -150,53 +205,58 @@ export class Analysis {
         s.union(1, this.full, succ.index);
       }
     }
-    if (block.flow.k === "call" && callee >= 0) {
+    if (callee >= 0) {
       s.subtract(0, around.changes, callee);
       s.subtract(1, around.changes, callee);
+      this.owedNow(block, callee, 3);
+      s.union(0, s, 3);
       s.union(0, around.takes, callee);
+      // What only the code after the call reads is stored as that code wants it.
+      if (block.succs[0] !== undefined) s.intersect(3, around.needs, callee);
+      s.union(1, s, 3);
       s.union(1, around.takes, callee);
     }
-    demand.reset();
-    this.steps(block.values.steps, demand);
-    if (block.values.control) demand.full(block.values.control);
-    if (exits) {
+    if (callee < 0 ? exits : block.guarded) {
       // Whoever goes on may read anything; for what memory already has, nothing is to be done.
-      for (const slot of this.dirtyAtEnd(block)) {
-        s.add(0, slot);
-        s.add(1, slot);
-      }
+      this.dirtyNow(block, 3);
       if (block.flow.k === "ret") {
-        // Given back: compared with what came in.
-        s.union(0, around.preserved, this.index);
-        s.union(1, around.preserved, this.index);
-        for (const slot of around.results[this.index]!) {
-          s.add(0, slot);
-          s.add(1, slot);
-        }
+        // Given back: stored or returned, or compared with what came in.
+        s.copy(2, around.returns, this.index);
+        s.union(2, around.preserved, this.index);
+        s.intersect(3, s, 2);
+        s.union(3, around.preserved, this.index);
+        for (const slot of around.results[this.index]!) s.add(3, slot);
       }
+      s.union(0, s, 3);
+      s.union(1, s, 3);
     }
     if (block.values.leavesInside) {
-      for (const slot of this.dirty.list(block.index)) {
-        s.add(0, slot);
-        s.add(1, slot);
-      }
+      s.union(0, this.dirty, block.index);
+      s.union(1, this.dirty, block.index);
     }
-    for (const slot of s.list(0)) {
-      const value = block.values.sets.get(slot);
-      if (value === undefined) continue;
-      this.demandOf(value, slot, s.has(1, slot), demand);
-      if (!(block.values.leavesInside && this.dirty.has(block.index, slot))) {
-        s.remove(0, slot);
-        s.remove(1, slot);
-      }
+    const base = 2 * block.index;
+    for (const { slot, row } of uses.sets[block.index]!) {
+      if (!s.has(0, slot)) continue;
+      const low = !s.has(1, slot) && !this.floats.has(0, slot);
+      // Kept apart: sets are simultaneous.
+      this.gathered.union(0, uses.rows, low ? row + 2 : row);
+      this.gathered.union(1, uses.rows, low ? row + 3 : row + 1);
+      if (block.values.leavesInside && this.dirty.has(block.index, slot)) continue;
+      s.remove(0, slot);
+      s.remove(1, slot);
     }
-    for (const get of demand.gets) {
-      if (around.resident.has(get.aux)) continue;
-      s.add(0, get.aux);
-      if (get.w <= 32 || demand.how(get) & (FULL | FLOAT)) s.add(1, get.aux);
-    }
+    s.union(0, this.gathered, 0);
+    s.union(1, this.gathered, 1);
+    this.gathered.clear(0);
+    this.gathered.clear(1);
+    s.union(0, uses.rows, base);
+    s.union(1, uses.rows, base + 1);
     // Left at the entry, where an instruction may then trap.
-    if (block.index === 0 && this.assumes) for (const slot of s.list(0)) if (this.dirty.has(0, slot)) s.add(1, slot);
+    if (block.index === 0 && this.assumes) {
+      s.copy(3, s, 0);
+      s.intersect(3, this.dirty, 0);
+      s.union(1, s, 3);
+    }
     const grew = this.full.union(block.index, s, 1);
     return this.live.union(block.index, s, 0) || grew;
   }

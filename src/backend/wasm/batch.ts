@@ -5,7 +5,7 @@ import type { Summaries } from "./analysis.ts";
 import type { ValueType } from "./code.ts";
 import type { FloatHost } from "./float.ts";
 import type { Func } from "./func.ts";
-import type { Sticky } from "./graph.ts";
+import type { Sticky } from "./sticky.ts";
 
 /** How a function of the batch is called: arguments in the order of `takes`, results after the pc. */
 export interface Signature {

@@ -21,7 +21,9 @@ export class BitRows {
     this.data.fill(0, row * this.words, (row + 1) * this.words);
   }
   fill(row: number, bits: number): void {
-    for (let bit = 0; bit < bits; bit++) this.add(row, bit);
+    const at = row * this.words;
+    this.data.fill(-1, at, at + (bits >>> 5));
+    if (bits & 31) this.data[at + (bits >>> 5)]! |= (1 << (bits & 31)) - 1;
   }
 
   /** row |= from's row; true where that changed it. */

@@ -20,6 +20,7 @@ export function call(f: Frame, block: Block, edge: Edge): void {
   }
   const to = batch.signatures[callee]!;
   const dirty = f.dirtyAfter(block);
+  const owed = analysis.owedAtCall(block, callee);
   if (block.guarded) {
     const target = code.local(I64);
     code.tee(target);
@@ -33,9 +34,9 @@ export function call(f: Frame, block: Block, edge: Edge): void {
     code.release(target);
   }
   // What the callee only may change comes back in memory, whichever way it goes.
-  const { changes, takes, defines } = batch.summaries;
-  for (const slot of dirty)
-    if (changes.has(callee, slot) && !takes.has(callee, slot) && !defines.has(callee, slot)) f.storeSlot(slot);
+  const { returns, takes, defines } = batch.summaries;
+  for (const slot of owed)
+    if (returns.has(callee, slot) && !takes.has(callee, slot) && !defines.has(callee, slot)) f.storeSlot(slot);
   if (to.usesFuel) f.storeFuel();
   to.takes.forEach((slot, i) => {
     f.pushAs(slot, to.params[i]!);
@@ -50,7 +51,7 @@ export function call(f: Frame, block: Block, edge: Edge): void {
   code.op(W.i64_ne);
   code.unlikely();
   code.if();
-  unwind(f, callee, to, results, pc, dirty);
+  unwind(f, callee, to, results, pc, owed);
   code.end();
   f.touched.forEach((local, i) => {
     // Results are not in memory.
@@ -109,7 +110,7 @@ function unwind(
   to: Signature,
   results: readonly number[],
   pc: number,
-  dirty: readonly number[],
+  owed: readonly number[],
 ): void {
   const { code, batch } = f;
   const { changes, takes, touches } = batch.summaries;
@@ -137,7 +138,7 @@ function unwind(
   }
   code.end();
   const mask = new Int32Array(MASK_WORDS);
-  for (const slot of dirty) {
+  for (const slot of owed) {
     mask[slot >>> 5]! |= 1 << (slot & 31);
     if (!touches.has(callee, slot)) f.storeSlot(slot);
     else if (!takes.has(callee, slot) || !changes.has(callee, slot)) {
@@ -169,21 +170,21 @@ export function ret(f: Frame, block: Block): void {
   const { code, analysis, batch, signature } = f;
   const target = code.local(I64);
   code.set(target);
-  const dirty = f.dirtyAfter(block);
+  const dirty = analysis.owedAtReturn(block);
   code.block();
   const bad = code.depth;
   for (const slot of f.preserved) {
     const param = signature.takes.indexOf(slot);
-    f.pushAs(slot, I64);
-    code.get(param);
     const type = signature.params[param]!;
+    f.pushAs(slot, type === I32 ? I32 : I64);
+    code.get(param);
     if (type === F64) code.op(W.i64_reinterpret_f64);
-    code.op(W.i64_ne);
+    code.op(type === I32 ? W.i32_ne : W.i64_ne);
     code.unlikely();
     code.brIf(code.depth - bad);
   }
   for (const slot of dirty)
-    if (batch.summaries.changes.has(analysis.index, slot) && !signature.results.includes(slot)) f.storeSlot(slot);
+    if (batch.summaries.returns.has(analysis.index, slot) && !signature.results.includes(slot)) f.storeSlot(slot);
   for (const slot of f.preserved) if (batch.summaries.restores.has(analysis.index, slot)) f.storeSlot(slot);
   f.storeFuel();
   if (signature.recursive) {

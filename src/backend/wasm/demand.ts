@@ -23,11 +23,17 @@ const isFloatWidth = (w: number): boolean => w === 32 || w === 64;
 export class Demand {
   private readonly uses = new Map<Node, Use>();
   private readonly signs = new Set<Node>();
+  /** Operands of fused multiply-adds, which the host has on vectors only. */
+  private readonly fusedUses = new Set<Node>();
+  /** Loads of which all bits of a wider extension are needed, and how it extends. */
+  private readonly extended = new Map<Node, "sext" | "zext">();
   /** The `get` nodes met. */
   readonly gets: Node[] = [];
 
   reset(): void {
     this.uses.clear();
+    this.extended.clear();
+    this.fusedUses.clear();
     this.gets.length = 0;
     this.signs.clear();
   }
@@ -49,6 +55,16 @@ export class Demand {
     return this.uses.get(node)?.how ?? 0;
   }
 
+  /** How a load is best extended to 64 bits when it is made; undefined: it is not wanted wider than it is. */
+  extension(node: Node): "sext" | "zext" | undefined {
+    return this.extended.get(node);
+  }
+
+  /** True where a fused multiply-add of doubles takes the value. */
+  fused(node: Node): boolean {
+    return this.fusedUses.has(node);
+  }
+
   /** True where some use extends the value's sign. */
   signed(node: Node): boolean {
     return this.signs.has(node);
@@ -67,6 +83,12 @@ export class Demand {
     this.args(node, how);
   }
 
+  private extends(node: Node): void {
+    const of = node.args[0]!;
+    if (of.op !== "load" || of.w > 32 || node.w <= 32 || node.w > 64) return;
+    if (node.op === "sext" || !this.extended.has(of)) this.extended.set(of, node.op as "sext" | "zext");
+  }
+
   private args(node: Node, how: number): void {
     const args = node.args;
     switch (node.op) {
@@ -76,6 +98,10 @@ export class Demand {
         return;
       case "sext":
         this.signs.add(args[0]!);
+        if (how !== LOW) this.extends(node);
+        break;
+      case "zext":
+        if (how !== LOW) this.extends(node);
         break;
       case "select":
         this.add(args[0]!, FULL);
@@ -87,6 +113,9 @@ export class Demand {
           this.add(args[0]!, LOW);
           return;
         }
+        break;
+      case "fma":
+        if (node.w === 64) for (let i = 0; i < 3; i++) this.fusedUses.add(args[i]!);
         break;
       case "fneg":
       case "fabs":

@@ -11,7 +11,7 @@ import { dispatch, type Edge, jump } from "./jump.ts";
 import { exitAt } from "./leave.ts";
 import { M, W } from "./opcodes.ts";
 import { steps } from "./steps.ts";
-import { ZERO } from "./values.ts";
+import { naturalType, ZERO } from "./values.ts";
 
 /** Emits one function of a batch. */
 export class Emitter {
@@ -177,6 +177,7 @@ export class Emitter {
     this.f.block = block;
     for (const slot of analysis.live.list(block.index)) this.f.reps[slot] = this.f.entryRep(block, slot);
     lower.reset();
+    this.f.batch.access.begin(block.values.steps);
     const plan = this.planSets(block);
     const demand = lower.demand;
     analysis.steps(block.values.steps, demand);
@@ -191,8 +192,7 @@ export class Emitter {
         flow.k === "ret" ||
         flow.k === "jump" ||
         (flow.k === "call" && (block.callee < 0 || block.guarded)));
-    if (hasControl) lower.emit(control, ZERO);
-    this.applySets(plan);
+    this.applySets(plan, hasControl ? control : undefined);
     this.convert(block);
     this.terminate(block);
   }
@@ -212,8 +212,9 @@ export class Emitter {
       let narrow = false;
       let sext = false;
       if (callee >= 0) {
-        // The call and its unwinding: dirty slots the callee does not own, and arguments.
-        wide = true;
+        // Arguments, and what is to be stored where the call leaves.
+        const { takes, needs } = batch.summaries;
+        wide = exits || block.guarded || takes.has(callee, slot) || needs.has(callee, slot);
       }
       if (callee < 0 || !batch.summaries.changes.has(callee, slot)) {
         for (const succ of block.succs) {
@@ -231,13 +232,21 @@ export class Emitter {
     return out;
   }
 
-  private applySets(plan: readonly PlannedSet[]): void {
+  /**
+   * Sets are simultaneous: all values come first. Then `control`, last of all, for V8 makes one jump of a comparison and
+   * the branch right after it; it is left on the stack.
+   */
+  private applySets(plan: readonly PlannedSet[], control: Node | undefined): void {
     const { code, lower } = this.f;
-    for (const { slot, value, wide, narrow } of plan) {
+    for (const { slot, value, wide } of plan) {
       if (this.f.isFloat(slot) && value.w === 64) lower.float(value);
       else if (wide || value.w <= 32) lower.emit(value, ZERO);
       else lower.low(value);
-      void narrow;
+    }
+    let held = -1;
+    if (control !== undefined) {
+      lower.emit(control, ZERO);
+      if (plan.length > 0) code.set((held = code.local(naturalType(control.w))));
     }
     for (let i = plan.length - 1; i >= 0; i--) {
       const { slot, value, wide, narrow } = plan[i]!;
@@ -251,6 +260,9 @@ export class Emitter {
     }
     for (const { slot, value, wide, sext } of plan)
       this.f.reps[slot] = wide || value.w <= 32 || this.f.isFloat(slot) ? WIDE : sext ? SEXT : LOWER;
+    if (held < 0) return;
+    code.get(held);
+    code.release(held);
   }
 
   /** Slots that pass through the block: into the forms that successors want. */

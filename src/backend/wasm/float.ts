@@ -2,13 +2,13 @@ import { constNum } from "../../ir/build.ts";
 import type { Node, Op } from "../../ir/node.ts";
 import { remake } from "../../ir/remake.ts";
 import { SCRATCH, SCRATCH_RESULT, SCRATCH_RM } from "./abi.ts";
-import { Code, ENGINE, F32, F64, I32, I64, type ValueType } from "./code.ts";
-import { exactTest, exactWay, testsExact } from "./exact.ts";
+import { Code, ENGINE, F32, F64, I32, I64, V128, type ValueType } from "./code.ts";
+import { exactFmaTest, exactTest, exactWay, testsExact } from "./exact.ts";
 import { floatCode } from "./floatcall.ts";
-import type { Sticky } from "./graph.ts";
-import { Lower, type LowerEnv } from "./lower.ts";
+import type { Lower, LowerEnv } from "./lower.ts";
 import type { ModuleBuilder } from "./module.ts";
 import { FC, FD, M, W } from "./opcodes.ts";
+import type { Sticky } from "./sticky.ts";
 import { FLOAT_RESULT, naturalType, SIGN, ZERO } from "./values.ts";
 
 /**
@@ -95,23 +95,33 @@ export function lowerFloat(
   const result = code.local(type);
   const checked = sticky !== undefined && limits !== undefined;
   const tests = checked && (host.inlineExact ?? false) && modeOf(node) === 0 && testsExact(node, host.fused);
+  // Vectors are what a fused multiply-add takes and gives.
+  const vector = host.fused && node.op === "fma" && node.w === 64 ? code.local(V128) : -1;
   const test = (): void => {
+    if (node.op === "fma") {
+      exactFmaTest(code, (i) => l.vector(args[i]!), vector, 0);
+      return;
+    }
     const at = args.map((arg) => {
       const local = code.local(F64);
       l.float(arg);
       code.set(local);
       return local;
     });
-    exactTest(code, node.op, at[0]!, at[1]!, at[2] ?? at[0]!, result, 0);
+    exactTest(code, node.op, at[0]!, at[1]!, result, 0);
     for (const local of at) code.release(local);
   };
   const first = tests && (host.exactFirst ?? false) && fastWayKnown(node);
   if (first) {
-    compute(l, node, result);
+    compute(l, node, result, vector);
     code.block();
     test();
   }
-  const fast = fastWay(l, node, host, checked ? limits : undefined, result, first);
+  const fast = fastWay(l, node, host, checked ? limits : undefined, result, vector, first);
+  if (checked && fast === "checked" && reportsDenormals(node)) {
+    pushNormal(code, args[0]!.w === 64, args.length, (i) => l.float(args[i]!));
+    code.op(W.i32_and);
+  }
   if (fast === "exact") {
     code.get(result);
     code.release(result);
@@ -123,33 +133,85 @@ export function lowerFloat(
     code.if();
   }
   if (fast === "checked" && tests && !first) test();
-  for (const arg of args) pushOperand(l, node, arg);
-  const mode = modeOf(node);
-  if (mode < 0) l.emit(node.args[node.args.length - 1]!, ZERO);
-  else code.i32(mode);
-  code.call(helper(host, node, sticky));
+  pushReference(l, node, host, sticky);
   code.set(result);
+  const holds = vector >= 0 && fast === "checked" && l.frozen === 0 && l.demand.fused(node);
+  if (holds) {
+    code.get(result);
+    code.fd(FD.f64x2_splat);
+    code.set(vector);
+  }
   if (sticky !== undefined && limits !== undefined) updateLimits(code, host, sticky, limits);
   if (fast === "checked") code.end();
   if (first) code.end();
   code.get(result);
   code.release(result);
+  if (holds) l.keepVector(node, vector);
+  else if (vector >= 0) code.release(vector);
+}
+
+/** Pushes the operands and calls the function that asks the reference; the result in `resultType`. */
+export function pushReference(l: Lower, node: Node, host: FloatHost, sticky: Sticky | undefined): void {
+  for (const arg of operands(node)) pushOperand(l, node, arg);
+  const mode = modeOf(node);
+  if (mode < 0) l.emit(node.args[node.args.length - 1]!, ZERO);
+  else l.code.i32(mode);
+  l.code.call(helper(l, host, node, sticky));
 }
 
 /** Ops that `compute` knows. */
-const fastWayKnown = (node: Node): boolean => node.fp!.nan === "canonical" && knownFloat(node);
+const fastWayKnown = (node: Node): boolean => !reportsDenormals(node) && knownFloat(node);
 
-/** result = the op in the host's arithmetic, to nearest even: sums, products, quotients, fused multiply-adds. */
-function compute(l: Lower, node: Node, result: number): void {
+/** x86 raises DE for denormal operands. */
+export const reportsDenormals = (node: Node): boolean =>
+  (node.fp!.nan === "x86" || node.fp!.nan === "x87") &&
+  !FROM_INTEGER.has(node.op) &&
+  node.op !== "f2s" &&
+  node.op !== "f2u";
+
+/** The least normal number of a float of 32 or 64 bits. */
+export const leastNormal = (wide: boolean): number => (wide ? 2 ** -1022 : 2 ** -126);
+
+/** Pushes a single or double constant. */
+function pushFloat(code: Code, wide: boolean, value: number): void {
+  code.f64Const(value);
+  if (!wide) code.op(W.f32_demote_f64);
+}
+
+/** Pushes an i32: no operand is denormal. `push` pushes operand i. */
+function pushNormal(code: Code, wide: boolean, count: number, push: (i: number) => void): void {
+  for (let i = 0; i < count; i++) {
+    push(i);
+    code.op(wide ? W.f64_abs : W.f32_abs);
+    pushFloat(code, wide, leastNormal(wide));
+    code.op(wide ? W.f64_lt : W.f32_lt);
+    push(i);
+    pushFloat(code, wide, 0);
+    code.op(wide ? W.f64_ne : W.f32_ne);
+    code.op(W.i32_and);
+    if (i > 0) code.op(W.i32_or);
+  }
+  code.op(W.i32_eqz);
+}
+
+/**
+ * result = the op in the host's arithmetic, to nearest even: sums, products, quotients, fused multiply-adds. What of
+ * those is a double goes to the local `vector` too.
+ */
+function compute(l: Lower, node: Node, result: number, vector: number): void {
   const code = l.code;
   const wide = node.w === 64;
   const [a, b, c] = node.args as [Node, Node, Node];
   if (node.op === "fma") {
     for (const x of [a, b, c]) {
-      l.float(x);
-      code.fd(wide ? FD.f64x2_splat : FD.f32x4_splat);
+      if (wide) l.vector(x);
+      else {
+        l.float(x);
+        code.fd(FD.f32x4_splat);
+      }
     }
     code.fd(wide ? FD.f64x2_relaxed_madd : FD.f32x4_relaxed_madd);
+    if (wide) code.tee(vector);
     code.lane(wide ? FD.f64x2_extract_lane : FD.f32x4_extract_lane, 0);
   } else {
     l.float(a);
@@ -219,32 +281,34 @@ function fastWay(
   host: FloatHost,
   limits: Limits | undefined,
   result: number,
+  vector: number,
   computed: boolean,
 ): Fast {
   const code = l.code;
   const mode = modeOf(node);
   const wide = node.w === 64;
   const [a, b] = node.args as [Node, Node];
-  if (node.fp!.nan !== "canonical" || !knownFloat(node)) return "none";
+  const before = node.fp!.tiny === "before";
+  if (!knownFloat(node)) return "none";
   switch (node.op) {
     case "fadd":
     case "fsub":
     case "fmul":
     case "fdiv": {
       if (mode !== 0) return "none";
-      if (!computed) compute(l, node, result);
-      return checkResult(code, wide, limits, result, node.op === "fmul" || node.op === "fdiv");
+      if (!computed) compute(l, node, result, vector);
+      return checkResult(code, wide, limits, result, node.op === "fmul" || node.op === "fdiv", before);
     }
     case "fsqrt":
       if (mode !== 0) return "none";
       l.float(a);
       code.op(wide ? W.f64_sqrt : W.f32_sqrt);
       code.set(result);
-      return checkResult(code, wide, limits, result, false);
+      return checkResult(code, wide, limits, result, false, before);
     case "fma":
       if (mode !== 0 || !host.fused) return "none";
-      if (!computed) compute(l, node, result);
-      return checkResult(code, wide, limits, result, true);
+      if (!computed) compute(l, node, result, vector);
+      return checkResult(code, wide, limits, result, true, before);
     case "f2f":
       l.float(a);
       if (wide) {
@@ -261,7 +325,7 @@ function fastWay(
       }
       code.op(W.f32_demote_f64);
       code.set(result);
-      return checkResult(code, false, limits, result, true);
+      return checkResult(code, false, limits, result, true, before);
     case "s2f":
     case "u2f":
       return fromInteger(l, node, mode, limits, result);
@@ -287,10 +351,39 @@ function fastWay(
       code.op(W.i32_and);
       return "checked";
     }
+    case "frint": {
+      const op = ROUNDINGS[mode]?.[wide ? 0 : 1];
+      if (op === undefined) return "none";
+      l.float(a);
+      code.op(op);
+      code.set(result);
+      if (limits === undefined) return checkResult(code, wide, undefined, result, false, before);
+      // Finite, and a whole number before or NX set already.
+      code.get(result);
+      code.op(wide ? W.f64_abs : W.f32_abs);
+      pushFloat(code, wide, Number.POSITIVE_INFINITY);
+      code.op(wide ? W.f64_lt : W.f32_lt);
+      code.get(result);
+      l.float(a);
+      code.op(wide ? W.f64_eq : W.f32_eq);
+      code.get(limits.f64);
+      code.f64Const(0);
+      code.op(W.f64_gt);
+      code.op(W.i32_or);
+      code.op(W.i32_and);
+      return "checked";
+    }
     default:
       return "none";
   }
 }
+
+const ROUNDINGS: readonly (readonly [number, number])[] = [
+  [W.f64_nearest, W.f32_nearest],
+  [W.f64_trunc, W.f32_trunc],
+  [W.f64_floor, W.f32_floor],
+  [W.f64_ceil, W.f32_ceil],
+];
 
 const ARITH: Partial<Record<Op, readonly [number, number]>> = {
   fadd: [W.f64_add, W.f32_add],
@@ -300,7 +393,14 @@ const ARITH: Partial<Record<Op, readonly [number, number]>> = {
 };
 
 /** Finite, NX set already and, where it may underflow, at least the least normal. Without limits: not NaN. */
-function checkResult(code: Code, wide: boolean, limits: Limits | undefined, result: number, tiny: boolean): Fast {
+function checkResult(
+  code: Code,
+  wide: boolean,
+  limits: Limits | undefined,
+  result: number,
+  tiny: boolean,
+  before: boolean,
+): Fast {
   if (limits === undefined) {
     code.get(result);
     code.get(result);
@@ -312,6 +412,19 @@ function checkResult(code: Code, wide: boolean, limits: Limits | undefined, resu
     code.op(wide ? W.f64_abs : W.f32_abs);
     code.get(wide ? limits.f64 : limits.f32);
     code.op(wide ? W.f64_lt : W.f32_lt);
+    return "checked";
+  }
+  if (before) {
+    // Tiny before rounding, the least normal number may have been less.
+    code.get(result);
+    code.op(wide ? W.f64_abs : W.f32_abs);
+    pushFloat(code, wide, leastNormal(wide));
+    code.op(wide ? W.f64_gt : W.f32_gt);
+    code.get(result);
+    code.op(wide ? W.f64_abs : W.f32_abs);
+    code.get(wide ? limits.f64 : limits.f32);
+    code.op(wide ? W.f64_lt : W.f32_lt);
+    code.op(W.i32_and);
     return "checked";
   }
   // Exponent + 1, without its lowest bit, is 0 for zero, subnormals, infinity and NaN.
@@ -405,8 +518,44 @@ function toInteger(l: Lower, node: Node, mode: number, limits: Limits | undefine
   return "checked";
 }
 
+/** Pushes the exceptions (i6) that a float op raises, for those who want them otherwise than accumulated. */
+export function pushExceptions(l: Lower, node: Node, host: FloatHost): void {
+  const args = operands(node);
+  for (const arg of args) pushOperand(l, node, arg);
+  const mode = modeOf(node);
+  if (mode < 0) l.emit(node.args[node.args.length - 1]!, ZERO);
+  else l.code.i32(mode);
+  const number = floatCode(node);
+  const key = `exceptions ${number}`;
+  let func = host.helpers.get(key);
+  if (func === undefined) {
+    const params = [...args.map((arg) => operandType(node, arg)), I32 as ValueType];
+    func = host.module.func(host.module.type(params, [I32]), `exceptions_${node.op}`);
+    host.helpers.set(key, func);
+    const code = new Code(params);
+    askReference(code, params, number, host);
+    host.module.body(func, code);
+  }
+  l.code.call(func);
+}
+
+/** Pushes the exceptions of the reference's answer on the function's parameters; the result is in memory then. */
+function askReference(code: Code, params: readonly ValueType[], number: number, host: FloatHost): void {
+  params.slice(0, -1).forEach((type, i) => {
+    code.i32(0);
+    code.get(i);
+    toBits(code, type);
+    code.mem(M.i64_store, ENGINE, SCRATCH + 8 * i);
+  });
+  code.i32(0);
+  code.get(params.length - 1);
+  code.mem(M.i32_store, ENGINE, SCRATCH_RM);
+  code.i32(number);
+  code.call(host.importFloat);
+}
+
 /** Function of the module that asks the reference: (operands, mode) -> result, exceptions into the sticky slot. */
-function helper(host: FloatHost, node: Node, sticky: Sticky | undefined): number {
+function helper(from: Lower, host: FloatHost, node: Node, sticky: Sticky | undefined): number {
   const number = floatCode(node);
   const key = sticky === undefined ? `${number}` : `${number} ${sticky.slot} ${shapeKey(sticky.value)}`;
   const known = host.helpers.get(key);
@@ -418,21 +567,17 @@ function helper(host: FloatHost, node: Node, sticky: Sticky | undefined): number
   host.helpers.set(key, func);
   const code = new Code(params);
   const base = (): void => code.i32(0);
+  const careful = sticky !== undefined && reportsDenormals(node);
+  if (careful) {
+    pushNormal(code, params[0] === F64, args.length, (i) => code.get(i));
+    code.if();
+  }
   exactZero(code, node, type);
   if (sticky !== undefined) decideHere(code, node, host, sticky, args.length);
-  args.forEach((_, i) => {
-    base();
-    code.get(i);
-    toBits(code, params[i]!);
-    code.mem(M.i64_store, ENGINE, SCRATCH + 8 * i);
-  });
-  base();
-  code.get(args.length);
-  code.mem(M.i32_store, ENGINE, SCRATCH_RM);
-  code.i32(number);
-  code.call(host.importFloat);
+  if (careful) code.end();
+  askReference(code, params, number, host);
   if (sticky === undefined) code.op(W.drop);
-  else accumulate(code, host, sticky);
+  else accumulate(from, code, host, sticky);
   base();
   if (type === F64) code.mem(M.f64_load, ENGINE, SCRATCH_RESULT);
   else if (type === F32) code.mem(M.f32_load, ENGINE, SCRATCH_RESULT);
@@ -509,7 +654,7 @@ function toBits(code: Code, type: ValueType): void {
 }
 
 /** Exceptions on the stack: slot |= what the sticky says of them. */
-function accumulate(code: Code, host: FloatHost, sticky: Sticky): void {
+function accumulate(from: Lower, code: Code, host: FloatHost, sticky: Sticky): void {
   const flags = code.local(I32);
   code.set(flags);
   const env: LowerEnv = {
@@ -521,8 +666,9 @@ function accumulate(code: Code, host: FloatHost, sticky: Sticky): void {
     leafPart: () => undefined,
     leafSext32: () => false,
     floatOp: (l) => l.code.get(flags),
+    floatHost: () => host,
   };
-  const l = new Lower(code, env);
+  const l = from.beside(code, env);
   code.i32(0);
   code.i32(0);
   code.mem(M.i32_load, ENGINE, host.slotOffset(sticky.slot));

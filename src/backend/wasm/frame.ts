@@ -3,11 +3,11 @@ import { CTL_FUEL, STATE } from "../../memory/layout.ts";
 import type { Analysis } from "./analysis.ts";
 import { type Batch, findSticky, type Signature } from "./batch.ts";
 import { Code, ENGINE, F64, I32, I64, type ValueType } from "./code.ts";
-import { type Limits, lowerFloat, newLimits } from "./float.ts";
+import { type FloatHost, type Limits, lowerFloat, newLimits } from "./float.ts";
 import type { Block, Func } from "./func.ts";
-import type { Sticky } from "./graph.ts";
 import { Lower, type LowerEnv } from "./lower.ts";
 import { FD, M, W } from "./opcodes.ts";
+import type { Sticky } from "./sticky.ts";
 import { ANY, naturalType, SIGN, type Want } from "./values.ts";
 
 /** Where a slot's value is: i64 or float local, i32 local that is sign-extended, i32 local of which the rest is nobody's business. */
@@ -224,6 +224,10 @@ export class Frame implements LowerEnv {
   }
   floatOp(l: Lower, node: Node): void {
     lowerFloat(l, node, this.batch.float, undefined, undefined);
+  }
+
+  floatHost(): FloatHost {
+    return this.batch.float;
   }
 
   /** What an exit stores before anything ran: a way back to the entry may have more to store, in locals not set yet. */

@@ -44,22 +44,49 @@ export interface FuncOptions {
   readonly maxBlocks: number;
   readonly around: Surroundings;
   readonly alone: Parameters<typeof discover>[2]["alone"];
+  /** True where a call enters a function that is compiled along. */
+  readonly resolves: (block: Block) => boolean;
 }
 
 export function buildFunc(source: CodeSource, entry: number, options: FuncOptions): Func | null {
   const raws = findBlocks(source, entry, options);
   if (!raws.has(entry)) return null;
   const made = new Map<number, Block>();
-  let instructions = 0;
   const extent: [number, number][] = [];
   for (const raw of raws.values()) {
     made.set(raw.pc, makeBlock(raw, blockValues(raw, options.around), source));
-    instructions += raw.insts.length;
     extent.push([raw.pc, raw.next]);
   }
   for (const block of made.values())
     block.succs = block.ways.map((pc) => (block.values.setsAssumed ? undefined : made.get(pc)));
-  return { entry, blocks: order(made.get(entry)!), extent, instructions };
+  const first = made.get(entry)!;
+  for (const block of made.values()) if (!options.resolves(block)) cutReturn(block);
+  return funcOf(entry, order(first), extent);
+}
+
+function funcOf(entry: number, blocks: Block[], extent: Func["extent"]): Func {
+  let instructions = 0;
+  for (const block of blocks) instructions += block.raw.insts.length;
+  return { entry, blocks, extent, instructions };
+}
+
+/** Nothing comes back to the function after this call: what follows it is entered through the dispatcher. */
+const cutReturn = (block: Block): void => {
+  if (block.flow.k === "call") block.succs = [undefined];
+};
+
+/** The function without what only calls that turned out to leave it lead to. */
+export function cutCalls(func: Func, resolves: (block: Block) => boolean): Func {
+  let cut = false;
+  for (const block of func.blocks) {
+    if (block.flow.k !== "call" || block.succs[0] === undefined || resolves(block)) continue;
+    cutReturn(block);
+    cut = true;
+  }
+  if (!cut) return func;
+  for (const block of func.blocks)
+    Object.assign(block, { preds: [], children: [], idom: undefined, isHeader: false, forward: 0 });
+  return funcOf(func.entry, order(func.blocks[0]!), func.extent);
 }
 
 /** Rounds of looking for targets of jumps behind tables that the last round's code made known. */

@@ -4,6 +4,7 @@ import type { Effect, Inst, Node } from "../../ir/node.ts";
 import { remake } from "../../ir/remake.ts";
 import type { Flow, RawBlock } from "./discover.ts";
 import { unlowerable } from "./lowerable.ts";
+import type { Sticky } from "./sticky.ts";
 
 /** A step of a block, in the order it happens. `pc` is of the guest instruction it belongs to. */
 export type Step =
@@ -25,13 +26,6 @@ export type Step =
  * a checked access goes back. undefined: the access is not checked.
  */
 export type Before = ReadonlyMap<number, Node> | undefined;
-
-/** slot |= value, where `value` is over fexc(float). */
-export interface Sticky {
-  readonly slot: number;
-  readonly value: Node;
-  readonly float: Node;
-}
 
 /** A block as values: get nodes are of the state at its begin. */
 export interface Values {
@@ -142,6 +136,9 @@ class Builder {
   private readonly interner = new Interner();
   private readonly memo = new Map<Node, Node>();
   private current = new Map<number, Node>();
+  /** Some step has `current` as the state it may leave with. */
+  private shared = false;
+  private readonly lowerable = new Set<Node>();
   private leavesInside = false;
   private usesAssumed = false;
   /** The instruction has written to memory. */
@@ -169,7 +166,7 @@ class Builder {
       if (why === undefined && last) {
         if (flow.k === "branch") target = this.subst(flow.cond);
         else if (flow.k === "call" || flow.k === "ret" || flow.k === "jump") target = this.subst(flow.target);
-        if (target !== undefined) why = unlowerable(target);
+        if (target !== undefined) why = unlowerable(target, this.lowerable);
       }
       if (why !== undefined) {
         steps.length = mark;
@@ -179,13 +176,15 @@ class Builder {
         break;
       }
       control = target;
-      const next = new Map(this.current);
+      if (this.shared && sets.size > 0) {
+        this.current = new Map(this.current);
+        this.shared = false;
+      }
       for (const node of this.overwritten(sets)) steps.push({ k: "keep", node });
       for (const [slot, value] of sets) {
         if (this.around.resident.has(slot)) steps.push({ k: "put", slot, value });
-        else next.set(slot, value);
+        else this.current.set(slot, value);
       }
-      this.current = next;
     }
     const { leavesInside, usesAssumed } = this;
     const setsAssumed = steps.some((step) => step.k === "put" && this.around.assumedZero.has(step.slot));
@@ -245,6 +244,7 @@ class Builder {
     if (this.wrote) return "an access after a write";
     this.wrote = writes;
     this.leavesInside = true;
+    this.shared = true;
     return this.current;
   }
 
@@ -261,7 +261,7 @@ class Builder {
         case "load":
         case "rmw": {
           const addr = this.subst(e.node.args[0]!);
-          const why = unlowerable(addr) ?? (e.node.w > 64 ? "wide access" : undefined);
+          const why = unlowerable(addr, this.lowerable) ?? (e.node.w > 64 ? "wide access" : undefined);
           if (why !== undefined) return why;
           const before = this.before(e.k === "rmw");
           if (typeof before === "string") return before;
@@ -271,7 +271,7 @@ class Builder {
             steps.push({ k: "load", node, pc: inst.pc, before });
           } else {
             const change = this.subst(e.node.args[1]!);
-            const wrong = unlowerable(change);
+            const wrong = unlowerable(change, this.lowerable);
             if (wrong !== undefined) return wrong;
             const node = remake(e.node, [addr, change]);
             this.memo.set(e.node, node);
@@ -282,7 +282,7 @@ class Builder {
         case "store": {
           const addr = this.subst(e.addr);
           const value = this.subst(e.value);
-          const why = unlowerable(addr) ?? unlowerable(value);
+          const why = unlowerable(addr, this.lowerable) ?? unlowerable(value, this.lowerable);
           const before = this.before(true);
           if (why !== undefined) return why;
           if (typeof before === "string") return before;
@@ -295,14 +295,14 @@ class Builder {
             const float = this.subst(sticky.float);
             const value = this.subst(sticky.value);
             for (const arg of float.args) {
-              const why = unlowerable(arg);
+              const why = unlowerable(arg, this.lowerable);
               if (why !== undefined) return why;
             }
             steps.push({ k: "float", node: float, sticky: { slot: e.slot, value, float } });
             break;
           }
           let value = this.subst(e.value);
-          const why = unlowerable(value);
+          const why = unlowerable(value, this.lowerable);
           if (why !== undefined) return why;
           if (under !== undefined) {
             const before = sets.get(e.slot) ?? this.value(e.slot);
@@ -320,13 +320,14 @@ class Builder {
             if (why !== undefined) return why;
             break;
           }
-          const why = unlowerable(cond) ?? this.arms(inst, e, cond, steps, sets, under);
+          const why = unlowerable(cond, this.lowerable) ?? this.arms(inst, e, cond, steps, sets, under);
           if (why !== undefined) return why;
           break;
         }
         case "trap":
           if (under === undefined) break; // the block's flow
           this.leavesInside = true;
+          this.shared = true;
           steps.push({ k: "trap", name: e.name, pc: inst.pc, sets: this.current });
           break;
         case "ask":

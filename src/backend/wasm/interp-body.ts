@@ -5,6 +5,7 @@ import { type Code, F64, I64, V128, type ValueType } from "./code.ts";
 import { NotLowered } from "./interp-plan.ts";
 import type { InterpValues } from "./interp-values.ts";
 import { M, W } from "./opcodes.ts";
+import { mentionsExceptions } from "./sticky.ts";
 import { naturalType } from "./values.ts";
 import type { Part } from "./wide-parts.ts";
 
@@ -58,6 +59,9 @@ export class InterpBody {
     this.engine = values.engine;
   }
 
+  /** Accesses that were checked before the first one happened. */
+  private readonly probed = new Set<Effect>();
+
   emit(): void {
     const pending = this.effects(this.template.effects, undefined);
     this.commit(pending);
@@ -67,7 +71,8 @@ export class InterpBody {
 
   private effects(effects: readonly Effect[], reserved: Reserved | undefined, pending: Pending[] = []): Pending[] {
     const first = effects.findIndex(changesMemory);
-    if (first >= 0 && effects.slice(first + 1).some(mayFail)) this.probe(effects.slice(first + 1));
+    if (first >= 0 && effects.slice(first + 1).some(mayFail))
+      this.probe(effects.slice(effects[first]!.k === "store" ? first : first + 1));
     for (const effect of effects) this.effect(effect, pending, reserved);
     return pending;
   }
@@ -75,13 +80,13 @@ export class InterpBody {
   private effect(effect: Effect, pending: Pending[], reserved: Reserved | undefined): void {
     switch (effect.k) {
       case "load":
-        this.load(effect.node);
+        this.load(effect.node, this.probed.has(effect));
         break;
       case "rmw":
         this.rmw(effect.node);
         break;
       case "store":
-        this.store(effect.addr, effect.value);
+        this.store(effect.addr, effect.value, this.probed.has(effect));
         break;
       case "set":
         if (this.values.accumulates(effect.slot, effect.value)) break;
@@ -131,6 +136,15 @@ export class InterpBody {
 
   private branch(effect: Effect & { k: "if" }, pending: Pending[], outer: Reserved | undefined): void {
     const { code, values } = this;
+    if (effect.then.length > 0 && effect.then.every(trapsForExceptions)) {
+      // Exceptions that may trap are the evaluator's business.
+      values.push(effect.cond);
+      code.if();
+      this.ways.exit(Exit.Evaluate, 0, false);
+      code.end();
+      this.effects(effect.else, outer, pending);
+      return;
+    }
     if (trapsOnly(effect.then)) {
       // Whoever comes past the trap is on the other way: it needs no condition any more.
       values.push(effect.cond);
@@ -253,6 +267,7 @@ export class InterpBody {
       if (effect.k !== "store" && effect.k !== "load") throw new NotLowered("a choice after a store");
       const store = effect.k === "store";
       const local = this.address(store ? effect.addr : effect.node.args[0]);
+      this.probed.add(effect);
       this.check(local, (store ? effect.value.w : effect.node.w) / 8, store ? PROT_WRITE : PROT_READ);
       this.code.release(local);
     }
@@ -299,17 +314,17 @@ export class InterpBody {
     this.ways.faultIf(access & PROT_WRITE || access, address);
   }
 
-  private load(node: Node): void {
+  private load(node: Node, probed: boolean): void {
     const address = this.address(node.args[0]);
     this.aligned(node, address);
-    this.check(address, node.w / 8, PROT_READ);
+    if (!probed) this.check(address, node.w / 8, PROT_READ);
     this.values.load(address, node);
     this.code.release(address);
   }
 
-  private store(addr: Node, value: Node): void {
+  private store(addr: Node, value: Node, probed: boolean): void {
     const address = this.address(addr);
-    this.check(address, value.w / 8, PROT_WRITE);
+    if (!probed) this.check(address, value.w / 8, PROT_WRITE);
     this.values.storeGuest(address, value);
     this.code.release(address);
   }
@@ -340,6 +355,11 @@ export class InterpBody {
 /** True where an arm computes something when it is run. */
 function acts(effects: readonly Effect[]): boolean {
   return effects.some((e) => e.k !== "stop" && e.k !== "fence" && !(e.k === "jump" && e.target.op === "param"));
+}
+/** Does nothing but trap, if an exception that the instruction raises is not masked. */
+function trapsForExceptions(e: Effect): boolean {
+  if (e.k !== "if" || e.else.length > 0) return false;
+  return mentionsExceptions(e.cond) ? trapsOnly(e.then) : e.then.length > 0 && e.then.every(trapsForExceptions);
 }
 const trapsOnly = (effects: readonly Effect[]): boolean => effects.length === 1 && effects[0].k === "trap";
 /** What an arm's effect leaves for the second phase. */

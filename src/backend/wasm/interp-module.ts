@@ -152,8 +152,12 @@ class Generator {
     for (const [row, variant] of sorted.flatMap((row) =>
       Array.from({ length: book.variants }, (_, v) => [row, v] as const),
     )) {
-      const template = book.template(row, variant);
-      const plan = template && planUop(template);
+      let template = book.template(row, variant);
+      let plan = template && planUop(template);
+      for (let lean = 1; template && !plan && lean <= 2; lean++) {
+        template = book.leanTemplate?.(row, variant, lean) ?? null;
+        plan = template && planUop(template);
+      }
       if (!template || !plan) {
         const why = template ? "its parameters do not fit into a micro-op" : (book.templateGap(row, variant) ?? "");
         this.options.report?.(row, why, variant);
@@ -179,7 +183,7 @@ class Generator {
     const value = (param: number) => writer.value(template.valueParams[param]);
     return {
       handler,
-      slots: plan.slots.map(({ param, at }) => {
+      slots: plan.slots.filter(firstAt).map(({ param, at }) => {
         const { field, slots, bytes } = template.slotParams[param];
         return [field, writer.table(slots, bytes), at];
       }),
@@ -204,6 +208,10 @@ class Generator {
   }
 }
 
+/** Parameters that share an operand stand side by side. */
+const firstAt = (slot: UopPlan["slots"][number], i: number, all: UopPlan["slots"]): boolean =>
+  i === 0 || all[i - 1].at !== slot.at;
+
 /** Text that is equal for templates that mean the same over the same operands. */
 function groupKey(template: Template, plan: UopPlan): string {
   const numbers = new Map<Node, number>();
@@ -213,9 +221,12 @@ function groupKey(template: Template, plan: UopPlan): string {
     if (known !== undefined) return known;
     const args = n.args.map(node).join();
     const mem = n.mem ? JSON.stringify(n.mem) : "";
+    const body = n.body ? `{${node(n.body)}}` : "";
     const number = numbers.size;
     numbers.set(n, number);
-    lines.push(`${n.op}${n.w}(${args})${n.lo},${n.hi},${n.big ?? ""},${n.aux}${n.name}${n.fp?.name ?? ""}${mem}`);
+    lines.push(
+      `${n.op}${n.w}(${args})${body}${n.lo},${n.hi},${n.big ?? ""},${n.aux}${n.name}${n.fp?.name ?? ""}${mem}`,
+    );
     return number;
   };
   const effects = (list: readonly Effect[]): string => list.map(effect).join(";");

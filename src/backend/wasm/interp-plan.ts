@@ -31,8 +31,7 @@ export interface UopPlan {
 export class NotLowered extends Error {}
 
 /** Visits the nodes of effects once each, arguments first. */
-export function visitNodes(effects: readonly Effect[], visit: (node: Node) => void): void {
-  const seen = new Set<Node>();
+export function visitNodes(effects: readonly Effect[], visit: (node: Node) => void, seen = new Set<Node>()): void {
   const walk = (node: Node): void => {
     if (seen.has(node)) return;
     seen.add(node);
@@ -48,8 +47,8 @@ export function visitNodes(effects: readonly Effect[], visit: (node: Node) => vo
     else if (effect.k === "jump") walk(effect.target);
     else if (effect.k === "if") {
       walk(effect.cond);
-      visitNodes(effect.then, walk);
-      visitNodes(effect.else, walk);
+      visitNodes(effect.then, visit, seen);
+      visitNodes(effect.else, visit, seen);
     }
   }
 }
@@ -91,8 +90,17 @@ export function planUop(template: Template): UopPlan | null {
   });
   if (link >= 0 && !isValue(template.effects, link)) usedValues.delete(link);
   const slots = [...usedSlots].sort((a, b) => a - b);
+  // A register that is read and written takes one operand.
+  const groups = new Map<string, number[]>();
+  for (const param of slots) {
+    const { field, slots: table, bytes } = template.slotParams[param];
+    const key = `${field}:${table.join()}:${bytes?.join() ?? ""}`;
+    const group = groups.get(key);
+    if (group) group.push(param);
+    else groups.set(key, [param]);
+  }
   const values = [...usedValues];
-  const room = OPERAND_BYTES - (link >= 0 ? LINK_BYTES : 0) - slots.length * 2;
+  const room = OPERAND_BYTES - (link >= 0 ? LINK_BYTES : 0) - groups.size * 2;
   const whole = values.map((v) => size(template.valueParams[v]));
   const narrow = whole.map((bytes) => Math.min(bytes, 4));
   const sizes = sum(whole) <= room ? whole : sum(narrow) <= room ? narrow : null;
@@ -100,7 +108,10 @@ export function planUop(template: Template): UopPlan | null {
   let at = OPERANDS;
   const next = (bytes: number): number => (at += bytes) - bytes;
   return {
-    slots: slots.map((param) => ({ param, at: next(2) })),
+    slots: [...groups.values()].flatMap((params) => {
+      const place = next(2);
+      return params.map((param) => ({ param, at: place }));
+    }),
     // The widest first, so that what has several bytes lies on an even one.
     values: values
       .map((param, i) => ({ param, bytes: sizes[i] }))

@@ -2,12 +2,12 @@ import type { Effect, Node } from "../../ir/node.ts";
 import { BIAS, STATE } from "../../memory/layout.ts";
 import type { IsaBook, Template } from "../../rules/book.ts";
 import { type Code, F64, I32, I64, V128 } from "./code.ts";
-import type { FloatHost } from "./float.ts";
-import { stickyOf } from "./graph.ts";
-import { keepFloat } from "./interp-float.ts";
+import { type FloatHost, pushExceptions } from "./float.ts";
+import { keepFloat, pushFloat } from "./interp-float.ts";
 import { NotLowered, type UopPlan, visitEffects, visitNodes } from "./interp-plan.ts";
 import { Lower, type LowerEnv } from "./lower.ts";
 import { FD, M, W } from "./opcodes.ts";
+import { stickyTerms } from "./sticky.ts";
 import { ANY, naturalType, SIGN, type Want, ZERO } from "./values.ts";
 import { type Part, wideParts } from "./wide-parts.ts";
 
@@ -65,8 +65,13 @@ export class InterpValues implements LowerEnv {
   private countUses(effects: readonly Effect[]): void {
     const { demand } = this.lower;
     visitEffects(effects, (e) => {
-      if (e.k === "set") demand.full(stickyOf(e.slot, e.value)?.float ?? e.value);
-      else if (e.k === "if") demand.full(e.cond);
+      if (e.k === "set") {
+        const terms = stickyTerms(e.slot, e.value);
+        if (terms === undefined) demand.full(e.value);
+        for (const term of terms ?? []) {
+          for (const node of [term.float, ...(term.lanes?.args ?? []), ...term.guards]) if (node) demand.full(node);
+        }
+      } else if (e.k === "if") demand.full(e.cond);
       else if (e.k === "load") demand.full(e.node.args[0]);
       else if (e.k === "jump" && !this.isLinked(e.target)) demand.full(e.target);
       else if (e.k === "store" || e.k === "rmw") {
@@ -126,19 +131,41 @@ export class InterpValues implements LowerEnv {
 
   /** Computes the float op whose exceptions the set accumulates; undefined: it is another set. */
   accumulates(slot: number, value: Node): boolean {
-    const sticky = stickyOf(slot, value);
-    if (sticky) keepFloat(this.lower, this.float, sticky);
-    return sticky !== undefined;
+    const terms = stickyTerms(slot, value);
+    if (terms === undefined) return false;
+    const { code, lower, float } = this;
+    for (const term of terms) {
+      const { guards } = term;
+      if (guards.length > 0) {
+        guards.forEach((guard, i) => {
+          lower.emit(guard, ZERO);
+          if (i > 0) code.op(W.i32_and);
+        });
+        code.if();
+        lower.frozen++;
+      }
+      if (term.lanes) lower.lanes.accumulate(slot, term, float);
+      else if (term.float) {
+        const sticky = { slot, value: term.value, float: term.float };
+        if (guards.length === 0) keepFloat(lower, float, term.float, sticky);
+        else {
+          pushFloat(lower, float, term.float, sticky);
+          code.op(W.drop);
+        }
+      }
+      if (guards.length === 0) continue;
+      lower.frozen--;
+      code.end();
+    }
+    return true;
   }
 
   /** What a set writes. A wide slot is written in parts: those that keep what they were are left out. */
   parts(slot: number, value: Node): Part[] {
-    if (value.w > 64) return wideParts(value, (n) => this.sameSlot(n, slot));
-    const whole = { at: 0, type: naturalType(value.w) };
-    if (!this.isPart(slot)) return [whole];
-    const narrow = STORES[value.w];
-    if (narrow === undefined) throw new NotLowered(`part of i${value.w}`);
-    return [{ ...whole, narrow }];
+    const { w } = value;
+    const op = this.isPart(slot) ? STORES[w] : undefined;
+    if (this.isPart(slot) && op === undefined && w % 64 !== 0) throw new NotLowered(`part of i${w}`);
+    return w <= 64 ? [{ at: 0, type: naturalType(w), op }] : wideParts(value, (n) => this.sameSlot(n, slot));
   }
 
   /** Pushes a part of a value in its type. */
@@ -157,20 +184,17 @@ export class InterpValues implements LowerEnv {
     if (node.aux === slot) return true;
     if (node.aux >= 0 || slot >= 0) return false;
     const [a, b] = [this.template.slotParams[-1 - node.aux]!, this.template.slotParams[-1 - slot]!];
-    return a.field === b.field && a.slots.every((s, i) => s === b.slots[i] || (s < 0 && b.slots[i]! < 0));
+    const here = (i: number): boolean => a.slots[i] === b.slots[i] && (a.bytes?.[i] ?? 0) === (b.bytes?.[i] ?? 0);
+    return a.field === b.field && a.slots.every((s, i) => here(i) || (s < 0 && b.slots[i]! < 0));
   }
 
   /** Writes a local to a part of a slot. */
   store(slot: number, part: Part, local: number): void {
     this.slotAddress(slot);
     this.code.get(local);
-    if (part.narrow) this.code.mem(part.narrow, this.engine, this.slotOffset(slot));
-    else this.storePart(part, this.slotOffset(slot) + part.at);
-  }
-
-  private storePart(part: Part, at: number): void {
+    const at = this.slotOffset(slot) + part.at;
     if (part.type === V128) this.code.memSimd(FD.v128_store, this.engine, at);
-    else this.code.mem(SLOT_STORES[part.type]!, this.engine, at);
+    else this.code.mem(part.op ?? SLOT_STORES[part.type]!, this.engine, at);
   }
 
   /** Pushes the guest's bytes at the address in a local; the value is then `define`d. */
@@ -368,7 +392,12 @@ export class InterpValues implements LowerEnv {
     return false;
   }
 
-  floatOp(_lower: Lower, node: Node): void {
-    throw new NotLowered(node.op);
+  floatOp(lower: Lower, node: Node): void {
+    if (node.op === "fexc") pushExceptions(lower, node.args[0], this.float);
+    else pushFloat(lower, this.float, node, undefined);
+  }
+
+  floatHost(): FloatHost {
+    return this.float;
   }
 }

@@ -78,7 +78,9 @@ export class Interpreter implements Tier {
   }
 
   /** What became hot is the business of who compiles it: see Predecoder.takeHot and setRegion. */
-  improve(): void {}
+  improve(): boolean {
+    return false;
+  }
 
   stats(): Record<string, number> {
     return { decoded: this.predecoder.instructions, blocks: this.predecoder.blocks };

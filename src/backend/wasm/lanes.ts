@@ -1,10 +1,14 @@
+import { fexc } from "../../ir/build.ts";
 import { hole } from "../../ir/lanes.ts";
 import type { Node, Op } from "../../ir/node.ts";
 import { remake, unroll } from "../../ir/remake.ts";
-import { type Code, I32, I64, V128 } from "./code.ts";
+import { type Code, F32, F64, I32, I64, V128, type ValueType } from "./code.ts";
+import { type FloatHost, pushReference, resultType } from "./float.ts";
+import { floatLanes, hasFloatLanes, type StickyOf } from "./lanes-float.ts";
 import type { Lower } from "./lower.ts";
-import { W } from "./opcodes.ts";
+import { FD, W } from "./opcodes.ts";
 import { type Container, int, LANE_S, LANE_U, REPLACE, type Relation, relation, SPLAT, V } from "./simd-codes.ts";
+import { type Sticky, type StickyTerm, stickyFor } from "./sticky.ts";
 import { ANY, naturalType, SIGN, type Want, ZERO } from "./values.ts";
 
 /** Smallest lane that holds `w` bits. */
@@ -20,6 +24,7 @@ const MOST_REGISTERS = 8;
  */
 export class LaneLower {
   private readonly l: Lower;
+  private readonly open: { readonly lanes: Lanes; readonly depth: number }[] = [];
 
   constructor(l: Lower) {
     this.l = l;
@@ -34,9 +39,9 @@ export class LaneLower {
       l.wide.v(plain, k);
       return;
     }
-    const lanes = new Lanes(l, node);
+    const { lanes, done } = this.lanesOf(node);
     const registers = lanes.vec(body, body.w as Container, ANY);
-    lanes.done(registers);
+    done(registers);
     registers.forEach((local, i) => {
       l.wide.keepChunk(node, i, local);
     });
@@ -53,7 +58,7 @@ export class LaneLower {
       return;
     }
     if (node.op === "map" && body.w === 1) {
-      const lanes = new Lanes(l, node);
+      const { lanes, done } = this.lanesOf(node);
       const c = lanes.maskHome(body);
       const registers = lanes.mask(body, c);
       const each = 128 / c;
@@ -66,7 +71,7 @@ export class LaneLower {
         l.pair(node.w, W.i32_shl, W.i64_shl);
         l.pair(node.w, W.i32_or, W.i64_or);
       });
-      lanes.done([]);
+      done([]);
       if (node.w < each) l.clean(node.w, want === ANY ? ZERO : want);
       else l.clean(node.w, want);
       return;
@@ -80,6 +85,52 @@ export class LaneLower {
     l.emit(this.plain(node), want);
   }
 
+  /**
+   * slot |= the exceptions of lanes, in memory. The float results are kept for the maps over the same lanes that come
+   * after. Throws where the exceptions are not those of float ops without conditions.
+   */
+  accumulate(slot: number, term: StickyTerm, host: FloatHost): void {
+    const map = term.lanes!;
+    if (!fits(map, true)) throw new Error(`exceptions of ${map.aux} lanes: it has no wasm lowering`);
+    const lanes = new Lanes(this.l, map);
+    const exceptions: Node[] = [];
+    const collect = (n: Node): void => {
+      if (n.op === "or") n.args.forEach(collect);
+      else exceptions.push(n);
+    };
+    collect(map.body!);
+    for (const n of exceptions) lanes.raise(n, (e, float) => stickyFor(slot, term, e, float), host);
+    this.open.push({ lanes, depth: this.l.frozen });
+  }
+
+  /** The parts deeper than `depth` are over. */
+  leave(depth: number): void {
+    for (
+      let last = this.open[this.open.length - 1];
+      last && last.depth > depth;
+      last = this.open[this.open.length - 1]
+    ) {
+      this.open.pop();
+      last.lanes.done([]);
+    }
+  }
+  reset(): void {
+    this.leave(-1);
+  }
+
+  /** Lanes of which float results are known already, or new ones. */
+  private lanesOf(node: Node): { lanes: Lanes; done: (results: Registers) => void } {
+    const same = this.open.find(
+      ({ lanes }) =>
+        lanes.map.aux === node.aux &&
+        lanes.map.args.length === node.args.length &&
+        lanes.map.args.every((a, i) => a === node.args[i]),
+    );
+    if (same) return { lanes: same.lanes, done: () => undefined };
+    const lanes = new Lanes(this.l, node);
+    return { lanes, done: (results) => lanes.done(results) };
+  }
+
   /** The value without lanes, its uses counted. */
   private plain(node: Node): Node {
     const plain = unroll(node);
@@ -91,8 +142,8 @@ export class LaneLower {
 const isContainer = (w: number): boolean => w === 8 || w === 16 || w === 32 || w === 64;
 
 /** Whether a body's values fit into registers. */
-function fits(node: Node): boolean {
-  if (node.op === "ormap" || (node.w > 64 && node.w % 128 !== 0)) return false;
+function fits(node: Node, exceptions = false): boolean {
+  if (exceptions ? node.op !== "ormap" : node.op === "ormap" || (node.w > 64 && node.w % 128 !== 0)) return false;
   const seen = new Set<Node>();
   const ok = (n: Node): boolean => {
     if (seen.has(n)) return true;
@@ -100,7 +151,7 @@ function fits(node: Node): boolean {
     const picked = pickOf(n, node);
     if (picked !== undefined) return ok(picked.index);
     if (n.w > 64 || node.aux * containerOf(n.w) > 128 * MOST_REGISTERS) return false;
-    if (n.op === "fexc" || n.op === "map" || n.op === "ormap") return false;
+    if ((n.op === "fexc" && !exceptions) || n.op === "map" || n.op === "ormap") return false;
     if (n.op === "elem") return node.args[n.aux]!.w === n.w || n.w === 1 || isContainer(n.w);
     return n.args.every(ok);
   };
@@ -122,6 +173,17 @@ function pickOf(n: Node, map: Node): { readonly table: Node; readonly index: Nod
   return n.w === 8 || 2 ** index.w * (n.w / 8) <= 256 ? { table: map.args[table.aux]!, index } : undefined;
 }
 
+/** How a lane's scalar is computed, into registers that are there already. */
+export interface ByLane {
+  readonly out: Registers;
+  /** Pushes the op's value, answers its type. */
+  push(op: Node): ValueType;
+  /** Opens an `if` around lane `i`, whose value nobody wants. */
+  lane?(i: number): void;
+}
+
+const F32X4_REPLACE = 32;
+
 const COMPARES: Partial<Record<Op, Relation>> = {
   eq: "eq",
   ne: "ne",
@@ -131,7 +193,7 @@ const COMPARES: Partial<Record<Op, Relation>> = {
   sle: "le_s",
 };
 
-type Registers = readonly number[];
+export type Registers = readonly number[];
 
 /** The values of one map's body. */
 export class Lanes {
@@ -158,8 +220,24 @@ export class Lanes {
     return Math.ceil((this.n * c) / 128);
   }
 
+  /** One lane's op, on leaves that stand for lane values: its shape is what counts. */
+  one(node: Node): Node {
+    return remake(
+      node,
+      node.args.map((a) => (a.op === "const" ? a : hole(a.w))),
+    );
+  }
+
+  /** Of the v128 on the stack, clears the lanes of register `k` that are beyond the last. */
+  live(c: Container, k: number): void {
+    const bytes = Math.min(16, (this.n * c) / 8 - 16 * k);
+    if (bytes >= 16) return;
+    this.l.wide.bytes(new Array<number>(bytes).fill(255));
+    this.code.fd(V.and);
+  }
+
   /** The v128 on the stack in a local of its own. */
-  private set(): number {
+  set(): number {
     const local = this.code.local(V128);
     this.made.push(local);
     this.code.set(local);
@@ -311,6 +389,7 @@ export class Lanes {
     const w = node.w;
     const picked = pickOf(node, this.map);
     if (picked !== undefined) return this.pick(picked.table, picked.index, c);
+    if (hasFloatLanes(node)) return floatLanes(this, node, this.l.env.floatHost(), undefined);
     switch (node.op) {
       case "elem":
         return this.each(c, (k) => this.l.wide.v(this.map.args[node.aux]!, k, true));
@@ -538,6 +617,67 @@ export class Lanes {
     });
   }
 
+  /** Exceptions of one float op go to the sticky slot of each lane; `n` is fexc(float), maybe under a condition. */
+  raise(n: Node, sticky: (exceptions: Node, float: Node) => Sticky, host: FloatHost): void {
+    if (n.op === "select" && n.args.some((a) => a.op === "const")) {
+      this.raiseIf(n, sticky, host);
+      return;
+    }
+    if (n.op !== "fexc") throw new Error(`${n.op} of exceptions has no wasm lowering`);
+    const float = n.args[0]!;
+    const of: StickyOf = (op) => sticky(fexc(op), op);
+    const c = containerOf(float.w === 1 ? float.args[0]!.w : float.w);
+    const registers = hasFloatLanes(float)
+      ? floatLanes(this, float, host, of)
+      : this.byLane(float, c, {
+          out: this.each(c, () => this.l.wide.bytes([])),
+          push: (op) => this.pushSticky(op, c, host, of),
+        });
+    this.known.set(float, [{ c, want: float.w === 1 ? SIGN : ANY, registers }]);
+  }
+
+  /** A float op of a lane, with its exceptions; an i1 as a mask. */
+  private pushSticky(op: Node, c: Container, host: FloatHost, of: StickyOf): ValueType {
+    const { code } = this;
+    if (op.w === 1) code.i32(0);
+    pushReference(this.l, op, host, of(op));
+    if (op.w === 1) code.op(W.i32_sub);
+    // A half travels as the bits of a single.
+    const half = op.w === 16 && resultType(op) === F32;
+    if (half) code.op(W.i32_reinterpret_f32);
+    const type = op.w === 1 || half ? I32 : resultType(op);
+    if (type !== I32) return type === I64 && c !== 64 ? I32 : type;
+    if (c === 64) code.op(W.i64_extend_i32_s);
+    return c === 64 ? I64 : I32;
+  }
+
+  /** select(condition, exceptions, 0): only the lanes for which it holds. */
+  private raiseIf(n: Node, sticky: (exceptions: Node, float: Node) => Sticky, host: FloatHost): void {
+    const { code, l } = this;
+    const [cond, yes, no] = n.args as [Node, Node, Node];
+    const otherwise = yes.op === "const";
+    const exceptions = otherwise ? no : yes;
+    if (exceptions.op !== "fexc") throw new Error(`${exceptions.op} of exceptions has no wasm lowering`);
+    const float = exceptions.args[0]!;
+    const c = containerOf(float.args[0]!.w);
+    const mask = this.mask(cond, c);
+    this.byLane(float, c, {
+      out: this.each(c, () => l.wide.bytes([])),
+      lane: (i) => {
+        code.get(mask[(i * c) >> 7]!);
+        code.lane(LANE_U[c], ((i * c) & 127) / c);
+        if (c === 64) code.op(W.i32_wrap_i64);
+        if (otherwise) code.op(W.i32_eqz);
+        code.if();
+      },
+      push: (op) => {
+        pushReference(l, op, host, sticky(fexc(op), op));
+        code.op(W.drop);
+        return I32;
+      },
+    });
+  }
+
   // --- i1: masks
 
   /** The lane width in which a mask comes for nothing. */
@@ -660,7 +800,7 @@ export class Lanes {
   // --- lane by lane
 
   /** The op on each lane as a scalar; an i1 becomes a mask. Zero above its width. */
-  private byLane(node: Node, c: Container): Registers {
+  byLane(node: Node, c: Container, by?: ByLane): Registers {
     const { code, l } = this;
     const inputs = node.args.map((arg) => {
       if (arg.op === "const") return { node: arg, c: 8 as Container, registers: [] as Registers };
@@ -676,7 +816,7 @@ export class Lanes {
       inputs.map((x) => x.node),
     );
     const locals = inputs.map((x) => (x.registers.length > 0 ? code.local(x.c === 64 ? I64 : I32) : -1));
-    const out = this.each(c, () => l.wide.bytes([]));
+    const out = by?.out ?? this.each(c, () => l.wide.bytes([]));
     l.frozen++;
     for (let i = 0; i < this.n; i++) {
       const to = out[Math.floor((i * c) / 128)]!;
@@ -689,6 +829,22 @@ export class Lanes {
         code.set(locals[k]!);
         l.keep(x.node, locals[k]!, ZERO);
       });
+      if (by?.lane) {
+        code.op(W.drop);
+        by.lane(i);
+        by.push(op);
+        code.end();
+        continue;
+      }
+      if (by !== undefined) {
+        const type = by.push(op);
+        const at = ((i * c) & 127) / c;
+        if (type === F64) code.lane(FD.f64x2_replace_lane, at);
+        else if (type === F32) code.lane(F32X4_REPLACE, at);
+        else code.lane(REPLACE[c], at);
+        code.set(to);
+        continue;
+      }
       if (node.w === 1) {
         code.i32(0);
         l.emit(op, ZERO);

@@ -93,6 +93,10 @@ export function extend(l: Lower, node: Node, want: Want): void {
   const a = node.args[0]!;
   const signed = node.op === "sext";
   if (a.w > 64) throw new Error(`${node.op} of i${a.w} has no wasm lowering`);
+  if (node.w > 32 && l.extended(a, signed ? SIGN : ZERO)) {
+    if (signed && want === ZERO) l.clean(node.w, ZERO);
+    return;
+  }
   l.emit(a, signed ? SIGN : ZERO);
   if (a.w <= 32 && node.w > 32) l.code.op(signed ? W.i64_extend_i32_s : W.i64_extend_i32_u);
   // A zero extension has a clear top bit, so it is clean both ways.

@@ -1,13 +1,13 @@
 import type { Node } from "../../ir/node.ts";
 import { BIAS, Exit, PROT_READ, PROT_WRITE, STATE } from "../../memory/layout.ts";
 import { pushForbidden } from "./access.ts";
-import { ENGINE, F32, F64, I32, type ValueType } from "./code.ts";
+import { ENGINE, F32, F64, I32, I64, V128, type ValueType } from "./code.ts";
 import { FLOAT, LOW } from "./demand.ts";
 import { lowerFloat, updateLimits } from "./float.ts";
 import type { Frame } from "./frame.ts";
 import type { Step } from "./graph.ts";
 import { leaveBefore } from "./leave.ts";
-import { M, W } from "./opcodes.ts";
+import { FD, M, W } from "./opcodes.ts";
 import { ANY, naturalType, SIGN, type Want, ZERO } from "./values.ts";
 
 type AccessStep = Step & { k: "load" | "store" | "rmw" };
@@ -119,9 +119,13 @@ function load(f: Frame, step: Step & { k: "load" }): void {
   const { node } = step;
   const how = lower.demand.how(node);
   const offset = address(f, step, node.args[0]!, node.w, PROT_READ);
+  const extension = lower.demand.extension(node);
   let type = naturalType(node.w);
   let clean: Want = ZERO;
-  if (how === FLOAT) {
+  if (how === FLOAT && f.batch.float.fused && lower.demand.fused(node)) {
+    type = V128;
+    code.memSimd(FD.v128_load64_splat, 0, offset);
+  } else if (how === FLOAT) {
     type = node.w === 64 ? F64 : F32;
     code.mem(node.w === 64 ? M.f64_load : M.f32_load, 0, offset);
   } else if (node.w === 64 && how === LOW) {
@@ -129,7 +133,12 @@ function load(f: Frame, step: Step & { k: "load" }): void {
     clean = ANY;
     code.mem(M.i32_load, 0, offset);
   } else if (node.w === 64) code.mem(M.i64_load, 0, offset);
-  else if (node.w === 32) code.mem(M.i32_load, 0, offset);
+  else if (extension !== undefined) {
+    // At once into 64 bits: V8 would load twice where both widths are wanted.
+    type = I64;
+    clean = extension === "sext" ? SIGN : ZERO;
+    code.mem(EXTENDING[node.w]![extension], 0, offset);
+  } else if (node.w === 32) code.mem(M.i32_load, 0, offset);
   else {
     const signed = lower.demand.signed(node);
     clean = signed ? SIGN : ZERO;
@@ -144,6 +153,12 @@ function load(f: Frame, step: Step & { k: "load" }): void {
   code.set(local);
   lower.keep(node, local, clean);
 }
+
+const EXTENDING: Readonly<Record<number, { readonly sext: number; readonly zext: number }>> = {
+  8: { sext: M.i64_load8_s, zext: M.i64_load8_u },
+  16: { sext: M.i64_load16_s, zext: M.i64_load16_u },
+  32: { sext: M.i64_load32_s, zext: M.i64_load32_u },
+};
 
 function rmw(f: Frame, step: Step & { k: "rmw" }): void {
   const { code, lower } = f;

@@ -7,8 +7,8 @@ import { type Piece, piecesOf } from "./wide-pieces.ts";
 export interface Part {
   readonly at: number;
   readonly type: ValueType;
-  /** The store to use where the slot is part of a register and what lies beside it must stay. */
-  readonly narrow?: number;
+  /** Store of fewer bytes than the type has. */
+  readonly op?: number | undefined;
 }
 
 /** Whether a piece is best had in a SIMD register. */

@@ -15,10 +15,12 @@ import { setitimer } from "./time.ts";
 
 const SECOND = 1_000_000_000;
 
-/** A time that the call itself makes of its argument; what is left of it is told to nobody. */
-function timeOf(value: Timespec | null): Place<Timespec> {
+/** An argument that the call itself makes; what comes back in it is told to nobody. null: a null pointer. */
+function given<T>(value: T | null): Place<T> {
   return { address: 0, isNull: value === null, count: 1, get: () => value!, set: () => {} };
 }
+/** No other signal mask for the time of the call. */
+const SAME_MASK = given<never>(null);
 
 /** Times in microseconds as such in nanoseconds. */
 function inNanoseconds(place: Place<Timeval>): Place<Timespec> {
@@ -44,7 +46,7 @@ export function dup2(task: Task, old: number, fresh: number): SyscallResult {
 /** timeout: milliseconds, negative for ever. */
 export function poll(task: Task, fds: Parameters<typeof ppoll>[1], count: number, timeout: number): SyscallResult {
   const time = timeout < 0 ? null : { sec: Math.floor(timeout / 1000), nsec: (timeout % 1000) * 1_000_000 };
-  return ppoll(task, fds, count, timeOf(time));
+  return ppoll(task, fds, count, given<Timespec>(time), SAME_MASK, 0);
 }
 
 export function select(
@@ -55,12 +57,12 @@ export function select(
   exceptSet: number,
   timeout: Place<Timeval>,
 ): SyscallResult {
-  if (timeout.isNull) return pselect(task, n, readSet, writeSet, exceptSet, timeOf(null));
+  if (timeout.isNull) return pselect(task, n, readSet, writeSet, exceptSet, given<Timespec>(null), SAME_MASK);
   const { sec, usec } = timeout.get();
   if (sec < 0 || usec < 0) return fail("EINVAL");
   const whole = inNanoseconds(timeout);
   const first = { sec: sec + Math.floor(usec / 1_000_000), nsec: (usec % 1_000_000) * 1000 };
-  return pselect(task, n, readSet, writeSet, exceptSet, { ...whole, get: () => first });
+  return pselect(task, n, readSet, writeSet, exceptSet, { ...whole, get: () => first }, SAME_MASK);
 }
 
 export function pause(task: Task): SyscallResult {

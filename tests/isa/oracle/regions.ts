@@ -57,7 +57,9 @@ class RegionTier implements Tier {
     this.entry = undefined;
   }
 
-  improve(): void {}
+  improve(): boolean {
+    return false;
+  }
 
   stats(): Record<string, number> {
     return {};

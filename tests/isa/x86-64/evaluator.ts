@@ -8,13 +8,72 @@ const SIGNALS: Readonly<Record<string, bigint>> = {
   GP: R.SIGSEGV,
   XM: R.SIGFPE,
   MF: R.SIGFPE,
-  DE: R.SIGFPE,
-  UD: R.SIGILL,
+  divide: R.SIGFPE,
+  illegal: R.SIGILL,
+  breakpoint: R.SIGTRAP,
 };
 
+/** The x87's state, apart from a record: there the registers' order depends on the top. */
+class Fpu {
+  readonly registers: bigint[] = [];
+  readonly held: bigint[] = [];
+  readonly c0: bigint;
+  readonly c1: bigint;
+  readonly c2: bigint;
+  readonly c3: bigint;
+  readonly top: bigint;
+  readonly flags: bigint;
+  control: bigint;
+
+  constructor(r: DataView) {
+    const status = BigInt(r.getUint16(R.FSW, true));
+    const bit = (n: bigint): bigint => (status >> n) & 1n;
+    this.top = (status >> 11n) & 7n;
+    this.c0 = bit(8n);
+    this.c1 = bit(9n);
+    this.c2 = bit(10n);
+    this.c3 = bit(14n);
+    this.flags = status & 127n;
+    this.control = BigInt(r.getUint16(R.FCW, true));
+    for (let i = 0; i < 8; i++) {
+      const n = (Number(this.top) + i) & 7;
+      this.registers[n] = wide(r, R.ST + 16 * i) & ((1n << 80n) - 1n);
+      this.held[i] = BigInt((r.getUint8(R.FTW) >> i) & 1);
+    }
+  }
+
+  into(r: DataView): void {
+    const pending = this.flags & ~this.control & 63n ? 0x8080n : 0n;
+    const conditions = (this.c0 << 8n) | (this.c1 << 9n) | (this.c2 << 10n) | (this.c3 << 14n);
+    r.setUint16(R.FSW, Number(pending | conditions | (this.top << 11n) | this.flags), true);
+    r.setUint16(R.FCW, Number(this.control), true);
+    let tags = 0;
+    for (let i = 0; i < 8; i++) {
+      setWide(r, R.ST + 16 * i, this.registers[(Number(this.top) + i) & 7]);
+      tags |= Number(this.held[i]) << i;
+    }
+    r.setUint8(R.FTW, tags);
+  }
+}
+
 interface Place {
-  get(r: DataView): bigint;
-  set(r: DataView, v: bigint): void;
+  get(r: DataView, f: Fpu): bigint;
+  set(r: DataView, v: bigint, f: Fpu): void;
+}
+
+const field = (of: (f: Fpu) => bigint[], n: number): Place => ({
+  get: (_, f) => of(f)[n],
+  set: (_, v, f) => void (of(f)[n] = v),
+});
+const fpu = (name: "c0" | "c1" | "c2" | "c3" | "top" | "flags"): Place => ({
+  get: (_, f) => f[name],
+  set: (_, v, f) => void Object.assign(f, { [name]: v }),
+});
+
+/** The mode of rounding ops that a control word asks for. */
+function fpuMode(control: number): number {
+  const precision = [2, 0, 1, 0][(control >> 8) & 3];
+  return [0, 2, 3, 1][(control >> 10) & 3] | (precision << 5) | (control & 16 ? 0 : 128);
 }
 
 /** Where a record holds a slot of the book; undefined: nowhere. */
@@ -32,6 +91,25 @@ function placeOf(name: string): Place | undefined {
           setWide(r, R.HIGH * 8 + 16 * n, v >> 128n);
         },
       };
+    case "R":
+      return field((f) => f.registers, n);
+    case "held":
+      return field((f) => f.held, n);
+    case "C0":
+    case "C1":
+    case "C2":
+    case "C3":
+      return fpu(`c${name[1]}` as "c0" | "c1" | "c2" | "c3");
+    case "top":
+      return fpu("top");
+    case "xflags":
+      return fpu("flags");
+    case "xcontrol":
+      return { get: (_, f) => f.control ^ 0x37fn, set: (_, v, f) => void (f.control = v ^ 0x37fn) };
+    case "xunmasked":
+      return { get: (_, f) => ~f.control & 63n, set: () => {} };
+    case "xmode":
+      return { get: (_, f) => BigInt(fpuMode(Number(f.control))), set: () => {} };
     case "mxcontrol":
       return { get: (r) => BigInt((r.getUint16(R.MXCSR, true) ^ 0x1f80) & 0xffc0), set: part(0xffc0, 0x1f80) };
     case "mxflags":
@@ -81,6 +159,15 @@ export function evaluator(book: IsaBook): (record: Uint8Array) => bigint {
       view.setBigUint64(R.SIGNAL * 8, signal, true);
       view.setBigUint64(R.ADDRESS * 8, address, true);
     };
+    /** Breakpoints all over the page of the code, nothing else that can be executed. */
+    const arrive = (target: bigint): void => {
+      if (target >> 12n === BigInt(R.CODE >> 12)) end(Number(target) + 1, R.SIGTRAP);
+      else {
+        view.setBigUint64(R.PC * 8, target, true);
+        view.setBigUint64(R.SIGNAL * 8, R.SIGSEGV, true);
+        view.setBigUint64(R.ADDRESS * 8, target, true);
+      }
+    };
     const decoded = book.decode(record.slice(0, 15), 0);
     if (!decoded) {
       end(R.CODE, R.SIGILL);
@@ -88,13 +175,21 @@ export function evaluator(book: IsaBook): (record: Uint8Array) => bigint {
     }
     const inst = book.lift(decoded, R.CODE);
     try {
-      const outcome = evalInst(inst, new RecordMachine(view, places));
+      const machine = new RecordMachine(view, places);
+      let outcome = evalInst(inst, machine);
+      // What repeats jumps to itself.
+      for (let i = 0; i < 100 && outcome.k === "jump" && outcome.target === BigInt(R.CODE); i++)
+        outcome = evalInst(inst, machine);
+      machine.end();
       if (outcome.k === "trap") end(R.CODE, SIGNALS[outcome.name] ?? 0n);
       else if (outcome.k === "next") end(R.CODE + decoded.length + 1, R.SIGTRAP);
+      else if (outcome.k === "jump") arrive(outcome.target);
       else throw new Error(`${inst.row} ends with ${outcome.k}`);
     } catch (error) {
       if (!(error instanceof AccessFault)) throw error;
-      end(R.CODE, R.SIGSEGV, error.address);
+      // An address that is none for the processor is reported as 0.
+      const canonical = BigInt.asUintN(64, BigInt.asIntN(48, error.address)) === error.address;
+      end(R.CODE, R.SIGSEGV, canonical ? error.address : 0n);
     }
     return openFlags(inst.effects, book);
   };
@@ -104,21 +199,29 @@ export function evaluator(book: IsaBook): (record: Uint8Array) => bigint {
 class RecordMachine implements Machine {
   private readonly record: DataView;
   private readonly places: readonly (Place | undefined)[];
+  private readonly fpu: Fpu;
 
   constructor(record: DataView, places: readonly (Place | undefined)[]) {
     this.record = record;
     this.places = places;
+    this.fpu = new Fpu(record);
   }
 
   getSlot(slot: number): bigint {
-    return this.places[slot]?.get(this.record) ?? 0n;
+    return this.places[slot]?.get(this.record, this.fpu) ?? 0n;
   }
 
   setSlot(slot: number, value: bigint): void {
-    this.places[slot]?.set(this.record, value);
+    this.places[slot]?.set(this.record, value, this.fpu);
+  }
+
+  end(): void {
+    this.fpu.into(this.record);
   }
 
   load(addr: bigint, w: number): bigint {
+    // The rest of the page is never written.
+    if (addr >= BigInt(R.DATA) && addr + BigInt(w / 8) <= BigInt(R.WINDOW_AT)) return 0n;
     const at = this.offset(addr, w);
     let v = 0n;
     for (let i = w / 8 - 1; i >= 0; i--) v = (v << 8n) | BigInt(this.record.getUint8(at + i));

@@ -1,0 +1,73 @@
+import type { Counterexample } from "./trial.ts";
+
+/** A fault of an oracle that is known: where it departs from the manual, and the book does not follow. */
+export interface Quirk {
+  readonly oracle: RegExp;
+  readonly isa: string;
+  readonly rows: readonly string[];
+  /** What the oracle does, and what the manual says where. */
+  readonly what: string;
+  readonly holds: (c: Counterexample) => boolean;
+}
+
+const anyOf = (c: Counterexample, test: (v: bigint) => boolean): boolean =>
+  Object.values(c.before).some((v) => test(BigInt(v)));
+
+export const QUIRKS: readonly Quirk[] = [
+  {
+    oracle: /^qemu-riscv64-7\./,
+    isa: "riscv64",
+    rows: ["ctzw"],
+    what: "ctzw of a value whose low half is zero counts on into the high half (Zbb: it counts 32)",
+    holds: (c) => anyOf(c, (v) => (v & 0xffffffffn) === 0n),
+  },
+  {
+    oracle: /^qemu-aarch64-/,
+    isa: "aarch64",
+    rows: ["br", "blr", "ret"],
+    what: "the top byte of an indirect branch's target is a tag and dropped (TBI, D8.9; pseudocode AArch64.BranchAddr); the book jumps to where nothing is either way",
+    holds: (c) => c.what === "pc" && BigInt.asUintN(56, BigInt(c.expected)) === BigInt.asUintN(56, BigInt(c.observed)),
+  },
+  {
+    oracle: /^qemu-aarch64-/,
+    isa: "aarch64",
+    rows: ["ldp", "ldnp", "ldpsw"],
+    what: "a pair loaded into one register twice is CONSTRAINED UNPREDICTABLE (C6.2): the oracle keeps the other word",
+    holds: (c) => /^\w+ (\w+), \1,/.test(c.text),
+  },
+  {
+    oracle: /^qemu-aarch64-/,
+    isa: "aarch64",
+    rows: ["stxrh", "stlxrh", "stxr", "stlxr", "stxp", "stlxp"],
+    what: "a store exclusive without a reservation fails quietly where its address is misaligned (B2.9: it may)",
+    holds: (c) => c.what === "outcome" && c.observed === "0" && c.expected === "7",
+  },
+  {
+    oracle: /^qemu-aarch64-/,
+    isa: "aarch64",
+    rows: ["dc"],
+    what: "cache maintenance of memory that is not there faults on hardware only (D7.5), the oracle does nothing",
+    holds: (c) => c.what === "outcome" && c.observed === "0" && c.expected === "11",
+  },
+  {
+    oracle: /^qemu-aarch64-/,
+    isa: "aarch64",
+    rows: ["ld1", "ld2", "ld3", "ld4"],
+    what: "a structure load that faults on a later element has already written the earlier ones (C7.2: the registers are UNKNOWN then)",
+    holds: (c) => c.faulted && c.what.startsWith("V["),
+  },
+  {
+    oracle: /^qemu-riscv64-7\./,
+    isa: "riscv64",
+    rows: ["sc.w", "sc.d"],
+    what: "sc without a reservation fails quietly where its address is misaligned (A extension, 8.2: an exception)",
+    holds: (c) => c.what === "outcome" && c.observed === "0" && c.expected === "7",
+  },
+];
+
+export function quirkOf(oracle: string, isa: string, row: string, c: Counterexample): Quirk | undefined {
+  return QUIRKS.find(
+    (q) =>
+      q.isa === isa && q.oracle.test(oracle) && q.rows.some((r) => row === r || row.startsWith(`${r}.`)) && q.holds(c),
+  );
+}

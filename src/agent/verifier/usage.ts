@@ -1,0 +1,119 @@
+import type { Effect, Inst } from "../../ir/node.ts";
+import { Node } from "../../ir/node.ts";
+
+/** What an instruction touches. */
+export interface Usage {
+  readonly reads: ReadonlySet<number>;
+  readonly writes: ReadonlySet<number>;
+  /** Addresses of its accesses, with the bytes accessed. */
+  readonly accesses: readonly { readonly address: Node; readonly bytes: number }[];
+  readonly targets: readonly Node[];
+  /** Slots that may get an answer of the machine profile, which differs between any two machines. */
+  readonly answered: ReadonlySet<number>;
+  readonly stops: ReadonlySet<string>;
+  readonly undef: boolean;
+  readonly floats: boolean;
+}
+
+export function usageOf(inst: Inst): Usage {
+  const reads = new Set<number>();
+  const writes = new Set<number>();
+  const answered = new Set<number>();
+  const accesses: { address: Node; bytes: number }[] = [];
+  const targets: Node[] = [];
+  const stops = new Set<string>();
+  let undef = false;
+  let floats = false;
+  const seen = new Set<Node>();
+  const walk = (node: Node): void => {
+    if (seen.has(node)) return;
+    seen.add(node);
+    if (node.op === "get") reads.add(node.aux);
+    if (node.op === "undef" && node.args.length === 0) undef = true;
+    if (node.fp !== undefined) floats = true;
+    for (const a of node.args) walk(a);
+    if (node.body) walk(node.body);
+  };
+  const effects = (list: readonly Effect[]): void => {
+    for (const e of list) {
+      switch (e.k) {
+        case "load":
+        case "rmw":
+          walk(e.node);
+          accesses.push({ address: e.node.args[0]!, bytes: e.node.w / 8 });
+          break;
+        case "ask":
+          walk(e.node);
+          break;
+        case "store":
+          walk(e.addr);
+          walk(e.value);
+          accesses.push({ address: e.addr, bytes: e.value.w / 8 });
+          break;
+        case "set":
+          walk(e.value);
+          writes.add(e.slot);
+          if (asks(e.value)) answered.add(e.slot);
+          break;
+        case "if":
+          walk(e.cond);
+          effects(e.then);
+          effects(e.else);
+          break;
+        case "jump":
+          walk(e.target);
+          targets.push(e.target);
+          break;
+        case "stop":
+          stops.add(e.name);
+      }
+    }
+  };
+  effects(inst.effects);
+  return { reads, writes, accesses, targets, answered, stops, undef, floats };
+}
+
+const asks = (node: Node): boolean => node.op === "ask" || node.args.some(asks);
+
+/** The instruction with what the architecture leaves open all ones; the evaluator takes it for zero. */
+export function otherwise(inst: Inst): Inst {
+  const memo = new Map<Node, Node>();
+  const node = (n: Node): Node => {
+    let out = memo.get(n);
+    if (out) return out;
+    if (n.op === "undef" && n.args.length === 0) {
+      const ones = (1n << BigInt(n.w)) - 1n;
+      out =
+        n.w > 64
+          ? new Node("const", n.w, [], { big: ones })
+          : new Node("const", n.w, [], { lo: Number(ones & 0xffffffffn) | 0, hi: Number(ones >> 32n) | 0 });
+    } else {
+      const args = n.args.map(node);
+      const { op, w, lo, hi, big, aux, fp, mem, name, body } = n;
+      out = args.every((a, i) => a === n.args[i])
+        ? n
+        : new Node(op, w, args, { lo, hi, aux, fp, mem, name, body, ...(big === undefined ? {} : { big }) });
+    }
+    memo.set(n, out);
+    return out;
+  };
+  const effect = (e: Effect): Effect => {
+    switch (e.k) {
+      case "load":
+      case "rmw":
+      case "ask":
+        return { k: e.k, node: node(e.node) };
+      case "store":
+        return { ...e, addr: node(e.addr), value: node(e.value) };
+      case "set":
+        return { ...e, value: node(e.value) };
+      case "if":
+        return { k: "if", cond: node(e.cond), then: e.then.map(effect), else: e.else.map(effect) };
+      case "jump":
+        return { ...e, target: node(e.target) };
+      default:
+        return e;
+    }
+  };
+  return { ...inst, effects: inst.effects.map(effect) };
+}

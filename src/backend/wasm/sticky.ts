@@ -1,0 +1,89 @@
+import { unary } from "../../ir/build.ts";
+import type { Node } from "../../ir/node.ts";
+import { remake } from "../../ir/remake.ts";
+
+/** slot |= value, where `value` is over fexc(float). */
+export interface Sticky {
+  readonly slot: number;
+  readonly value: Node;
+  readonly float: Node;
+}
+
+/** One accumulation: slot |= value where all guards hold. */
+export interface StickyTerm {
+  readonly guards: readonly Node[];
+  /** Over the exceptions of one float op, or over one `ormap` of exceptions. */
+  readonly value: Node;
+  readonly float: Node | undefined;
+  readonly lanes: Node | undefined;
+}
+
+/** Exceptions that `set slot = value` accumulates, in order; undefined: it is another set. */
+export function stickyTerms(slot: number, value: Node): readonly StickyTerm[] | undefined {
+  const terms = accumulated(slot, value);
+  return terms && terms.length > 0 ? terms : undefined;
+}
+
+function accumulated(slot: number, value: Node): StickyTerm[] | undefined {
+  if (value.op === "get") return value.aux === slot ? [] : undefined;
+  if (value.op === "or") {
+    for (const [rest, more] of [value.args, [...value.args].reverse()] as [Node, Node][]) {
+      const term = termOf(more);
+      const before = term && accumulated(slot, rest);
+      if (before) return [...before, term];
+    }
+    return undefined;
+  }
+  if (value.op !== "select") return undefined;
+  const [guard, yes, no] = value.args as [Node, Node, Node];
+  const [x, y] = [accumulated(slot, yes), accumulated(slot, no)];
+  if (!x || !y) return undefined;
+  const [long, short, when] = x.length >= y.length ? [x, y, guard] : [y, x, unary("not", guard)];
+  if (!short.every((term, i) => equal(term, long[i]!))) return undefined;
+  return long.map((term, i) => (i < short.length ? term : { ...term, guards: [when, ...term.guards] }));
+}
+
+const equal = (a: StickyTerm, b: StickyTerm): boolean =>
+  a.value === b.value && a.guards.length === b.guards.length && a.guards.every((g, i) => g === b.guards[i]);
+
+function termOf(value: Node): StickyTerm | undefined {
+  const floats = new Set<Node>();
+  const lanes = new Set<Node>();
+  if (!onlyExceptions(value, floats, lanes) || floats.size + lanes.size !== 1) return undefined;
+  return { guards: [], value, float: [...floats][0], lanes: [...lanes][0] };
+}
+
+function onlyExceptions(node: Node, floats: Set<Node>, lanes: Set<Node>): boolean {
+  if (node.op === "const") return true;
+  if (node.op === "fexc") {
+    floats.add(node.args[0]!);
+    return true;
+  }
+  if (node.op === "ormap") {
+    lanes.add(node);
+    return true;
+  }
+  return node.args.length > 0 && node.args.every((arg) => onlyExceptions(arg, floats, lanes));
+}
+
+/** The accumulation of another float op's exceptions in the same way. */
+export function stickyFor(slot: number, term: StickyTerm, exceptions: Node, float: Node): Sticky {
+  const put = (node: Node): Node =>
+    node === term.lanes || node.op === "fexc"
+      ? exceptions
+      : node.args.length === 0
+        ? node
+        : remake(node, node.args.map(put));
+  return { slot, value: put(term.value), float };
+}
+
+/** True where the value depends on exceptions. */
+export function mentionsExceptions(node: Node, seen = new Set<Node>()): boolean {
+  if (seen.has(node)) return false;
+  seen.add(node);
+  if (node.op === "fexc") return true;
+  return (
+    (node.body !== undefined && mentionsExceptions(node.body, seen)) ||
+    node.args.some((a) => mentionsExceptions(a, seen))
+  );
+}

@@ -1,0 +1,7 @@
+#if defined(__riscv)
+#include "riscv64-fast.h"
+#elif defined(__aarch64__)
+#include "aarch64-fast.h"
+#elif defined(__x86_64__)
+#include "x86_64-fast.h"
+#endif
