@@ -17,6 +17,11 @@ const commands: readonly Listed[] = [
   { name: "disasm", summary: "disassemble a program", load: () => import("./disasm.ts") },
   { name: "ir", summary: "show what a program's instructions mean", load: () => import("./ir.ts") },
   { name: "rules", summary: "list the rulebooks and their rows", load: () => import("./rules.ts") },
+  {
+    name: "learn isa",
+    summary: "learn an instruction set from something that executes it",
+    load: () => import("./learn-isa.ts"),
+  },
   { name: "verify", summary: "run a rulebook's rows beside a real machine", load: () => import("./verify.ts") },
   { name: "audit verify", summary: "check that an audit log is whole", load: () => import("./audit-verify.ts") },
 ];

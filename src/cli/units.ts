@@ -18,3 +18,13 @@ export function parseAmount(option: string, text: string, whole: boolean): numbe
     throw sageError("USAGE", `${option} ${text} is no ${whole ? "whole " : ""}number above 0`);
   return value;
 }
+
+const periods: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** "90s", "15m", "2h"; a plain number is seconds. In milliseconds. Throws USAGE. */
+export function parseDuration(option: string, text: string): number {
+  const match = text.match(/^(\d+(?:\.\d+)?)(ms|s|m|h)?$/);
+  const time = match ? Number(match[1]) * periods[match[2] ?? "s"]! : 0;
+  if (!(time > 0)) throw sageError("USAGE", `${option} ${text} is no time`, `write it as in ${option} 15m`);
+  return time;
+}

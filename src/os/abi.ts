@@ -46,12 +46,26 @@ export interface Machine {
 export interface FrameRow {
   readonly size: number;
   readonly context: number;
+  /** Offset of siginfo. */
+  readonly info: number;
+  /** Name of ucontext's structure. */
+  readonly layout: string;
+  /** Bytes below the stack pointer that stay untouched. */
+  readonly below: number;
+  /** The frame begins so many bytes below what is aligned to 16. */
+  readonly skew: number;
+  /** How much of the frame the handler's return takes off the stack. */
+  readonly popped: number;
+  /** Registers that are zero when a handler begins. */
+  readonly clear: readonly string[];
   readonly registers: readonly FrameRegister[];
 }
 
 /** A word of the frame: one register, several short ones packed, or no register but always the same value. */
 export interface FrameRegister {
   readonly value: number;
+  /** Not negative: the address of that place in the frame. */
+  readonly place: number;
   readonly parts: readonly { readonly name: string; readonly shift: number }[];
   readonly offset: number;
   readonly size: number;

@@ -203,17 +203,34 @@ function frame(book: AbiBook, words: readonly string[], line: number): void {
   const at = settings(words);
   const value = (name: string): number => integer(book, at.get(name) ?? "", line);
   let offset = value("registers");
-  const registers = words.slice(1).filter((w) => !w.includes("="));
+  const registers = words.slice(1).filter((w) => !/^\w+=/.test(w));
   const rows = registers.map((word) => {
     const [names = "", size = "8"] = word.split(":");
-    const constant = names.startsWith("=");
-    const parts = (constant ? [] : names.split("+")).map((part) => {
-      const [name = "", shift = "0"] = part.split("<<");
-      return { name, shift: Number(shift) };
-    });
-    const row = { parts, offset, size: Number(size), value: constant ? integer(book, names.slice(1), line) : 0 };
+    const all = names.split("+");
+    const known = (mark: string): number => {
+      const part = all.find((p) => p.startsWith(mark));
+      return part === undefined ? -1 : integer(book, part.slice(1), line);
+    };
+    const parts = all
+      .filter((part) => !/^[=@]/.test(part))
+      .map((part) => {
+        const [name = "", shift = "0"] = part.split("<<");
+        return { name, shift: Number(shift) };
+      });
+    const row = { parts, offset, size: Number(size), value: Math.max(0, known("=")), place: known("@") };
     offset += row.size;
     return row;
   });
-  book.frames.set(words[0]!, { size: value("size"), context: value("context"), registers: rows });
+  const optional = (name: string): number => (at.has(name) ? value(name) : 0);
+  book.frames.set(words[0]!, {
+    size: value("size"),
+    context: value("context"),
+    info: optional("info"),
+    layout: at.get("layout") ?? "ucontext",
+    below: optional("below"),
+    skew: optional("skew"),
+    popped: optional("popped"),
+    clear: at.get("clear")?.split(",") ?? [],
+    registers: rows,
+  });
 }

@@ -1,0 +1,610 @@
+import { RAN, SIGILL } from "../../oracle/oracle.ts";
+import { move, reachingScene, type Touched, touchedBy } from "./access.ts";
+import { type BitRole, goesOn, type Scene } from "./anatomy.ts";
+import { differences, joinShots, pickShots, randomBytes, shotsOf, test } from "./check.ts";
+import { type Anatomy, anatomyOf, type Operand } from "./fields.ts";
+import {
+  type Condition,
+  type Form,
+  gather,
+  type ImmField,
+  INVALID,
+  immValue,
+  leavesOf,
+  type Place,
+  type RegField,
+  randomWord,
+  type Source,
+  sourceOf,
+  type Value,
+} from "./form.ts";
+import { amountLayout, cellReader, type Layout, layoutsOf, type Reader } from "./layouts.ts";
+import type { Probe, Seen } from "./probe.ts";
+import { type Bench, bare, find, makeSample, rulesOf, type Shots, type Skeleton, shoot, solve } from "./solve.ts";
+import { type Rng, toBig } from "./values.ts";
+
+export interface Outcome {
+  readonly form: Form | undefined;
+  /** Why there is none. */
+  readonly why: string;
+  /** Bits whose flip leads to a word of the same kind, as far as was seen. */
+  readonly loose: number;
+}
+
+type Fields = Pick<Skeleton, "length" | "mask" | "match" | "regs" | "imms" | "where">;
+type Accesses = Pick<Skeleton, "load" | "store">;
+
+/** Learns the form that one instruction word belongs to. */
+export class FormLearner {
+  readonly bench: Bench;
+  readonly rng: Rng;
+  /** Cells that instructions choose among. */
+  readonly file: readonly number[];
+  /** Cases a form is tested on. */
+  readonly cases: number;
+  /** Layouts of immediates seen so far, tried on new forms. */
+  readonly layouts: Layout[] = [];
+
+  constructor(bench: Bench, rng: Rng, file: readonly number[], cases: number) {
+    this.bench = bench;
+    this.rng = rng;
+    this.file = file;
+    this.cases = cases;
+  }
+
+  private get probe(): Probe {
+    return this.bench.probe;
+  }
+
+  plainScene(n = 12): Scene {
+    const state = this.probe.empty(n);
+    state.set(this.probe.states(this.rng, n >> 1, "random"));
+    state.set(this.probe.states(this.rng, n - (n >> 1), "structured"), 2 * (n >> 1) * this.probe.cells.length);
+    return { n, state, memory: undefined };
+  }
+
+  /** Random states, and states in which registers have one of three values. */
+  private branchScene(): Scene {
+    const n = 40;
+    const state = this.probe.empty(n);
+    state.set(this.probe.states(this.rng, 8, "random"));
+    state.set(this.probe.states(this.rng, n - 8, "twins"), 16 * this.probe.cells.length);
+    return { n, state, memory: undefined };
+  }
+
+  async learn(word: number, length: number): Promise<Outcome> {
+    let scene = this.plainScene();
+    let plain = await anatomyOf(this.probe, word, length, scene, this.file);
+    let why = plain ? "it does nothing that is seen" : "it faults on every state";
+    let loose = looseBits(plain);
+    const seen = plain !== undefined && (plain.flow.outputs.length > 0 || plain.flow.jumps);
+    if (plain && (plain.flow.jumps || plain.flow.outputs.every((c) => !plain?.flow.always.has(c)))) {
+      // One bit of outcome a state tells little: many states in which registers often agree
+      scene = this.branchScene();
+      plain = (await anatomyOf(this.probe, word, length, scene, this.file)) ?? plain;
+    }
+    const reads = plain !== undefined && plain.flow.inputs.length > 0;
+    if (plain && seen && reads) {
+      const out = await this.understand(plain, scene, length);
+      if (out.form) return out;
+      why = out.why;
+    }
+    const reaching = await reachingScene(this.probe, this.rng, word, length, true);
+    if (reaching) {
+      const found = await anatomyOf(this.probe, word, length, reaching, this.file);
+      if (found) {
+        loose |= looseBits(found);
+        const out = await this.understand(found, reaching, length);
+        if (out.form) return out;
+        why = `memory: ${out.why}`;
+      }
+    } else if (plain && seen && !reads) {
+      const out = await this.understand(plain, scene, length);
+      if (out.form) return out;
+      why = out.why;
+    }
+    return failed(why, loose);
+  }
+
+  /** From a word's anatomy to a tested form. */
+  private async understand(a: Anatomy, scene: Scene, length: number): Promise<Outcome> {
+    const { regs, dests, sources: operands } = operandsOf(this.probe, a);
+    const touched = scene.memory ? await this.touches(a, scene, length) : undefined;
+    const readers = this.readers(a, touched, length);
+    const candidates = this.candidates(a, scene, readers);
+    let why = "no layout of its immediate fits";
+    // All with a small budget first: the right layout makes the search short
+    for (const [imms, budget] of staged(candidates, this.bench.budget)) {
+      const fields = fieldsOf(a, length, regs, imms);
+      const sources: Source[] = [...operands, ...imms.map((_, imm): Source => ({ k: "imm", imm }))];
+      const bench = { ...this.bench, budget };
+      const accesses = touched && (await this.accesses(bench, a, scene, fields, sources, touched));
+      if (touched && !accesses) {
+        why = "no expression for its address";
+        continue;
+      }
+      const skeleton: Skeleton = {
+        ...fields,
+        dests,
+        sources,
+        jumps: a.flow.jumps,
+        load: accesses?.load,
+        store: accesses?.store,
+      };
+      const out = await this.complete(bench, skeleton);
+      if (out.form && !vacuous(out.form)) {
+        for (const i of out.form.imms) this.remember(i);
+        return out;
+      }
+      why = out.form ? "a constant whatever its fields say" : out.why;
+    }
+    return failed(why);
+  }
+
+  remember(imm: ImmField): void {
+    const { name: _, ...layout } = imm;
+    const key = JSON.stringify(layout);
+    if (!this.layouts.some((l) => JSON.stringify(l) === key)) this.layouts.push(layout);
+  }
+
+  /** What immediates may be there: suggested by the bits' effects, by other forms, none. */
+  private candidates(a: Anatomy, scene: Scene, readers: { read: Reader; w: number }[]): Layout[][] {
+    const others = new Set(a.roles.flatMap((r, bit) => (r.k === "other" ? [bit] : [])));
+    const free = new Set(a.roles.flatMap((r, bit) => (r.k === "other" || r.k === "inert" ? [bit] : [])));
+    const own = layoutsOf(a.flow, a.roles, readers);
+    const out: Layout[][] = [];
+    const add = (list: Layout[]): void => {
+      const key = JSON.stringify(list);
+      if (!out.some((l) => JSON.stringify(l) === key)) out.push(list);
+    };
+    const both = (l: Layout): void => {
+      add([l]);
+      add([{ ...l, signed: !l.signed }]);
+    };
+    const bySize = (x: Layout, y: Layout): number => y.pieces.length - x.pieces.length;
+    const whole = own.filter((l) => l.pieces.length > 2).sort(bySize);
+    const known = this.layouts
+      .filter(
+        (l) =>
+          l.pieces.every((p) => free.has(p.bit)) &&
+          l.pieces.filter((p) => others.has(p.bit)).length >= Math.min(2, l.pieces.length),
+      )
+      .sort(bySize);
+    // Seen before, and what is seen here is a part of it
+    for (const l of known)
+      if (own.some((x) => x.pieces.length > 1 && x.pieces.length <= l.pieces.length && partOf(x, l))) add([l]);
+    for (let i = 0; i < whole.length; i++)
+      for (let j = i + 1; j < whole.length; j++)
+        if (whole[i]!.pieces.every((p) => !whole[j]!.pieces.some((q) => q.bit === p.bit))) add([whole[i]!, whole[j]!]);
+    for (const l of whole) both(l);
+    for (const dest of a.flow.outputs) {
+      const amount = amountLayout(this.probe, a.flow, a.roles, scene, rulesOf(this.probe.cells[dest]!.bits), dest);
+      if (amount) add([amount]);
+    }
+    for (const l of known) both(l);
+    add([]);
+    for (const l of own) if (l.pieces.length <= 2) add([l]);
+    return out;
+  }
+
+  private readers(
+    a: Anatomy,
+    touched: Map<Seen, Touched[]> | undefined,
+    length: number,
+  ): { read: Reader; w: number }[] {
+    const { probe } = this;
+    const out: { read: Reader; w: number }[] = [];
+    if (touched)
+      for (const kind of ["store", "load"] as const)
+        if (touched.get(a.flow.seen)!.some((t) => t[kind]))
+          out.push({ read: (seen, k) => this.address(touched.get(seen)?.[k]?.[kind]?.at), w: probe.pcBits });
+    if (a.flow.jumps) {
+      out.push({
+        read: (seen, k) => (goesOn(probe, seen, k, length) ? undefined : toBig(seen.pc[2 * k]!, seen.pc[2 * k + 1]!)),
+        w: probe.pcBits,
+      });
+    }
+    for (const c of a.flow.outputs)
+      if (probe.cells[c]!.bits > 1) out.push({ read: cellReader(probe, c), w: probe.cells[c]!.bits });
+    return out;
+  }
+
+  private address(offset: number | undefined): bigint | undefined {
+    return offset === undefined ? undefined : BigInt(this.probe.dataAt + Math.floor(offset / this.probe.unit));
+  }
+
+  /** What the word and its neighbours touch of the window. */
+  private async touches(a: Anatomy, scene: Scene, length: number): Promise<Map<Seen, Touched[]>> {
+    const runs: { word: number; seen: Seen }[] = [{ word: a.word, seen: a.flow.seen }];
+    a.roles.forEach((r, bit) => {
+      if (r.k === "other") runs.push({ word: (a.word ^ (1 << bit)) >>> 0, seen: r.seen });
+    });
+    const per = 4;
+    const row = 2 * this.probe.cells.length;
+    const size = scene.memory!.length / scene.n;
+    // Cases at places that agree modulo four begin at the same address
+    const ran = [0, 1, 2, 3].flatMap((m) => a.flow.ran.find((k) => k % per === m) ?? a.flow.ran[0]!);
+    const out = new Map<Seen, Touched[]>();
+    const n = runs.length * ran.length;
+    const state = this.probe.empty(n);
+    const memory = new Uint8Array(n * size);
+    const words = new Uint32Array(n);
+    runs.forEach(({ word }, i) => {
+      ran.forEach((k, j) => {
+        const at = i * ran.length + j;
+        state.set(scene.state.subarray(k * row, (k + 1) * row), at * row);
+        memory.set(scene.memory!.subarray(k * size, (k + 1) * size), at * size);
+        words[at] = word;
+      });
+    });
+    const found = await touchedBy(this.probe, words, length, { n, state, memory });
+    for (const [i, { word, seen }] of runs.entries()) {
+      const list: Touched[] = [];
+      ran.forEach((k, j) => {
+        list[k] = found[i * ran.length + j]!;
+      });
+      const lost = i > 0 && ran.filter((k) => list[k]!.load || list[k]!.store).length < 2;
+      if (lost) await this.farther(a, scene, length, word, out.get(a.flow.seen)!, list);
+      out.set(seen, list);
+    }
+    return out;
+  }
+
+  /** A word that reaches out of the window: by which power of two its address differs from its neighbour's. */
+  private async farther(
+    a: Anatomy,
+    scene: Scene,
+    length: number,
+    word: number,
+    base: readonly Touched[],
+    list: Touched[],
+  ): Promise<void> {
+    const { probe } = this;
+    const row = 2 * probe.cells.length;
+    const size = scene.memory!.length / scene.n;
+    const picked = [0, 1, 2, 3].flatMap((m) => a.flow.ran.find((k) => k % 4 === m) ?? a.flow.ran[0]!);
+    const deltas: number[] = [];
+    for (let k = 0; k < Math.min(probe.pcBits, 22); k++) deltas.push(2 ** k, -(2 ** k));
+    const n = picked.length * deltas.length;
+    const state = probe.empty(n);
+    const memory = new Uint8Array(n * size);
+    deltas.forEach((d, i) => {
+      picked.forEach((k, j) => {
+        const at = i * picked.length + j;
+        state.set(scene.state.subarray(k * row, (k + 1) * row), at * row);
+        memory.set(scene.memory!.subarray(k * size, (k + 1) * size), at * size);
+        move(probe, state, at, at + 1, -d);
+      });
+    });
+    const words = new Uint32Array(n).fill(word);
+    const found = await touchedBy(probe, words, length, { n, state, memory });
+    for (const [i, d] of deltas.entries()) {
+      const hits = picked.every((k, j) =>
+        (["load", "store"] as const).every((kind) => base[k]?.[kind]?.at === found[i * picked.length + j]![kind]?.at),
+      );
+      if (!hits) continue;
+      for (const k of picked) {
+        const there = (t: { at: number; bytes: number } | undefined) =>
+          t && { at: t.at + d * probe.unit, bytes: t.bytes };
+        list[k] = { load: there(base[k]!.load), store: there(base[k]!.store) };
+      }
+      return;
+    }
+  }
+
+  /** Expressions for the addresses, from words of all kinds moved to where they reach the window. */
+  private async accesses(
+    bench: Bench,
+    a: Anatomy,
+    scene: Scene,
+    fields: Fields,
+    sources: readonly Source[],
+    touched: Map<Seen, Touched[]>,
+  ): Promise<Accesses | undefined> {
+    const { probe } = this;
+    const kinds = (["load", "store"] as const).filter((kind) => touched.get(a.flow.seen)!.some((t) => t?.[kind]));
+    if (kinds.length === 0) return undefined;
+    const n = 32;
+    const words = new Uint32Array(n);
+    const state = probe.empty(n);
+    const row = 2 * probe.cells.length;
+    for (let k = 0; k < n; k++) {
+      words[k] = randomWord(this.rng, fields);
+      state.set(scene.state.subarray((k % scene.n) * row, ((k % scene.n) + 1) * row), k * row);
+      const shift = fields.imms.reduce((d, i) => d + immValue(i, words[k]!) - immValue(i, a.word), 0);
+      move(probe, state, k, k + 1, -shift);
+    }
+    const moved: Scene = { n, state, memory: randomBytes(this.rng, n * probe.dataSize) };
+    const found = await touchedBy(probe, words, fields.length, moved);
+    const shots = await shoot(probe, fields, words, state, moved.memory);
+    const out: { load: Form["load"]; store: Skeleton["store"] } = { load: undefined, store: undefined };
+    for (const kind of kinds) {
+      const keep = found.flatMap((t, k) => (t[kind] ? [k] : []));
+      if (keep.length < 6) return undefined;
+      const bytes = Math.max(...keep.map((k) => found[k]![kind]!.bytes));
+      const exact = keep.filter((k) => found[k]![kind]!.bytes === bytes);
+      const target = { lo: new Int32Array(n), hi: new Int32Array(n) };
+      for (const k of exact) target.lo[k] = Number(this.address(found[k]![kind]!.at));
+      const w = Math.max(
+        probe.pcBits,
+        ...sources.map((s) => (s.k === "field" || s.k === "cell" ? bitsOf(probe, fields, s) : 0)),
+      );
+      const addressBits = Math.min(probe.pcBits, w);
+      const expr = find(
+        bench,
+        { ...fields, sources },
+        shots.sample,
+        exact,
+        { sort: "W", w: addressBits, value: target },
+        w,
+        [],
+        [{ k: "pc" }],
+      );
+      if (!expr) return undefined;
+      const addr: Value = { w, expr };
+      out[kind] = { addr, bytes };
+    }
+    return out;
+  }
+
+  /** Searches, tests, and does both again with what was learned from the differences. */
+  private async complete(bench: Bench, first: Skeleton): Promise<Outcome> {
+    const { probe, rng } = this;
+    let skeleton = first;
+    const access = skeleton.load !== undefined || skeleton.store !== undefined;
+    let shots = await this.firstShots(skeleton, access);
+    let last: { form: Form; words: readonly number[] } | undefined;
+    for (let round = 0; round < 16; round++) {
+      const body = solve(bench, skeleton, shots);
+      if (!body) {
+        // The expression found before was right but for some words
+        const restricted = last && (await this.narrowed(skeleton, last.form, last.words));
+        last = undefined;
+        if (!restricted)
+          return failed(round === 0 ? "no expression found" : "no expression fits the differences found");
+        skeleton = restricted;
+        shots = await this.firstShots(skeleton, access);
+        continue;
+      }
+      const form: Form = { ...body, name: "", cases: 0 };
+      const result = await test(probe, rng, form, this.cases);
+      if (!result) return { form, why: "", loose: 0 };
+      const words = [...new Set(result.bad.map((k) => result.shots.sample.words[k]!))].slice(0, 6);
+      const illegal = [
+        ...new Set(
+          result.bad.filter((k) => result.shots.seen.outcome[k] === SIGILL).map((k) => result.shots.sample.words[k]!),
+        ),
+      ];
+      if (illegal.length > 0) {
+        const restricted = await this.narrowed(skeleton, form, illegal.slice(0, 6));
+        if (!restricted) return failed("some words of it are illegal");
+        skeleton = restricted;
+        shots = await this.firstShots(skeleton, access);
+        continue;
+      }
+      last = { form, words };
+      const ran = result.bad.filter((k) => result.shots.seen.outcome[k] === RAN);
+      if (ran.length === 0) return failed("it faults on some states");
+      shots = joinShots(pickShots(probe, result.shots, ran.slice(0, 12)), shots);
+    }
+    return failed("too many corrections");
+  }
+
+  private async narrowed(skeleton: Skeleton, form: Form, words: readonly number[]): Promise<Skeleton | undefined> {
+    for (const word of words) if (await this.alwaysWrong(form, word)) return this.restrict(skeleton, form, word);
+    return undefined;
+  }
+
+  private async firstShots(s: Skeleton, access: boolean): Promise<Shots> {
+    if (!access) {
+      const { words, state } = makeSample(this.probe, this.rng, s, 120);
+      return shoot(this.probe, s, words, state);
+    }
+    const form: Form = {
+      ...bare(s),
+      where: s.where,
+      load: s.load,
+      store: s.store && { ...s.store, value: s.store.addr },
+    };
+    return shotsOf(this.probe, this.rng, form, 96, true);
+  }
+
+  /** Whether a word differs from the form on most states: the word is at fault, not the expression. */
+  private async alwaysWrong(form: Form, word: number): Promise<boolean> {
+    const one: Form = {
+      ...form,
+      mask: form.length >= 4 ? -1 : 2 ** (8 * form.length) - 1,
+      match: word | 0,
+      where: [],
+      regs: form.regs,
+      cases: 0,
+    };
+    const shots = await this.shotsOfWord(one, word, 10);
+    if (shots.seen.outcome.every((o) => o === SIGILL)) return true;
+    return differences(this.probe, form, shots).length >= 5;
+  }
+
+  private async shotsOfWord(form: Form, word: number, n: number): Promise<Shots> {
+    const access = form.load !== undefined || form.store !== undefined;
+    const fixed: Form = { ...form, mask: -1, match: word | 0 };
+    const pinned: Form = { ...fixed, regs: form.regs.map((f) => pinnedField(f, word)), imms: [] };
+    if (!access) {
+      const { words, state } = makeSample(this.probe, this.rng, pinned, n);
+      words.fill(word);
+      return shoot(this.probe, form, words, state);
+    }
+    return shotsOf(
+      this.probe,
+      this.rng,
+      { ...pinned, imms: form.imms.map((i) => ({ ...i, pieces: i.pieces })), load: form.load, store: form.store },
+      n,
+      true,
+    );
+  }
+
+  /** Finds which field makes a word of a form differ, and excludes that. */
+  private async restrict(s: Skeleton, form: Form, bad: number): Promise<Skeleton | undefined> {
+    let good: number | undefined;
+    for (let i = 0; i < 24 && good === undefined; i++) {
+      const w = randomWord(this.rng, s);
+      if (!(await this.alwaysWrong(form, w))) good = w;
+    }
+    if (good === undefined) return undefined;
+    const all = s.length >= 4 ? -1 : 2 ** (8 * s.length) - 1;
+    const wrong = (w: number): Promise<boolean> => this.alwaysWrong(form, w >>> 0);
+    // Two registers that may not be the same
+    for (let i = 0; i < s.regs.length; i++)
+      for (let j = i + 1; j < s.regs.length; j++) {
+        const [a, b] = [s.regs[i]!, s.regs[j]!];
+        if (a.bits.length !== b.bits.length || gather(bad, a.bits) !== gather(bad, b.bits)) continue;
+        const apart = put(bad, a.bits, (gather(bad, a.bits) + 1) % a.map.length);
+        const together = put(put(bad, a.bits, gather(good, a.bits)), b.bits, gather(good, a.bits));
+        if (!(await wrong(apart)) && (await wrong(together)))
+          return { ...s, where: [...s.where, { k: "distinct", a: i, b: j }] };
+      }
+    for (const [i, f] of s.regs.entries()) {
+      if (await wrong(put(bad, f.bits, gather(good, f.bits)))) continue;
+      const map = f.map.slice();
+      for (let v = 0; v < map.length; v++)
+        if (map[v] !== INVALID && (await wrong(put(good, f.bits, v)))) map[v] = INVALID;
+      map[gather(bad, f.bits)] = INVALID;
+      if (map.every((c) => c === INVALID)) return undefined;
+      return { ...s, regs: s.regs.map((r, j) => (j === i ? { ...r, map } : r)) };
+    }
+    for (const [i, f] of s.imms.entries()) {
+      const bits = f.pieces.map((p) => p.bit);
+      if (await wrong(put(bad, bits, gather(good, bits)))) continue;
+      // One bit of it that is none of the immediate's, or one value that is special
+      for (const [p, piece] of f.pieces.entries()) {
+        if (await wrong(bad ^ (1 << piece.bit))) continue;
+        const ends = p === 0 || p === f.pieces.length - 1;
+        if (!ends || !(await wrong(put(good, [piece.bit], (bad >>> piece.bit) & 1)))) continue;
+        const pieces = f.pieces.filter((x) => x !== piece);
+        if (pieces.length === 0) return undefined;
+        const width = Math.max(...pieces.map((x) => x.to)) + 1;
+        return {
+          ...s,
+          mask: s.mask | (1 << piece.bit),
+          match: s.match | (good & (1 << piece.bit)),
+          imms: s.imms.map((x, j) => (j === i ? { ...f, pieces, width } : x)),
+        };
+      }
+      if (s.where.filter((c) => c.k === "not").length >= 2) return undefined;
+      return { ...s, where: [...s.where, { k: "not", imm: i, value: immValue(f, bad) }] };
+    }
+    // What seemed not to matter
+    const fixed = s.mask | bitsOfFields(s);
+    for (let bit = 0; bit < 8 * s.length; bit++) {
+      if ((fixed >>> bit) & 1 || ((bad ^ good) >>> bit) % 2 === 0) continue;
+      if (await wrong(bad ^ (1 << bit))) continue;
+      return { ...s, mask: (s.mask | (1 << bit)) & all, match: s.match | (good & (1 << bit)) };
+    }
+    return undefined;
+  }
+}
+
+/** Whether all bits of a layout stand in another one, equally far from each other. */
+function partOf(part: Layout, whole: Layout): boolean {
+  let shift: number | undefined;
+  for (const p of part.pieces) {
+    const q = whole.pieces.find((x) => x.bit === p.bit);
+    if (!q || (shift !== undefined && q.to - p.to !== shift)) return false;
+    shift = q.to - p.to;
+  }
+  return true;
+}
+
+/** Every candidate with a small budget, then the likeliest with all of it. */
+function staged(candidates: readonly Layout[][], budget: number): [Layout[], number][] {
+  const likely = [...candidates.slice(0, 3), ...candidates.filter((c) => c.length === 0)];
+  return [
+    ...candidates.map((c): [Layout[], number] => [c, Math.min(budget, 20_000)]),
+    ...[...new Set(likely)].map((c): [Layout[], number] => [c, budget]),
+  ];
+}
+
+/** A form that reads nothing although it has fields for it: what it really reads was never seen to change. */
+function vacuous(form: Form): boolean {
+  if (form.outs.length === 0 || form.jump || form.load || form.store) return false;
+  const reads = form.outs.some((o) => [...leavesOf(o.expr)].some((name) => sourceOf(name)));
+  if (reads) return false;
+  let open = 0;
+  const written = form.outs.flatMap((o) => (o.to.k === "field" ? form.regs[o.to.field]!.bits : []));
+  for (let bit = 0; bit < 8 * form.length; bit++) if (((form.mask >>> bit) & 1) === 0 && !written.includes(bit)) open++;
+  return open > 2;
+}
+
+const failed = (why: string, loose = 0): Outcome => ({ form: undefined, why, loose });
+
+/** Bits of a word that only choose registers or do nothing. */
+function looseBits(a: Anatomy | undefined): number {
+  let m = 0;
+  a?.roles.forEach((r, bit) => {
+    if (r.k === "register" || r.k === "inert") m |= 1 << bit;
+  });
+  return m;
+}
+
+const put = (word: number, bits: readonly number[], v: number): number => {
+  let w = word;
+  bits.forEach((bit, k) => {
+    w = (w & ~(1 << bit)) | (((v >>> k) & 1) << bit);
+  });
+  return w >>> 0;
+};
+
+function bitsOfFields(s: Pick<Form, "regs" | "imms">): number {
+  let m = 0;
+  for (const f of s.regs) for (const b of f.bits) m |= 1 << b;
+  for (const f of s.imms) for (const p of f.pieces) m |= 1 << p.bit;
+  return m;
+}
+
+/** The field with nothing but the word's own value. */
+function pinnedField(f: RegField, word: number): RegField {
+  const map = f.map.map((c, v) => (v === gather(word, f.bits) ? c : INVALID));
+  return { ...f, map };
+}
+
+function bitsOf(probe: Probe, s: Pick<Form, "regs">, x: Source): number {
+  if (x.k === "field") return probe.cells[s.regs[x.field]!.map.find((c) => c >= 0)!]!.bits;
+  return x.k === "cell" ? probe.cells[x.cell]!.bits : 0;
+}
+
+/** Register fields, places written, and sources of a word. */
+function operandsOf(probe: Probe, a: Anatomy): { regs: RegField[]; dests: Place[]; sources: Source[] } {
+  const regs: RegField[] = a.operands.map((o, i) => ({ name: `f${i}`, bits: o.bits, map: o.map }));
+  const of = (cell: number, test: (o: Operand) => boolean): number =>
+    a.operands.findIndex((o) => o.cell === cell && test(o));
+  const dests: Place[] = [];
+  const sources: Source[] = [];
+  for (const cell of a.flow.outputs) {
+    const i = of(cell, (o) => o.writes);
+    if (!probe.keepsAny(cell)) continue;
+    dests.push(i >= 0 ? { k: "field", field: i } : { k: "cell", cell });
+  }
+  for (const cell of a.flow.inputs) {
+    const fields = a.operands.flatMap((o, i) => (o.cell === cell && o.reads ? [i] : []));
+    for (const field of fields) sources.push({ k: "field", field });
+    if (fields.length === 0) sources.push({ k: "cell", cell });
+  }
+  // What a field writes first, what is fixed afterwards, flags last
+  const rank = (p: Place): number => (p.k === "field" ? 0 : p.k === "cell" && probe.cells[p.cell]!.bits > 8 ? 1 : 2);
+  dests.sort((x, y) => rank(x) - rank(y));
+  return { regs, dests, sources };
+}
+
+/** Fixed bits and fields, given the layouts of the immediates. */
+function fieldsOf(a: Anatomy, length: number, regs: readonly RegField[], layouts: readonly Layout[]): Fields {
+  let mask = length >= 4 ? -1 : (1 << (8 * length)) - 1;
+  const open = (bit: number): void => {
+    mask &= ~(1 << bit);
+  };
+  for (const f of regs) f.bits.forEach(open);
+  for (const l of layouts) for (const p of l.pieces) open(p.bit);
+  a.roles.forEach((r: BitRole, bit) => {
+    if (r.k === "inert") open(bit);
+  });
+  const where: Condition[] = [];
+  return { length, mask, match: a.word & mask, regs, imms: layouts.map((l, i) => ({ ...l, name: `i${i}` })), where };
+}
