@@ -80,10 +80,10 @@ class Opening {
 
 /** A FIFO opens when its other side does (fifo(7)); for writing without waiting only where somebody reads. */
 function openFifo(task: Task, inode: MemoryFifo, how: OpenHow, { flags, found }: Opening): SyscallResult {
-  const pipe = inode.shared();
   const nonblocking = (flags & F.O_NONBLOCK) !== 0;
-  if (how.write && !how.read && nonblocking && pipe.readers === 0) return fail("ENXIO");
+  if (how.write && !how.read && nonblocking && inode.shared().readers === 0) return fail("ENXIO");
   const file = new Description(inode.open(how), flags & ~OPEN_ONLY, found);
+  const pipe = inode.shared();
   const others = (): number => (how.write ? pipe.readersEver : pipe.writersEver);
   const before = others();
   const there = how.write ? pipe.readers > 0 : pipe.writers > 0;
