@@ -45,6 +45,7 @@ export class Runner {
   private readonly kernel: Kernel;
   private readonly linux: Linux;
   private readonly dispatchers = new Map<Linux, Dispatcher>();
+  private recent: { readonly linux: Linux; readonly dispatcher: Dispatcher } | undefined;
   private readonly tracer: Tracer;
   private readonly hooks: RunHooks;
   private readonly deadline: bigint | null;
@@ -162,12 +163,14 @@ export class Runner {
 
   private dispatcher(task: Task): Dispatcher {
     const { personality } = task;
+    if (personality === this.recent?.linux) return this.recent.dispatcher;
     const linux = personality instanceof Linux ? personality : this.linux;
     let made = this.dispatchers.get(linux);
     if (!made) {
       made = new Dispatcher(linux.book, linux.abi);
       this.dispatchers.set(linux, made);
     }
+    this.recent = { linux, dispatcher: made };
     return made;
   }
 
