@@ -115,7 +115,7 @@ export class Runner {
         kernel.enter(task.space);
         this.step(task);
         if (process.exit) this.finish(process, process.exit);
-        if (this.fuel <= 0) break;
+        if (this.overLimit()) break;
       }
       if (!ran && kernel.tasks.size && !this.idle()) return this.result ?? { k: "deadlock" };
     }
