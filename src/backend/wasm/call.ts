@@ -1,13 +1,14 @@
 import { CTL_DEPTH, CTL_EXIT, CTL_FUEL, CTL_PC, Exit, STATE } from "../../memory/layout.ts";
 import { UNWOUND } from "./abi.ts";
 import { MASK_WORDS, type Signature, STORED_MASK } from "./batch.ts";
-import { ENGINE, F64, I32, I64 } from "./code.ts";
+import { ENGINE, F64, I32, I64, V128 } from "./code.ts";
 import { updateLimits } from "./float.ts";
-import { type Frame, WIDE } from "./frame.ts";
+import { type Frame, storeAs, WIDE } from "./frame.ts";
 import type { Block } from "./func.ts";
 import type { Edge } from "./jump.ts";
 import { exitAt, exitTo, orTouched, unwound } from "./leave.ts";
 import { M, W } from "./opcodes.ts";
+import { V } from "./simd-codes.ts";
 
 /** Control on the way into a guest function: a wasm call where the batch has it, else out through the dispatcher. */
 export function call(f: Frame, block: Block, edge: Edge): void {
@@ -128,8 +129,7 @@ function unwind(
     const type = to.resultTypes[i]!;
     code.i32(0);
     code.get(results[i]!);
-    const op = type === I32 ? M.i32_store : type === F64 ? M.f64_store : M.i64_store;
-    code.mem(op, ENGINE, STATE + batch.slots[slot]!.offset);
+    storeAs(code, type, STATE + batch.slots[slot]!.offset);
   });
   for (let i = 0; i * 32 < batch.slots.length; i++) {
     code.i32(0);
@@ -176,10 +176,13 @@ export function ret(f: Frame, block: Block): void {
   for (const slot of f.preserved) {
     const param = signature.takes.indexOf(slot);
     const type = signature.params[param]!;
-    f.pushAs(slot, type === I32 ? I32 : I64);
+    f.pushAs(slot, type === I32 ? I32 : type === V128 ? V128 : I64);
     code.get(param);
     if (type === F64) code.op(W.i64_reinterpret_f64);
-    code.op(type === I32 ? W.i32_ne : W.i64_ne);
+    if (type === V128) {
+      code.fd(V.xor);
+      code.fd(V.any_true);
+    } else code.op(type === I32 ? W.i32_ne : W.i64_ne);
     code.unlikely();
     code.brIf(code.depth - bad);
   }

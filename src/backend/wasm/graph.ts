@@ -3,8 +3,9 @@ import { isZero, zero } from "../../ir/fold.ts";
 import type { Effect, Inst, Node } from "../../ir/node.ts";
 import { remake } from "../../ir/remake.ts";
 import type { Flow, RawBlock } from "./discover.ts";
+import { accumulates } from "./lanes.ts";
 import { unlowerable } from "./lowerable.ts";
-import type { Sticky } from "./sticky.ts";
+import { type Sticky, type StickyTerm, stickyTerms } from "./sticky.ts";
 
 /** A step of a block, in the order it happens. `pc` is of the guest instruction it belongs to. */
 export type Step =
@@ -13,6 +14,8 @@ export type Step =
   | { readonly k: "store"; readonly addr: Node; readonly value: Node; readonly pc: number; readonly before: Before }
   /** A float op whose exceptions go into a sticky slot. */
   | { readonly k: "float"; readonly node: Node; readonly sticky: Sticky }
+  /** Exceptions of float lanes go into a sticky slot. */
+  | { readonly k: "lanes"; readonly slot: number; readonly term: StickyTerm }
   /** Computed now, because a step that follows writes what it reads. */
   | { readonly k: "keep"; readonly node: Node }
   /** A slot that lives in memory is written. */
@@ -69,7 +72,7 @@ class Interner {
     let h = (node.w * 31 + node.op.length * 7 + node.op.charCodeAt(0)) * 31 + node.op.charCodeAt(node.op.length - 1);
     h = Math.imul(h, 0x9e3779b1) + node.lo;
     h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) + node.hi;
-    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35) + node.aux;
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35) + node.aux + (node.body?.id ?? 0);
     for (const arg of node.args) h = Math.imul(h ^ (h >>> 14), 0x9e3779b1) + arg.id;
     const known = this.table.get(h);
     if (known === undefined) {
@@ -81,7 +84,16 @@ class Interner {
 }
 
 function same(a: Node, b: Node): boolean {
-  if (a.op !== b.op || a.w !== b.w || a.lo !== b.lo || a.hi !== b.hi || a.aux !== b.aux || a.fp !== b.fp) return false;
+  if (
+    a.op !== b.op ||
+    a.w !== b.w ||
+    a.lo !== b.lo ||
+    a.hi !== b.hi ||
+    a.aux !== b.aux ||
+    a.fp !== b.fp ||
+    a.body !== b.body
+  )
+    return false;
   if (a.args.length !== b.args.length || a.name !== b.name) return false;
   for (let i = 0; i < a.args.length; i++) if (a.args[i] !== b.args[i]) return false;
   return true;
@@ -105,26 +117,10 @@ function tidy(node: Node): Node {
   return node;
 }
 
-/** The sticky slot that `set slot = value` accumulates exceptions of one float op into; undefined: it is another set. */
-export function stickyOf(slot: number, value: Node): Sticky | undefined {
-  if (value.op !== "or") return undefined;
-  const [a, b] = value.args as [Node, Node];
-  const rest = isGet(a, slot) ? b : isGet(b, slot) ? a : undefined;
-  if (rest === undefined) return undefined;
-  const floats = new Set<Node>();
-  return onlyExceptions(rest, floats) && floats.size === 1 ? { slot, value: rest, float: [...floats][0]! } : undefined;
-}
-
-const isGet = (node: Node, slot: number): boolean => node.op === "get" && node.aux === slot;
-
-function onlyExceptions(node: Node, floats: Set<Node>): boolean {
-  if (node.op === "const") return true;
-  if (node.op === "fexc") {
-    floats.add(node.args[0]!);
-    return true;
-  }
-  return node.args.length > 0 && node.args.every((arg) => onlyExceptions(arg, floats));
-}
+/** Widths beyond 64 bits that memory is accessed in. */
+const wideWidth = (w: number): boolean => w % 128 === 0 || [8, 16, 32, 0].includes(w % 64);
+const wideAccess = (e: Effect & { k: "load" | "rmw" }): boolean =>
+  e.node.w > 64 && (e.k === "rmw" || !wideWidth(e.node.w));
 
 /** Turns a block's instructions into values. */
 export function blockValues(block: RawBlock, around: Surroundings): Values {
@@ -261,7 +257,7 @@ class Builder {
         case "load":
         case "rmw": {
           const addr = this.subst(e.node.args[0]!);
-          const why = unlowerable(addr, this.lowerable) ?? (e.node.w > 64 ? "wide access" : undefined);
+          const why = unlowerable(addr, this.lowerable) ?? (wideAccess(e) ? "wide access" : undefined);
           if (why !== undefined) return why;
           const before = this.before(e.k === "rmw");
           if (typeof before === "string") return before;
@@ -282,7 +278,10 @@ class Builder {
         case "store": {
           const addr = this.subst(e.addr);
           const value = this.subst(e.value);
-          const why = unlowerable(addr, this.lowerable) ?? unlowerable(value, this.lowerable);
+          const why =
+            unlowerable(addr, this.lowerable) ??
+            unlowerable(value, this.lowerable) ??
+            (value.w > 64 && !wideWidth(value.w) ? "wide store" : undefined);
           const before = this.before(true);
           if (why !== undefined) return why;
           if (typeof before === "string") return before;
@@ -290,15 +289,12 @@ class Builder {
           break;
         }
         case "set": {
-          const sticky = this.around.resident.has(e.slot) ? stickyOf(e.slot, e.value) : undefined;
-          if (sticky !== undefined && under === undefined) {
-            const float = this.subst(sticky.float);
-            const value = this.subst(sticky.value);
-            for (const arg of float.args) {
-              const why = unlowerable(arg, this.lowerable);
+          const terms = this.around.resident.has(e.slot) ? stickyTerms(e.slot, e.value) : undefined;
+          if (terms !== undefined && under === undefined) {
+            for (const term of terms) {
+              const why = this.accumulate(e.slot, term, steps);
               if (why !== undefined) return why;
             }
-            steps.push({ k: "float", node: float, sticky: { slot: e.slot, value, float } });
             break;
           }
           let value = this.subst(e.value);
@@ -338,6 +334,39 @@ class Builder {
           break;
       }
     }
+    return undefined;
+  }
+
+  /** slot |= exceptions, under the term's guards. */
+  private accumulate(slot: number, term: StickyTerm, steps: Step[]): string | undefined {
+    const value = this.subst(term.value);
+    let step: Step;
+    if (term.float !== undefined) {
+      const float = this.subst(term.float);
+      for (const arg of float.args) {
+        const why = unlowerable(arg, this.lowerable) ?? (arg.w > 64 ? "i80" : undefined);
+        if (why !== undefined) return why;
+      }
+      if (float.w > 64) return "i80";
+      step = { k: "float", node: float, sticky: { slot, value, float } };
+    } else {
+      const lanes = this.subst(term.lanes!);
+      const why =
+        unlowerable(lanes, this.lowerable) ??
+        (lanes.op === "ormap" && accumulates(lanes) ? undefined : "exceptions of lanes");
+      if (why !== undefined) return why;
+      step = { k: "lanes", slot, term: { guards: [], value, float: undefined, lanes } };
+    }
+    if (term.guards.length === 0) {
+      steps.push(step);
+      return undefined;
+    }
+    const guards = term.guards.map((guard) => this.subst(guard));
+    const cond = this.interner.intern(guards.reduce((a, b) => binary("and", a, b)));
+    const why = unlowerable(cond, this.lowerable);
+    if (why !== undefined) return why;
+    if (cond.op !== "const") steps.push({ k: "if", cond, then: [step], else: [] });
+    else if (!isZero(cond)) steps.push(step);
     return undefined;
   }
 

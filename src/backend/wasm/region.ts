@@ -10,6 +10,7 @@ import { Emitter } from "./emit.ts";
 import { inexactBits } from "./float.ts";
 import { type Block, buildFunc, cutCalls, type Func } from "./func.ts";
 import type { Surroundings } from "./graph.ts";
+import { halvesOf, Splitter, Tastes } from "./halves.ts";
 import { ModuleBuilder } from "./module.ts";
 import { signaturesOf } from "./signature.ts";
 import { type Roles, rolesOf, standsAlone, watched } from "./slots.ts";
@@ -74,9 +75,12 @@ export function compileRegions(
   entries: readonly number[],
   options: RegionOptions,
 ): Regions | null {
-  const { slots } = book;
+  const halves = halvesOf(book.slots);
+  const { slots } = halves;
   const roles = rolesOf(slots);
-  const watching = watched(source, roles);
+  const tastes = new Tastes(halves);
+  const watch = (): CodeSource => watched(source, roles, tastes, new Splitter(halves));
+  let watching = watch();
   const around = { ...roles, widthOf: (slot: number) => slots[slot]!.w, checked: options.checked ?? false };
   const limits = { ...DEFAULTS, ...options };
   let found = findFuncs(watching, entries, limits, around);
@@ -85,6 +89,10 @@ export function compileRegions(
     roleCount = roles.resident.size;
     if (found.roleCount !== roleCount) found = findFuncs(watching, entries, limits, around);
   }
+  if (tastes.settle()) {
+    watching = watch();
+    found = findFuncs(watching, entries, limits, around);
+  }
   const { funcs, indexOf, instructions } = found;
   if (funcs.length === 0) return null;
   const calleeOf = (block: Block): number => (block.flow.k === "call" ? (indexOf.get(block.callee) ?? -1) : -1);
@@ -92,7 +100,7 @@ export function compileRegions(
   const isEntry = funcs.map((func) => wanted.has(func.entry));
   const analysed = summarise(funcs, isEntry, slots.length, around.resident, calleeOf);
   return emitModule(
-    book,
+    { ...book, slots },
     options,
     limits.depthLimit,
     inexactSoFar(source, funcs),

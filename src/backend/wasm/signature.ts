@@ -1,7 +1,7 @@
 import type { Slot } from "../../ir/node.ts";
 import { findSticky, type Signature } from "./batch.ts";
 import { BitRows } from "./bits.ts";
-import { F64, I32, I64, type ValueType } from "./code.ts";
+import { F64, I32, I64, V128, type ValueType } from "./code.ts";
 import { paramType } from "./frame.ts";
 import type { ModuleBuilder } from "./module.ts";
 import type { Analysed } from "./summary.ts";
@@ -23,6 +23,7 @@ export function signaturesOf(module: ModuleBuilder, slots: readonly Slot[], all:
     const results = summaries.results[i]!;
     const resultTypes = results.map((slot): ValueType => {
       if (slots[slot]!.w <= 32) return I32;
+      if (slots[slot]!.w > 64) return V128;
       return analysis.floats.has(0, slot) ? F64 : I64;
     });
     const recursive = reach.has(i, i);
