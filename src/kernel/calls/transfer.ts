@@ -110,6 +110,8 @@ function fill(file: Description, span: Span, at: number): number {
 function readSpans(file: Description, spans: readonly Span[], at: number): number {
   let done = 0;
   for (const span of spans) {
+    // What came before a bad part counts.
+    if (done && span.size > 0 && span.usable(2).size === 0) return done;
     const n = fill(file, span, at + done);
     if (n === WOULD_BLOCK) return done || WOULD_BLOCK;
     done += n;
