@@ -1,4 +1,4 @@
-import { CTL_DEPTH, CTL_EXIT, CTL_FUEL, CTL_PC, Exit, STATE } from "../../memory/layout.ts";
+import { CTL_EXIT, CTL_FUEL, CTL_PC, Exit, STATE } from "../../memory/layout.ts";
 import { UNWOUND } from "./abi.ts";
 import { MASK_WORDS, type Signature, STORED_MASK } from "./batch.ts";
 import { ENGINE, F64, I32, I64, V128 } from "./code.ts";
@@ -42,6 +42,11 @@ export function call(f: Frame, block: Block, edge: Edge): void {
   to.takes.forEach((slot, i) => {
     f.pushAs(slot, to.params[i]!);
   });
+  if (to.nests) {
+    code.get(f.depth);
+    code.i32(1);
+    code.op(W.i32_sub);
+  }
   code.call(to.func);
   // Kept apart until it is clear that there are results: a callee that left altogether returns nothing.
   const results = to.resultTypes.map((type) => code.local(type));
@@ -190,14 +195,6 @@ export function ret(f: Frame, block: Block): void {
     if (batch.summaries.returns.has(analysis.index, slot) && !signature.results.includes(slot)) f.storeSlot(slot);
   for (const slot of f.preserved) if (batch.summaries.restores.has(analysis.index, slot)) f.storeSlot(slot);
   f.storeFuel();
-  if (signature.recursive) {
-    code.i32(0);
-    code.i32(0);
-    code.mem(M.i32_load, ENGINE, CTL_DEPTH);
-    code.i32(1);
-    code.op(W.i32_sub);
-    code.mem(M.i32_store, ENGINE, CTL_DEPTH);
-  }
   code.get(target);
   signature.results.forEach((slot, i) => {
     f.pushAs(slot, signature.resultTypes[i]!);

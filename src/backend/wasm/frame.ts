@@ -35,6 +35,8 @@ export class Frame implements LowerEnv {
   readonly touched: readonly number[];
   readonly preserved: number[];
   readonly fuel: number;
+  /** Parameter: calls that may still nest; -1: none can nest without end. */
+  readonly depth: number;
   readonly sticky: Sticky | undefined;
   readonly limits: Limits | undefined;
   /** Open block depth at which a block's code follows (merge) or its loop began. */
@@ -51,7 +53,9 @@ export class Frame implements LowerEnv {
     this.func = analysis.func;
     this.block = this.func.blocks[0]!;
     this.signature = batch.signatures[analysis.index]!;
-    this.code = new Code(this.signature.params);
+    const { params, nests } = this.signature;
+    this.code = new Code(nests ? [...params, I32] : params);
+    this.depth = nests ? params.length : -1;
     this.lower = new Lower(this.code, this);
     this.wide = new Int32Array(batch.slots.length).fill(-1);
     this.narrow = new Int32Array(batch.slots.length).fill(-1);

@@ -122,9 +122,46 @@ const wideWidth = (w: number): boolean => w % 128 === 0 || [8, 16, 32, 0].includ
 const wideAccess = (e: Effect & { k: "load" | "rmw" }): boolean =>
   e.node.w > 64 && (e.k === "rmw" || !wideWidth(e.node.w));
 
-/** Turns a block's instructions into values. */
-export function blockValues(block: RawBlock, around: Surroundings): Values {
-  return new Builder(around).run(block);
+/** What 64 bits of memory hold where a block begins: slot `value`'s, at `offset` from what slot `base` holds. */
+export interface Stored {
+  readonly base: number;
+  readonly offset: number;
+  readonly value: number;
+}
+
+/** Turns a block's instructions into values. stored: loads from there, before anything is stored, need not be made. */
+export function blockValues(block: RawBlock, around: Surroundings, stored: readonly Stored[] = []): Values {
+  return new Builder(around, stored).run(block);
+}
+
+/** What the block has surely stored at its end, as far as it was slots' values at constant distances from one slot. */
+export function storedBy({ steps, sets }: Values): Stored[] {
+  const found: { base: number; offset: number; value: number }[] = [];
+  for (const step of steps) {
+    if (step.k === "load" || step.k === "keep") continue;
+    const place = step.k === "store" && step.before === undefined ? distance(step.addr) : undefined;
+    // What is stored elsewhere, or by other widths, may lie over what was stored before.
+    if (step.k !== "store" || place === undefined || step.value.w !== 64 || found[0]?.base !== place.base)
+      found.length = 0;
+    if (step.k !== "store" || place === undefined || step.value.w !== 64) continue;
+    for (let i = found.length - 1; i >= 0; i--) if (Math.abs(found[i]!.offset - place.offset) < 8) found.splice(i, 1);
+    if (step.value.op === "get" && !sets.has(step.value.aux)) found.push({ ...place, value: step.value.aux });
+  }
+  const base = found[0] === undefined ? undefined : sets.get(found[0].base);
+  if (base === undefined) return found;
+  const moved = distance(base);
+  if (moved === undefined || moved.base !== found[0]!.base) return [];
+  return found.map((at) => ({ ...at, offset: at.offset - moved.offset }));
+}
+
+/** A slot's value and a constant small enough that two such places are apart in 32 bits where they are in 64. */
+function distance(node: Node): { base: number; offset: number } | undefined {
+  if (node.w !== 64) return undefined;
+  if (node.op === "get") return { base: node.aux, offset: 0 };
+  const [a, b] = node.args;
+  if (node.op !== "add" || a!.op !== "get" || b!.op !== "const" || b!.hi !== b!.lo >> 31) return undefined;
+  if (Math.abs(b!.lo) > 1 << 20) return undefined;
+  return { base: a!.aux, offset: b!.lo };
 }
 
 class Builder {
@@ -140,8 +177,20 @@ class Builder {
   /** The instruction has written to memory. */
   private wrote = false;
 
-  constructor(around: Surroundings) {
+  private stored: readonly Stored[];
+
+  constructor(around: Surroundings, stored: readonly Stored[]) {
     this.around = around;
+    this.stored = stored;
+  }
+
+  /** The value that a load from there is known to give. */
+  private known(load: Node, addr: Node): Node | undefined {
+    if (this.stored.length === 0 || load.w !== 64) return undefined;
+    const at = distance(addr);
+    if (at === undefined) return undefined;
+    const found = this.stored.find(({ base, offset }) => base === at.base && offset === at.offset);
+    return found && this.interner.intern(get(found.value, 64));
   }
 
   run(block: RawBlock): Values {
@@ -179,6 +228,8 @@ class Builder {
       for (const node of this.overwritten(sets)) steps.push({ k: "keep", node });
       for (const [slot, value] of sets) {
         if (this.around.resident.has(slot)) steps.push({ k: "put", slot, value });
+        else if (value.op === "get" && value.aux === slot && value.w === this.around.widthOf(slot))
+          this.current.delete(slot);
         else this.current.set(slot, value);
       }
     }
@@ -261,11 +312,14 @@ class Builder {
           if (why !== undefined) return why;
           const before = this.before(e.k === "rmw");
           if (typeof before === "string") return before;
-          if (e.k === "load") {
+          const known = e.k === "load" ? this.known(e.node, addr) : undefined;
+          if (known !== undefined) this.memo.set(e.node, known);
+          else if (e.k === "load") {
             const node = remake(e.node, [addr]);
             this.memo.set(e.node, node);
             steps.push({ k: "load", node, pc: inst.pc, before });
           } else {
+            this.stored = [];
             const change = this.subst(e.node.args[1]!);
             const wrong = unlowerable(change, this.lowerable);
             if (wrong !== undefined) return wrong;
@@ -285,6 +339,7 @@ class Builder {
           const before = this.before(true);
           if (why !== undefined) return why;
           if (typeof before === "string") return before;
+          this.stored = [];
           steps.push({ k: "store", addr, value, pc: inst.pc, before });
           break;
         }

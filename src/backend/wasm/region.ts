@@ -198,7 +198,6 @@ function emitModule(
     access: new Access(),
     resident: all.resident,
     assumedZero: all.assumedZero,
-    depthLimit,
   };
   const exports = new Map<number, string>();
   const sizes = new Map<number, number>();
@@ -206,21 +205,22 @@ function emitModule(
   let blocks = 0;
   let deepest = 0;
   const voidType = module.type([], []);
-  all.units.forEach(({ func, outer }, i) => {
+  all.units.forEach(({ func }, i) => {
     const code = new Emitter(batch, all.analyses[i]!).run();
     if (signatures[i]!.recursive) deepest = Math.max(deepest, frameBytes(code.locals));
     module.body(signatures[i]!.func, code);
     extent.push(...func.extent);
     blocks += func.blocks.length;
+  });
+  const depth = Math.min(depthLimit, Math.max(1, Math.floor(RECURSION_BYTES / (deepest + 1))));
+  all.units.forEach(({ func, outer }, i) => {
     if (!outer) return;
     const name = func.entry.toString(16);
     const door = module.func(voidType, `enter_${name}`);
-    module.body(door, enter(func.entry, signatures[i]!, slots));
+    module.body(door, enter(func.entry, signatures[i]!, slots, depth));
     module.exportFunc(name, door);
     exports.set(func.entry, name);
     sizes.set(func.entry, func.instructions);
   });
-  const fits = Math.max(1, Math.floor(RECURSION_BYTES / (deepest + 1)));
-  if (fits < depthLimit) return emitModule(book, options, fits, inexact, all, instructions);
   return { bytes: module.build(options.names), exports, sizes, extent, blocks, instructions };
 }

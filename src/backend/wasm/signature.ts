@@ -28,9 +28,10 @@ export function signaturesOf(module: ModuleBuilder, slots: readonly Slot[], all:
     });
     const recursive = reach.has(i, i);
     const below = [i, ...reach.list(i)];
+    const nests = below.some((f) => reach.has(f, f));
     return {
       func: module.func(
-        module.type(params, [I64, ...resultTypes]),
+        module.type(nests ? [...params, I32] : params, [I64, ...resultTypes]),
         `${outer ? "guest" : "inner"}_${func.entry.toString(16)}`,
       ),
       takes,
@@ -38,7 +39,8 @@ export function signaturesOf(module: ModuleBuilder, slots: readonly Slot[], all:
       results,
       resultTypes,
       recursive,
-      usesFuel: below.some((f) => loops[f]! || reach.has(f, f)),
+      nests,
+      usesFuel: nests || below.some((f) => loops[f]!),
       usesSticky: below.some((f) => floats[f]!),
     };
   });
