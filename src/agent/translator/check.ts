@@ -32,6 +32,7 @@ function agrees(
   { sample, seen }: Shots,
   k: number,
 ): boolean {
+  if (seen.strayed[k] === 1) return false;
   if (seen.outcome[k] !== RAN) return (form.load || form.store) !== undefined && !p.within[k];
   if ((form.load || form.store) && !p.within[k]) return true;
   const { cells } = probe;
@@ -175,6 +176,7 @@ export function pickShots(probe: Probe, { sample, seen }: Shots, which: readonly
       pc: rows(seen.pc, 2),
       state: rows(seen.state, row),
       memory: bytes(seen.memory),
+      strayed: Uint8Array.from(which, (k) => seen.strayed[k]!),
     },
   };
 }
@@ -207,6 +209,7 @@ export function joinShots(a: Shots, b: Shots): Shots {
       pc: ints(a.seen.pc, b.seen.pc),
       state: ints(a.seen.state, b.seen.state),
       memory: both ? bytes(a.seen.memory, b.seen.memory) : new Uint8Array(0),
+      strayed: bytes(a.seen.strayed, b.seen.strayed),
     },
   };
 }

@@ -72,7 +72,8 @@ export class FormLearner {
     return { n, state, memory: undefined };
   }
 
-  async learn(word: number, length: number): Promise<Outcome> {
+  /** `hard`: it was tried before; with all of the budget, and a word may do nothing. */
+  async learn(word: number, length: number, hard = false): Promise<Outcome> {
     let scene = this.plainScene();
     let plain = await anatomyOf(this.probe, word, length, scene, this.file);
     let why = plain ? "it does nothing that is seen" : "it faults on every state";
@@ -85,7 +86,7 @@ export class FormLearner {
     }
     const reads = plain !== undefined && plain.flow.inputs.length > 0;
     if (plain && seen && reads) {
-      const out = await this.understand(plain, scene, length);
+      const out = await this.understand(plain, scene, length, hard);
       if (out.form) return out;
       why = out.why;
     }
@@ -94,12 +95,12 @@ export class FormLearner {
       const found = await anatomyOf(this.probe, word, length, reaching, this.file);
       if (found) {
         loose |= looseBits(found);
-        const out = await this.understand(found, reaching, length);
+        const out = await this.understand(found, reaching, length, hard);
         if (out.form) return out;
         why = `memory: ${out.why}`;
       }
-    } else if (plain && seen && !reads) {
-      const out = await this.understand(plain, scene, length);
+    } else if (plain && !reads && (seen || hard)) {
+      const out = await this.understand(plain, scene, length, hard);
       if (out.form) return out;
       why = out.why;
     }
@@ -107,14 +108,14 @@ export class FormLearner {
   }
 
   /** From a word's anatomy to a tested form. */
-  private async understand(a: Anatomy, scene: Scene, length: number): Promise<Outcome> {
+  private async understand(a: Anatomy, scene: Scene, length: number, hard: boolean): Promise<Outcome> {
     const { regs, dests, sources: operands } = operandsOf(this.probe, a);
     const touched = scene.memory ? await this.touches(a, scene, length) : undefined;
     const readers = this.readers(a, touched, length);
     const candidates = this.candidates(a, scene, readers);
     let why = "no layout of its immediate fits";
     // All with a small budget first: the right layout makes the search short
-    for (const [imms, budget] of staged(candidates, this.bench.budget)) {
+    for (const [imms, budget] of staged(candidates, hard ? this.bench.budget : this.bench.budget / 5)) {
       const fields = fieldsOf(a, length, regs, imms);
       const sources: Source[] = [...operands, ...imms.map((_, imm): Source => ({ k: "imm", imm }))];
       const bench = { ...this.bench, budget };
