@@ -47,8 +47,12 @@ export function runProgram(options: RunOptions): number {
       linux.readImage = parseImage;
       linux.machineFor = other;
       const kind = { engine: options.engine as EngineKind, strict: options.strict, memory: options.memory };
-      // Counters a program may read (RISC-V Zicntr) all tell monotonic time: honest, and enough to see it pass.
-      const ask = () => [options.host.monotonic()];
+      // Counters a program may read (RISC-V Zicntr, x86's TSC) all tell monotonic time: honest, and enough to see it pass.
+      const ask = () => {
+        const now = options.host.monotonic();
+        // A question may want it in two halves.
+        return [now, now >> 32n];
+      };
       made = { machines: new Machines(parts, { ...kind, ask }, linux.abi.stack), linux };
       machines.set(isa, made);
     }

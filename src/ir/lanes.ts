@@ -1,6 +1,7 @@
-import { equalConst } from "./fold.ts";
+import { constOf, equalConst } from "./fold.ts";
 import { Node, type Op } from "./node.ts";
 import { OPS } from "./ops.ts";
+import { remake } from "./remake.ts";
 import { concat } from "./width.ts";
 
 /**
@@ -73,6 +74,27 @@ export function bodyNode(n: Node, args: readonly Node[]): Node {
   return shared(new Node(op, w, args, { aux, fp, name, body }));
 }
 
+/** Makes equal values one node: lanes computed one by one read the state each for themselves. */
+function interned(): (n: Node) => Node {
+  const table = new Map<string, Node>();
+  const memo = new Map<Node, Node>();
+  const of = (n: Node): Node => {
+    let out = memo.get(n);
+    if (out === undefined) memo.set(n, (out = make(n)));
+    return out;
+  };
+  const make = (n: Node): Node => {
+    if (OPS[n.op].kind === "effect" || n.op === "const" || n.op === "unknown") return n;
+    const args = n.args.map(of);
+    const again = args.every((a, i) => a === n.args[i]) ? n : remake(n, args);
+    const key = `${again.op}${again.w}.${again.aux}${again.name}(${again.args.map((a) => (a.op === "const" ? `${a.w}:${constOf(a)}` : a.id)).join()};${again.body?.id ?? ""}${again.fp?.name ?? ""}`;
+    const known = table.get(key);
+    if (known === undefined) table.set(key, again);
+    return known ?? again;
+  };
+  return of;
+}
+
 /** Values of which a bit range is taken as it is, and not out of what each lane computes. */
 const WHOLE: ReadonlySet<Op> = new Set<Op>([
   "get",
@@ -140,8 +162,9 @@ export function alikeLanes(columns: readonly (readonly (Node | undefined)[])[]):
     return bodyNode(first, parts);
   };
   const bodies: Node[] = [];
+  const one = interned();
   for (const column of columns) {
-    const list = column.filter((x) => x !== undefined);
+    const list = column.filter((x) => x !== undefined).map(one);
     const body = list.length === n ? of(list) : undefined;
     if (body === undefined) return undefined;
     bodies.push(body);

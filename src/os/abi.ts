@@ -46,12 +46,26 @@ export interface Machine {
 export interface FrameRow {
   readonly size: number;
   readonly context: number;
+  /** Offset of siginfo. */
+  readonly info: number;
+  /** Name of ucontext's structure. */
+  readonly layout: string;
+  /** Bytes below the stack pointer that stay untouched. */
+  readonly below: number;
+  /** The frame begins so many bytes below what is aligned to 16. */
+  readonly skew: number;
+  /** How much of the frame the handler's return takes off the stack. */
+  readonly popped: number;
+  /** Registers that are zero when a handler begins. */
+  readonly clear: readonly string[];
   readonly registers: readonly FrameRegister[];
 }
 
 /** A word of the frame: one register, several short ones packed, or no register but always the same value. */
 export interface FrameRegister {
   readonly value: number;
+  /** Not negative: the address of that place in the frame. */
+  readonly place: number;
   readonly parts: readonly { readonly name: string; readonly shift: number }[];
   readonly offset: number;
   readonly size: number;
@@ -126,6 +140,15 @@ export class AbiBook implements Symbols, RowContext {
     const out = new Uint8Array(layout.size);
     layout.encode(new DataView(out.buffer), 0, value);
     return out;
+  }
+
+  /** From now on this is the book of one number table: its own sets and structures (NAME/TABLE) stand for those of the name. */
+  choose(table: string): void {
+    const own = `/${table}`;
+    for (const [name, set] of [...this.sets]) if (name.endsWith(own)) this.sets.set(name.slice(0, -own.length), set);
+    for (const [name, spec] of [...this.specs])
+      if (name.endsWith(own)) this.specs.set(name.slice(0, -own.length), spec);
+    this.layouts.clear();
   }
 
   /** Adds a structure's text; src/os/parse.ts calls it. */

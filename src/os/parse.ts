@@ -132,11 +132,17 @@ function declaration(book: AbiBook, word: string, rest: string, line: number): v
   }
 }
 
-/** Gives calls that stand above their numbers in another table: TABLE NAME NUMBER ... */
+/** Gives calls that stand above their numbers in another table: TABLE NAME NUMBER ..., or TABLE from OTHER for all of them. */
 function numbers(book: AbiBook, [name = "", ...words]: readonly string[], line: number): void {
   const rows = new Map([...book.calls.values()].flatMap((calls) => [...calls.values()].map((row) => [row.name, row])));
   let table = book.calls.get(name);
   if (!table) book.calls.set(name, (table = new Map()));
+  if (words[0] === "from") {
+    const others = book.calls.get(words[1] ?? "");
+    if (!others) throw book.fail(line, `there is no table ${words[1]} above`);
+    for (const [number, row] of others) table.set(number, row);
+    return;
+  }
   for (const [call, number] of pairs(book, words, line)) {
     const row = rows.get(call);
     if (!row) throw book.fail(line, `there is no call ${call} above`);
@@ -197,17 +203,34 @@ function frame(book: AbiBook, words: readonly string[], line: number): void {
   const at = settings(words);
   const value = (name: string): number => integer(book, at.get(name) ?? "", line);
   let offset = value("registers");
-  const registers = words.slice(1).filter((w) => !w.includes("="));
+  const registers = words.slice(1).filter((w) => !/^\w+=/.test(w));
   const rows = registers.map((word) => {
     const [names = "", size = "8"] = word.split(":");
-    const constant = names.startsWith("=");
-    const parts = (constant ? [] : names.split("+")).map((part) => {
-      const [name = "", shift = "0"] = part.split("<<");
-      return { name, shift: Number(shift) };
-    });
-    const row = { parts, offset, size: Number(size), value: constant ? integer(book, names.slice(1), line) : 0 };
+    const all = names.split("+");
+    const known = (mark: string): number => {
+      const part = all.find((p) => p.startsWith(mark));
+      return part === undefined ? -1 : integer(book, part.slice(1), line);
+    };
+    const parts = all
+      .filter((part) => !/^[=@]/.test(part))
+      .map((part) => {
+        const [name = "", shift = "0"] = part.split("<<");
+        return { name, shift: Number(shift) };
+      });
+    const row = { parts, offset, size: Number(size), value: Math.max(0, known("=")), place: known("@") };
     offset += row.size;
     return row;
   });
-  book.frames.set(words[0]!, { size: value("size"), context: value("context"), registers: rows });
+  const optional = (name: string): number => (at.has(name) ? value(name) : 0);
+  book.frames.set(words[0]!, {
+    size: value("size"),
+    context: value("context"),
+    info: optional("info"),
+    layout: at.get("layout") ?? "ucontext",
+    below: optional("below"),
+    skew: optional("skew"),
+    popped: optional("popped"),
+    clear: at.get("clear")?.split(",") ?? [],
+    registers: rows,
+  });
 }

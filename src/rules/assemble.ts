@@ -162,10 +162,9 @@ export class Assembler {
     if (!new RegExp(`^${NUMBER}$`).test(digits)) return [];
     const n = digits.startsWith("-") ? -Number(digits.slice(1)) : Number(digits);
     if (item.style.startsWith("u")) return [Number(BigInt.asIntN(styleWidth(item.style), BigInt(digits)))];
-    if (item.style === "page") return [(n - (pc - (pc % PAGE))) / PAGE];
-    if (item.style !== "label") return [n];
+    if (item.style !== "label" && item.style !== "page") return [n];
     const far = text.startsWith("0x") && n > 2 ** 53 ? Number(BigInt.asIntN(64, BigInt(text))) : n;
-    return [far - pc];
+    return [item.style === "label" ? far - pc : (far - pc + (pc % PAGE)) / PAGE];
   }
 }
 

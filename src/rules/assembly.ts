@@ -1,6 +1,5 @@
 import type { Expr } from "./ast.ts";
 import { RuleError } from "./error.ts";
-import { splitBars } from "./lines.ts";
 import { parseExpr } from "./parse.ts";
 
 /** A piece of a row's assembly column. */
@@ -40,7 +39,8 @@ export function parseAssembly(text: string): AsmPart[] {
 }
 
 function operand(text: string): AsmPart {
-  const texts = splitBars(text, 64, true);
+  // Blanks are part of a text.
+  const texts = text.split("|");
   if (texts.length > 1) return { k: "choice", expr: parseExpr(texts[0]), texts: texts.slice(1) };
   const colon = /^(.*):([A-Za-z_][A-Za-z0-9_]*(?:<[^>]*>)?)$/.exec(text);
   if (!colon) return { k: "operand", expr: parseExpr(text), text, kind: undefined };

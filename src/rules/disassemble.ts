@@ -63,11 +63,10 @@ function number(v: number, style: Style, pc: number, pcWidth: number): string {
   if (style === "disp") return `${v < 0 ? "-" : "+"}0x${Math.abs(v).toString(16)}`;
   if (style.startsWith("x")) return v.toString(16).padStart(styleWidth(style), "0");
   if (style.startsWith("opt")) return v === 0 ? "" : `${style.slice(4, -1)}${v}`;
-  if (style === "page") return `0x${(pc - (pc % PAGE) + v * PAGE).toString(16)}`;
-  const n = style === "label" ? pc + v : v;
+  const n = style === "label" ? pc + v : style === "page" ? pc - (pc % PAGE) + v * PAGE : v;
   if (n >= 0) return `0x${n.toString(16)}`;
   if (style === "hex") return `-0x${(-n).toString(16)}`;
-  return `0x${BigInt.asUintN(style === "label" ? pcWidth : styleWidth(style), BigInt(n)).toString(16)}`;
+  return `0x${BigInt.asUintN(style === "label" || style === "page" ? pcWidth : styleWidth(style), BigInt(n)).toString(16)}`;
 }
 
 /** What `page` counts. */

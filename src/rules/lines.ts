@@ -53,9 +53,9 @@ function depth(text: string, open: string, close: string): number {
 
 /**
  * Splits at `|` outside of brackets, into at most `max` parts, trimmed; the last part keeps its bars. `||` is an
- * operator unless `empty` parts are wanted.
+ * operator.
  */
-export function splitBars(text: string, max: number, empty = false): string[] {
+export function splitBars(text: string, max: number): string[] {
   const parts: string[] = [];
   let level = 0;
   let start = 0;
@@ -63,7 +63,7 @@ export function splitBars(text: string, max: number, empty = false): string[] {
     const c = text[i];
     if (c === "[" || c === "{" || c === "(") level++;
     else if (c === "]" || c === "}" || c === ")") level--;
-    else if (c === "|" && !empty && text[i + 1] === "|") i++;
+    else if (c === "|" && text[i + 1] === "|") i++;
     else if (c === "|" && level <= 0) {
       parts.push(text.slice(start, i).trim());
       start = i + 1;

@@ -429,7 +429,7 @@ const keyOf = (vex: number, map: number, opcode: number): number => opcode | (ma
 function demands(f: SdmForm): number {
   const prefix = f.prefix >= 0xf2 ? 4 : f.prefix === 0x66 ? 3 : f.prefix;
   const bits = f.modrm === "byte" ? 3 : f.modrm === "i" ? 2 : f.modrm === "digit" ? 1 : 0;
-  return prefix * 32 + (f.size > 0 ? 16 : 0) + (f.lowOnly ? 8 : 0) + (f.register ? 0 : 4) + bits;
+  return prefix * 32 + (f.size > 0 ? 16 : 0) + (f.lowOnly ? 16 : 0) + (f.register ? 0 : 4) + bits;
 }
 
 /** Little-endian, at most four bytes; sign-extended unless `size` is negative. */

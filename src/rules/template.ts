@@ -26,11 +26,38 @@ export function templateWith(lifter: TemplateLifter, body: Core, length = 0, lea
   try {
     const params = new Parameters(lean);
     const effects = params.effects(lifter.build(body, length));
+    if (sizeOf(effects) > LARGEST) return "larger than what pays as shared code";
     return { effects, slotParams: lifter.slotParams, valueParams: params.list };
   } catch (error) {
     if (error instanceof NoTemplate) return error.message;
     throw error;
   }
+}
+
+/** Most nodes and effects of a template: rows beyond it are rare, and would take up most of an interpreter. */
+const LARGEST = 250;
+
+function sizeOf(effects: readonly Effect[]): number {
+  const seen = new Set<Node>();
+  const value = (n: Node): void => {
+    if (seen.has(n) || seen.size > LARGEST) return;
+    seen.add(n);
+    n.args.forEach(value);
+  };
+  let count = 0;
+  const walk = (list: readonly Effect[]): void => {
+    for (const e of list) {
+      count++;
+      if (e.k === "set" || e.k === "store") value(e.value);
+      if (e.k === "load" || e.k === "rmw") value(e.node);
+      if (e.k !== "if") continue;
+      value(e.cond);
+      walk(e.then);
+      walk(e.else);
+    }
+  };
+  walk(effects);
+  return count + seen.size;
 }
 
 /** Replaces maximal decode-time subexpressions by numbered parameters. */

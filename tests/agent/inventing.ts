@@ -1,6 +1,11 @@
 import { Rng } from "../../src/agent/translator/values.ts";
 import { C, type Cpu, type Instruction, type Invented, N, V, Z } from "./invented.ts";
 
+function least(a: bigint, b: bigint): bigint {
+  if (a < b) return a;
+  return b;
+}
+
 type Op = (m: Cpu, a: bigint, b: bigint, w: bigint) => bigint;
 type Sets = "none" | "logic" | "add" | "sub";
 
@@ -13,14 +18,14 @@ const BINARY: Readonly<Record<string, readonly [Op, Sets]>> = {
   andn: [(_, a, b) => a & ~b, "logic"],
   shl: [(_, a, b, w) => (b % 64n >= w ? 0n : a << (b % 64n)), "none"],
   shr: [(_, a, b, w) => a >> (b % w), "none"],
-  sar: [(m, a, b, w) => m.signed(a) >> (b > w ? w : b), "none"],
+  sar: [(m, a, b, w) => m.signed(a) >> least(b, w), "none"],
   rol: [(m, a, b, w) => m.mask(a << (b % w)) | (a >> (w - (b % w))), "none"],
   mul: [(_, a, b) => a * b, "none"],
   mulh: [(_, a, b, w) => (a * b) >> w, "none"],
   adds: [(m, a, b, w) => clamp(m.signed(a) + m.signed(b), w), "none"],
   subu: [(_, a, b) => (a < b ? 0n : a - b), "none"],
   min: [(m, a, b) => (m.signed(a) < m.signed(b) ? a : b), "none"],
-  maxu: [(_, a, b) => (a < b ? b : a), "none"],
+  maxu: [(_, a, b) => a + b - least(a, b), "none"],
   slt: [(m, a, b) => (m.signed(a) < m.signed(b) ? 1n : 0n), "none"],
   sltu: [(_, a, b) => (a < b ? 1n : 0n), "none"],
   divu: [(m, a, b) => (b === 0n ? m.mask(-1n) : a / b), "none"],
@@ -81,7 +86,7 @@ export function invent(seed: number): Invented {
   const regBits = rng.pick([24, 16, 20, 32, 36, 12, 18, 40]);
   const flags = rng.pick(["register", "fields", "none"] as const);
   const unit = bytes === 3 && rng.below(3) === 0 ? 3 : bytes === 2 && rng.below(3) === 0 ? 2 : 1;
-  const pcBits = rng.pick([16, regBits >= 16 ? regBits : 16, 24]);
+  const pcBits = rng.pick([16, Math.max(regBits, 16), 24]);
   const field = Math.max(2, Math.ceil(Math.log2(regs)));
   const scattered = shuffle(
     rng,

@@ -77,7 +77,7 @@ function influence(flow: Dataflow, seen: Seen, read: Reader): bigint | undefined
   for (const k of flow.ran) {
     if (seen.outcome[k] !== RAN) continue;
     const [a, b] = [read(flow.seen, k), read(seen, k)];
-    if (a !== undefined && b !== undefined) m |= a ^ b;
+    if (a !== undefined && b !== undefined && a >= 0n && b >= 0n) m |= a ^ b;
   }
   return m;
 }

@@ -115,7 +115,7 @@ export class FormLearner {
     const candidates = this.candidates(a, scene, readers);
     let why = "no layout of its immediate fits";
     // All with a small budget first: the right layout makes the search short
-    for (const [imms, budget] of staged(candidates, hard ? this.bench.budget : this.bench.budget / 5)) {
+    for (const [imms, budget] of staged(candidates, hard ? this.bench.budget : this.bench.budget / 8)) {
       const fields = fieldsOf(a, length, regs, imms);
       const sources: Source[] = [...operands, ...imms.map((_, imm): Source => ({ k: "imm", imm }))];
       const bench = { ...this.bench, budget };
@@ -199,14 +199,22 @@ export class FormLearner {
       for (const kind of ["store", "load"] as const)
         if (touched.get(a.flow.seen)!.some((t) => t[kind]))
           out.push({ read: (seen, k) => this.address(touched.get(seen)?.[k]?.[kind]?.at), w: probe.pcBits });
-    if (a.flow.jumps) {
-      out.push({
-        read: (seen, k) => (goesOn(probe, seen, k, length) ? undefined : toBig(seen.pc[2 * k]!, seen.pc[2 * k + 1]!)),
-        w: probe.pcBits,
-      });
-    }
-    for (const c of a.flow.outputs)
-      if (probe.cells[c]!.bits > 1) out.push({ read: cellReader(probe, c), w: probe.cells[c]!.bits });
+    // Values that follow the program counter are told from where each case began
+    const relative =
+      (read: Reader): Reader =>
+      (seen, k) => {
+        const v = read(seen, k);
+        return v === undefined ? undefined : v - toBig(seen.at[2 * k]!, seen.at[2 * k + 1]!);
+      };
+    const both = (read: Reader, w: number): void => {
+      out.push({ read, w }, { read: relative(read), w });
+    };
+    if (a.flow.jumps)
+      both(
+        (seen, k) => (goesOn(probe, seen, k, length) ? undefined : toBig(seen.pc[2 * k]!, seen.pc[2 * k + 1]!)),
+        probe.pcBits,
+      );
+    for (const c of a.flow.outputs) if (probe.cells[c]!.bits > 1) both(cellReader(probe, c), probe.cells[c]!.bits);
     return out;
   }
 
@@ -421,7 +429,6 @@ export class FormLearner {
       cases: 0,
     };
     const shots = await this.shotsOfWord(one, word, 10);
-    if (shots.seen.outcome.every((o) => o === SIGILL)) return true;
     return differences(this.probe, form, shots).length >= 5;
   }
 

@@ -53,7 +53,7 @@ export async function learnIsa(oracle: Oracle, o: SessionOptions): Promise<Learn
     effort.tried = from.candidates;
   }
   const explorer = new Explorer({
-    bench: { probe, effort, prior: o.prior, budget: 300_000 },
+    bench: { probe, effort, prior: o.prior, budget: 600_000 },
     rng,
     lengths,
     file,

@@ -194,7 +194,7 @@ function solvePlace(
     { sort: bit ? "B" : "W", w: bit ? 1 : width, value: target },
     w,
     known,
-    s.jumps && !bit ? [place, ...PCS] : [place],
+    bit ? [place] : [place, ...PCS],
   );
   return expr && { out: { to: place, w, expr }, value: target };
 }
@@ -242,7 +242,7 @@ export function find(
     leaves.push({
       name: leafName(source),
       sort: bit ? "B" : "W",
-      cost: bit ? 2 : 1,
+      cost: bit ? 2 : source.k === "pc" || source.k === "next" ? 2 : 1,
       value: cut(vectorOf(probe, s, sample, source, w), bit ? 1 : w),
     });
     if (x.k === "cell" && !bit && probe.cells[x.cell]!.bits <= 16 && !isFile(probe, s, x.cell))

@@ -37,6 +37,9 @@ export interface Summaries {
   calleeOf(block: Block): number;
 }
 
+/** Most slots that are floats because they are loaded as such. */
+const MOST_FLOATS = 12;
+
 /** What is known of one function's slots at its blocks' begins; rows are blocks. */
 export class Analysis {
   readonly func: Func;
@@ -78,18 +81,25 @@ export class Analysis {
 
   /** Slots that float ops read or write as 64-bit floats. */
   private findFloats(): void {
+    // Loaded with what is used as a float besides.
+    const loaded = new BitRows(1, this.around.slotCount);
     for (const block of this.func.blocks) {
       const demand = this.demand;
       demand.reset();
       this.steps(block.values.steps, demand);
       if (block.values.control) demand.full(block.values.control);
       for (const [slot, value] of block.values.sets) {
-        demand.full(value);
+        if (value.op !== "load") demand.full(value);
         if (value.w === 64 && FLOAT_RESULT.has(value.op)) this.floats.add(0, slot);
       }
+      for (const [slot, value] of block.values.sets)
+        if (value.op === "load" && value.w === 64 && demand.how(value) === FLOAT) loaded.add(0, slot);
       for (const get of demand.gets)
         if (get.w === 64 && !this.around.resident.has(get.aux) && demand.how(get) & FLOAT) this.floats.add(0, get.aux);
     }
+    // The host's float registers are few: where they do not suffice, what is only held for later is better an integer.
+    loaded.union(0, this.floats, 0);
+    if (loaded.list(0).length <= MOST_FLOATS) this.floats.union(0, loaded, 0);
   }
 
   /** Recomputes `dirty` from what callees change; true where it changed. Grows only. */

@@ -23,6 +23,8 @@ const isFloatWidth = (w: number): boolean => w === 32 || w === 64;
 export class Demand {
   private readonly uses = new Map<Node, Use>();
   private readonly signs = new Set<Node>();
+  /** Operands of fused multiply-adds, which the host has on vectors only. */
+  private readonly fusedUses = new Set<Node>();
   /** Loads of which all bits of a wider extension are needed, and how it extends. */
   private readonly extended = new Map<Node, "sext" | "zext">();
   /** The `get` nodes met. */
@@ -31,6 +33,7 @@ export class Demand {
   reset(): void {
     this.uses.clear();
     this.extended.clear();
+    this.fusedUses.clear();
     this.gets.length = 0;
     this.signs.clear();
   }
@@ -55,6 +58,11 @@ export class Demand {
   /** How a load is best extended to 64 bits when it is made; undefined: it is not wanted wider than it is. */
   extension(node: Node): "sext" | "zext" | undefined {
     return this.extended.get(node);
+  }
+
+  /** True where a fused multiply-add of doubles takes the value. */
+  fused(node: Node): boolean {
+    return this.fusedUses.has(node);
   }
 
   /** True where some use extends the value's sign. */
@@ -105,6 +113,9 @@ export class Demand {
           this.add(args[0]!, LOW);
           return;
         }
+        break;
+      case "fma":
+        if (node.w === 64) for (let i = 0; i < 3; i++) this.fusedUses.add(args[i]!);
         break;
       case "fneg":
       case "fabs":

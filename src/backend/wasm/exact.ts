@@ -1,5 +1,5 @@
 import type { Node, Op } from "../../ir/node.ts";
-import { type Code, F32, F64, I32, type ValueType } from "./code.ts";
+import { type Code, F32, F64, I32, V128, type ValueType } from "./code.ts";
 import { FD, W } from "./opcodes.ts";
 
 /** Below this the error of a product may not be representable; the reference decides there. */
@@ -47,7 +47,7 @@ export const testsExact = (node: Node, fused: boolean): boolean =>
  * two differences is exact (Dekker's Fast2Sum) and says so. A product must be large enough for its error to be a
  * number, or have a zero factor. Labels count from outside the one block that this opens.
  */
-export function exactTest(code: Code, op: Op, a: number, b: number, c: number, result: number, exact: number): void {
+export function exactTest(code: Code, op: Op, a: number, b: number, result: number, exact: number): void {
   const off = (x: number, sign: number, y: number, z: number, back: number): void => {
     code.get(x);
     code.get(y);
@@ -66,35 +66,71 @@ export function exactTest(code: Code, op: Op, a: number, b: number, c: number, r
     code.end();
     return;
   }
+  // A product.
   const rest = code.local(F64);
-  if (op === "fmul") {
-    code.get(result);
-    code.op(W.f64_neg);
-  } else {
-    code.get(c);
-    code.get(result);
-    code.op(W.f64_sub);
-  }
+  code.get(result);
+  code.op(W.f64_neg);
   code.set(rest);
   pushFma(code, a, b, rest, false);
   code.op(W.f64_abs);
-  if (op === "fma") {
-    off(rest, W.f64_add, result, c, W.f64_sub);
-    code.op(W.f64_add);
-  }
   unlessZero(code);
+  unlessTiny(code, rest, exact + 1, (i) => code.get(i === 0 ? a : b));
+  code.end();
+  code.release(rest);
+}
+
+/**
+ * The same for a fused multiply-add: `result` is a vector, `push` pushes operand i as one. In vectors throughout, for
+ * the host's instruction is on those, and moving between them and scalars costs more than the sums.
+ */
+export function exactFmaTest(code: Code, push: (i: number) => void, result: number, exact: number): void {
+  const rest = code.local(V128);
+  code.block();
+  push(2);
+  code.get(result);
+  code.fd(FD.f64x2_sub);
+  code.set(rest);
+  push(0);
+  push(1);
   code.get(rest);
+  code.fd(FD.f64x2_relaxed_madd);
+  code.get(rest);
+  code.get(result);
+  code.fd(FD.f64x2_add);
+  push(2);
+  code.fd(FD.f64x2_sub);
+  // Both are zero where their bits together are; a NaN stays one, an infinity something that is not zero.
+  code.fd(FD.v128_or);
+  code.lane(FD.f64x2_extract_lane, 0);
+  code.op(W.f64_abs);
+  unlessZero(code);
+  const product = code.local(F64);
+  code.get(rest);
+  code.lane(FD.f64x2_extract_lane, 0);
+  code.set(product);
+  unlessTiny(code, product, exact + 1, (i) => {
+    push(i);
+    code.lane(FD.f64x2_extract_lane, 0);
+  });
+  code.end();
+  code.release(product);
+  code.release(rest);
+}
+
+/** Branches to `exact` where the product is large enough for its error to be a number, or a factor is zero. */
+function unlessTiny(code: Code, product: number, exact: number, factor: (i: number) => void): void {
+  code.get(product);
   code.op(W.f64_abs);
   code.f64Const(SAFE);
   code.op(W.f64_gt);
   code.likely();
-  code.brIf(exact + 1);
-  isZero(code, a);
-  code.brIf(exact + 1);
-  isZero(code, b);
-  code.brIf(exact + 1);
-  code.end();
-  code.release(rest);
+  code.brIf(exact);
+  for (const i of [0, 1]) {
+    factor(i);
+    code.f64Const(0);
+    code.op(W.f64_eq);
+    code.brIf(exact);
+  }
 }
 
 /** Leaves the block unless the magnitude on the stack is zero; by an ordered comparison, which is one jump. */

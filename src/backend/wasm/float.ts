@@ -2,8 +2,8 @@ import { constNum } from "../../ir/build.ts";
 import type { Node, Op } from "../../ir/node.ts";
 import { remake } from "../../ir/remake.ts";
 import { SCRATCH, SCRATCH_RESULT, SCRATCH_RM } from "./abi.ts";
-import { Code, ENGINE, F32, F64, I32, I64, type ValueType } from "./code.ts";
-import { exactTest, exactWay, testsExact } from "./exact.ts";
+import { Code, ENGINE, F32, F64, I32, I64, V128, type ValueType } from "./code.ts";
+import { exactFmaTest, exactTest, exactWay, testsExact } from "./exact.ts";
 import { floatCode } from "./floatcall.ts";
 import type { Lower, LowerEnv } from "./lower.ts";
 import type { ModuleBuilder } from "./module.ts";
@@ -95,23 +95,29 @@ export function lowerFloat(
   const result = code.local(type);
   const checked = sticky !== undefined && limits !== undefined;
   const tests = checked && (host.inlineExact ?? false) && modeOf(node) === 0 && testsExact(node, host.fused);
+  // Vectors are what a fused multiply-add takes and gives.
+  const vector = host.fused && node.op === "fma" && node.w === 64 ? code.local(V128) : -1;
   const test = (): void => {
+    if (node.op === "fma") {
+      exactFmaTest(code, (i) => l.vector(args[i]!), vector, 0);
+      return;
+    }
     const at = args.map((arg) => {
       const local = code.local(F64);
       l.float(arg);
       code.set(local);
       return local;
     });
-    exactTest(code, node.op, at[0]!, at[1]!, at[2] ?? at[0]!, result, 0);
+    exactTest(code, node.op, at[0]!, at[1]!, result, 0);
     for (const local of at) code.release(local);
   };
   const first = tests && (host.exactFirst ?? false) && fastWayKnown(node);
   if (first) {
-    compute(l, node, result);
+    compute(l, node, result, vector);
     code.block();
     test();
   }
-  const fast = fastWay(l, node, host, checked ? limits : undefined, result, first);
+  const fast = fastWay(l, node, host, checked ? limits : undefined, result, vector, first);
   if (checked && fast === "checked" && reportsDenormals(node)) {
     pushNormal(code, args[0]!.w === 64, args.length, (i) => l.float(args[i]!));
     code.op(W.i32_and);
@@ -129,11 +135,19 @@ export function lowerFloat(
   if (fast === "checked" && tests && !first) test();
   pushReference(l, node, host, sticky);
   code.set(result);
+  const holds = vector >= 0 && fast === "checked" && l.frozen === 0 && l.demand.fused(node);
+  if (holds) {
+    code.get(result);
+    code.fd(FD.f64x2_splat);
+    code.set(vector);
+  }
   if (sticky !== undefined && limits !== undefined) updateLimits(code, host, sticky, limits);
   if (fast === "checked") code.end();
   if (first) code.end();
   code.get(result);
   code.release(result);
+  if (holds) l.keepVector(node, vector);
+  else if (vector >= 0) code.release(vector);
 }
 
 /** Pushes the operands and calls the function that asks the reference; the result in `resultType`. */
@@ -180,17 +194,24 @@ function pushNormal(code: Code, wide: boolean, count: number, push: (i: number) 
   code.op(W.i32_eqz);
 }
 
-/** result = the op in the host's arithmetic, to nearest even: sums, products, quotients, fused multiply-adds. */
-function compute(l: Lower, node: Node, result: number): void {
+/**
+ * result = the op in the host's arithmetic, to nearest even: sums, products, quotients, fused multiply-adds. What of
+ * those is a double goes to the local `vector` too.
+ */
+function compute(l: Lower, node: Node, result: number, vector: number): void {
   const code = l.code;
   const wide = node.w === 64;
   const [a, b, c] = node.args as [Node, Node, Node];
   if (node.op === "fma") {
     for (const x of [a, b, c]) {
-      l.float(x);
-      code.fd(wide ? FD.f64x2_splat : FD.f32x4_splat);
+      if (wide) l.vector(x);
+      else {
+        l.float(x);
+        code.fd(FD.f32x4_splat);
+      }
     }
     code.fd(wide ? FD.f64x2_relaxed_madd : FD.f32x4_relaxed_madd);
+    if (wide) code.tee(vector);
     code.lane(wide ? FD.f64x2_extract_lane : FD.f32x4_extract_lane, 0);
   } else {
     l.float(a);
@@ -260,6 +281,7 @@ function fastWay(
   host: FloatHost,
   limits: Limits | undefined,
   result: number,
+  vector: number,
   computed: boolean,
 ): Fast {
   const code = l.code;
@@ -274,7 +296,7 @@ function fastWay(
     case "fmul":
     case "fdiv": {
       if (mode !== 0) return "none";
-      if (!computed) compute(l, node, result);
+      if (!computed) compute(l, node, result, vector);
       return checkResult(code, wide, limits, result, node.op === "fmul" || node.op === "fdiv", before);
     }
     case "fsqrt":
@@ -285,7 +307,7 @@ function fastWay(
       return checkResult(code, wide, limits, result, false, before);
     case "fma":
       if (mode !== 0 || !host.fused) return "none";
-      if (!computed) compute(l, node, result);
+      if (!computed) compute(l, node, result, vector);
       return checkResult(code, wide, limits, result, true, before);
     case "f2f":
       l.float(a);
@@ -496,6 +518,42 @@ function toInteger(l: Lower, node: Node, mode: number, limits: Limits | undefine
   return "checked";
 }
 
+/** Pushes the exceptions (i6) that a float op raises, for those who want them otherwise than accumulated. */
+export function pushExceptions(l: Lower, node: Node, host: FloatHost): void {
+  const args = operands(node);
+  for (const arg of args) pushOperand(l, node, arg);
+  const mode = modeOf(node);
+  if (mode < 0) l.emit(node.args[node.args.length - 1]!, ZERO);
+  else l.code.i32(mode);
+  const number = floatCode(node);
+  const key = `exceptions ${number}`;
+  let func = host.helpers.get(key);
+  if (func === undefined) {
+    const params = [...args.map((arg) => operandType(node, arg)), I32 as ValueType];
+    func = host.module.func(host.module.type(params, [I32]), `exceptions_${node.op}`);
+    host.helpers.set(key, func);
+    const code = new Code(params);
+    askReference(code, params, number, host);
+    host.module.body(func, code);
+  }
+  l.code.call(func);
+}
+
+/** Pushes the exceptions of the reference's answer on the function's parameters; the result is in memory then. */
+function askReference(code: Code, params: readonly ValueType[], number: number, host: FloatHost): void {
+  params.slice(0, -1).forEach((type, i) => {
+    code.i32(0);
+    code.get(i);
+    toBits(code, type);
+    code.mem(M.i64_store, ENGINE, SCRATCH + 8 * i);
+  });
+  code.i32(0);
+  code.get(params.length - 1);
+  code.mem(M.i32_store, ENGINE, SCRATCH_RM);
+  code.i32(number);
+  code.call(host.importFloat);
+}
+
 /** Function of the module that asks the reference: (operands, mode) -> result, exceptions into the sticky slot. */
 function helper(from: Lower, host: FloatHost, node: Node, sticky: Sticky | undefined): number {
   const number = floatCode(node);
@@ -517,17 +575,7 @@ function helper(from: Lower, host: FloatHost, node: Node, sticky: Sticky | undef
   exactZero(code, node, type);
   if (sticky !== undefined) decideHere(code, node, host, sticky, args.length);
   if (careful) code.end();
-  args.forEach((_, i) => {
-    base();
-    code.get(i);
-    toBits(code, params[i]!);
-    code.mem(M.i64_store, ENGINE, SCRATCH + 8 * i);
-  });
-  base();
-  code.get(args.length);
-  code.mem(M.i32_store, ENGINE, SCRATCH_RM);
-  code.i32(number);
-  code.call(host.importFloat);
+  askReference(code, params, number, host);
   if (sticky === undefined) code.op(W.drop);
   else accumulate(from, code, host, sticky);
   base();

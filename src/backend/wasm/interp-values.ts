@@ -2,7 +2,7 @@ import type { Effect, Node } from "../../ir/node.ts";
 import { BIAS, STATE } from "../../memory/layout.ts";
 import type { IsaBook, Template } from "../../rules/book.ts";
 import { type Code, F64, I32, I64, V128 } from "./code.ts";
-import type { FloatHost } from "./float.ts";
+import { type FloatHost, pushExceptions } from "./float.ts";
 import { keepFloat, pushFloat } from "./interp-float.ts";
 import { NotLowered, type UopPlan, visitEffects, visitNodes } from "./interp-plan.ts";
 import { Lower, type LowerEnv } from "./lower.ts";
@@ -393,8 +393,8 @@ export class InterpValues implements LowerEnv {
   }
 
   floatOp(lower: Lower, node: Node): void {
-    if (node.op === "fexc") throw new NotLowered(node.op);
-    pushFloat(lower, this.float, node, undefined);
+    if (node.op === "fexc") pushExceptions(lower, node.args[0], this.float);
+    else pushFloat(lower, this.float, node, undefined);
   }
 
   floatHost(): FloatHost {

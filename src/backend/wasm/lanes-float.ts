@@ -43,8 +43,11 @@ export function floatLanes(lanes: Lanes, node: Node, host: FloatHost, sticky: St
       code.i32(1);
       also();
     }
-  } else {
+  } else if (mode.op === "elem" && lanes.map.args[mode.aux]!.w === mode.w) {
     l.emit(lanes.map.args[mode.aux]!, ZERO);
+    also();
+  } else {
+    code.i32(1);
     also();
   }
   const limit = sticky === undefined ? undefined : code.local(V128);

@@ -619,7 +619,7 @@ export class Lanes {
 
   /** Exceptions of one float op go to the sticky slot of each lane; `n` is fexc(float), maybe under a condition. */
   raise(n: Node, sticky: (exceptions: Node, float: Node) => Sticky, host: FloatHost): void {
-    if (n.op === "select" && n.args[2]!.op === "const") {
+    if (n.op === "select" && n.args.some((a) => a.op === "const")) {
       this.raiseIf(n, sticky, host);
       return;
     }
@@ -642,7 +642,10 @@ export class Lanes {
     if (op.w === 1) code.i32(0);
     pushReference(this.l, op, host, of(op));
     if (op.w === 1) code.op(W.i32_sub);
-    const type = op.w === 1 ? I32 : resultType(op);
+    // A half travels as the bits of a single.
+    const half = op.w === 16 && resultType(op) === F32;
+    if (half) code.op(W.i32_reinterpret_f32);
+    const type = op.w === 1 || half ? I32 : resultType(op);
     if (type !== I32) return type === I64 && c !== 64 ? I32 : type;
     if (c === 64) code.op(W.i64_extend_i32_s);
     return c === 64 ? I64 : I32;
@@ -651,7 +654,9 @@ export class Lanes {
   /** select(condition, exceptions, 0): only the lanes for which it holds. */
   private raiseIf(n: Node, sticky: (exceptions: Node, float: Node) => Sticky, host: FloatHost): void {
     const { code, l } = this;
-    const [cond, exceptions] = n.args as [Node, Node];
+    const [cond, yes, no] = n.args as [Node, Node, Node];
+    const otherwise = yes.op === "const";
+    const exceptions = otherwise ? no : yes;
     if (exceptions.op !== "fexc") throw new Error(`${exceptions.op} of exceptions has no wasm lowering`);
     const float = exceptions.args[0]!;
     const c = containerOf(float.args[0]!.w);
@@ -662,6 +667,7 @@ export class Lanes {
         code.get(mask[(i * c) >> 7]!);
         code.lane(LANE_U[c], ((i * c) & 127) / c);
         if (c === 64) code.op(W.i32_wrap_i64);
+        if (otherwise) code.op(W.i32_eqz);
         code.if();
       },
       push: (op) => {

@@ -1,11 +1,11 @@
 import type { Node, Op } from "../../ir/node.ts";
-import { type Code, F32, F64, I32, I64, type ValueType } from "./code.ts";
+import { type Code, F32, F64, I32, I64, V128, type ValueType } from "./code.ts";
 import { Demand, FLOAT, FULL, LOW } from "./demand.ts";
 import type { FloatHost } from "./float.ts";
 import { LaneLower } from "./lanes.ts";
 import { LOWERINGS } from "./lower-ops.ts";
 import { pushNarrow, takesWide } from "./narrow.ts";
-import { W } from "./opcodes.ts";
+import { FD, W } from "./opcodes.ts";
 import { ANY, constantAmount, FLOAT_RESULT, isSext32, naturalType, SIGN, type Want, ZERO } from "./values.ts";
 import { Wide } from "./wide.ts";
 
@@ -46,6 +46,8 @@ export class Lower {
   readonly code: Code;
   readonly env: LowerEnv;
   private readonly kept = new Map<Node, Kept>();
+  /** Locals with a double in a vector's first lane. */
+  private readonly vectors = new Map<Node, number>();
   /** Uses counted so far; what is used twice is kept. */
   readonly demand = new Demand();
   /** Values wider than 64 bits. */
@@ -85,6 +87,8 @@ export class Lower {
   reset(): void {
     for (const kept of this.kept.values()) this.code.release(kept.local);
     this.kept.clear();
+    for (const local of this.vectors.values()) this.code.release(local);
+    this.vectors.clear();
     this.wide.reset();
     this.lanes.reset();
     this.demand.reset();
@@ -154,7 +158,8 @@ export class Lower {
   private fromKept(node: Node, kept: Kept, want: Want): void {
     const code = this.code;
     code.get(kept.local);
-    if (kept.type === F64) code.op(W.i64_reinterpret_f64);
+    if (kept.type === V128) code.lane(FD.f64x2_extract_lane, 0);
+    if (kept.type === F64 || kept.type === V128) code.op(W.i64_reinterpret_f64);
     else if (kept.type === F32) code.op(W.i32_reinterpret_f32);
     else if (kept.type === I64 && node.w <= 32) code.op(W.i32_wrap_i64);
     else if (kept.type === I32 && node.w > 32) {
@@ -162,6 +167,23 @@ export class Lower {
       return;
     }
     if (want !== ANY && want !== kept.clean) this.clean(node.w, want);
+  }
+
+  /** From now on the double is in the first lane of a vector too. */
+  keepVector(node: Node, local: number): void {
+    this.vectors.set(node, local);
+  }
+
+  /** Pushes a double as a vector; only its first lane counts. */
+  vector(node: Node): void {
+    const kept = this.kept.get(node);
+    const local = kept?.type === V128 ? kept.local : this.vectors.get(node);
+    if (local !== undefined) {
+      this.code.get(local);
+      return;
+    }
+    this.float(node);
+    this.code.fd(FD.f64x2_splat);
   }
 
   /** Pushes a value of up to 32 bits extended to 64, where it is kept that way. False: it is not. */
@@ -191,7 +213,8 @@ export class Lower {
     const kept = this.kept.get(node);
     if (kept !== undefined) {
       code.get(kept.local);
-      if (kept.type === F64) code.op(W.i64_reinterpret_f64);
+      if (kept.type === V128) code.lane(FD.f64x2_extract_lane, 0);
+      if (kept.type === F64 || kept.type === V128) code.op(W.i64_reinterpret_f64);
       if (kept.type !== I32) code.op(W.i32_wrap_i64);
       return;
     }
@@ -273,7 +296,8 @@ export class Lower {
     const kept = this.kept.get(node);
     if (kept !== undefined) {
       code.get(kept.local);
-      if (kept.type === I64 && node.w <= 32) {
+      if (kept.type === V128) code.lane(FD.f64x2_extract_lane, 0);
+      else if (kept.type === I64 && node.w <= 32) {
         code.op(W.i32_wrap_i64);
         code.op(W.f32_reinterpret_i32);
       } else if (kept.type === I64) code.op(W.f64_reinterpret_i64);

@@ -168,6 +168,7 @@ export const FD = {
   v128_store: 11,
   i64x2_splat: 18,
   f32x4_splat: 19,
+  v128_load64_splat: 10,
   f64x2_splat: 20,
   i64x2_extract_lane: 29,
   f32x4_extract_lane: 31,
@@ -175,6 +176,9 @@ export const FD = {
   f64x2_replace_lane: 34,
   f32x4_relaxed_madd: 0x105,
   f32x4_relaxed_nmadd: 0x106,
+  v128_or: 80,
+  f64x2_add: 240,
+  f64x2_sub: 241,
   f64x2_relaxed_madd: 0x107,
   f64x2_relaxed_nmadd: 0x108,
 } as const;

@@ -1,13 +1,13 @@
 import type { Node } from "../../ir/node.ts";
 import { BIAS, Exit, PROT_READ, PROT_WRITE, STATE } from "../../memory/layout.ts";
 import { pushForbidden } from "./access.ts";
-import { ENGINE, F32, F64, I32, I64, type ValueType } from "./code.ts";
+import { ENGINE, F32, F64, I32, I64, V128, type ValueType } from "./code.ts";
 import { FLOAT, LOW } from "./demand.ts";
 import { lowerFloat, updateLimits } from "./float.ts";
 import type { Frame } from "./frame.ts";
 import type { Step } from "./graph.ts";
 import { leaveBefore } from "./leave.ts";
-import { M, W } from "./opcodes.ts";
+import { FD, M, W } from "./opcodes.ts";
 import { ANY, naturalType, SIGN, type Want, ZERO } from "./values.ts";
 
 type AccessStep = Step & { k: "load" | "store" | "rmw" };
@@ -122,7 +122,10 @@ function load(f: Frame, step: Step & { k: "load" }): void {
   const extension = lower.demand.extension(node);
   let type = naturalType(node.w);
   let clean: Want = ZERO;
-  if (how === FLOAT) {
+  if (how === FLOAT && f.batch.float.fused && lower.demand.fused(node)) {
+    type = V128;
+    code.memSimd(FD.v128_load64_splat, 0, offset);
+  } else if (how === FLOAT) {
     type = node.w === 64 ? F64 : F32;
     code.mem(node.w === 64 ? M.f64_load : M.f32_load, 0, offset);
   } else if (node.w === 64 && how === LOW) {

@@ -71,6 +71,7 @@ export class Linux implements Personality {
     if (!abi) throw new AbiError(`${book.file}: there is no abi ${isa}`);
     this.book = book;
     this.abi = abi;
+    book.choose(abi.table);
     this.release = book.release;
     this.version = book.version;
     this.machine = abi.machine;

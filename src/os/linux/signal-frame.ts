@@ -23,15 +23,17 @@ function frameOf(linux: Linux): FrameRow {
 }
 
 /** Registers into the frame's bytes. */
-function saveRegisters(task: Task, frame: FrameRow, view: DataView): void {
+function saveRegisters(task: Task, frame: FrameRow, view: DataView, at: number): void {
   let state: Uint8Array | undefined;
-  for (const { parts, offset, size, value } of frame.registers) {
-    if (size > 8) {
+  for (const { parts, offset, size, value, place } of frame.registers) {
+    if (size > 8 && parts.length > 0) {
       state ??= task.cpu.save();
       new Uint8Array(view.buffer, view.byteOffset + offset, size).set(wide(task, parts[0]!.name, state, size));
       continue;
     }
-    let lo = value;
+    // Beyond eight bytes are zeros.
+    if (size > 8) continue;
+    let lo = place < 0 ? value | 0 : (at + place) | 0;
     let hi = 0;
     for (const { name, shift } of parts) {
       if (name === "pc") {
@@ -43,7 +45,8 @@ function saveRegisters(task: Task, frame: FrameRow, view: DataView): void {
       lo |= task.cpu.lo(slot) << shift;
       hi |= task.cpu.hi(slot);
     }
-    view.setInt32(offset, lo, true);
+    if (size === 2) view.setInt16(offset, lo, true);
+    else view.setInt32(offset, lo, true);
     if (size === 8) view.setInt32(offset + 4, hi, true);
   }
 }
@@ -55,7 +58,7 @@ function wide(task: Task, name: string, state: Uint8Array, size: number): Uint8A
 }
 
 function loadRegisters(task: Task, frame: FrameRow, view: DataView): void {
-  const whole = frame.registers.filter(({ size }) => size > 8);
+  const whole = frame.registers.filter(({ parts, size }) => size > 8 && parts.length > 0);
   if (whole.length > 0) {
     const state = task.cpu.save();
     for (const { parts, offset, size } of whole)
@@ -64,7 +67,7 @@ function loadRegisters(task: Task, frame: FrameRow, view: DataView): void {
   }
   for (const { parts, offset, size } of frame.registers) {
     if (size > 8) continue;
-    const lo = view.getInt32(offset, true);
+    const lo = size === 2 ? view.getInt16(offset, true) : view.getInt32(offset, true);
     const hi = size === 8 ? view.getInt32(offset + 4, true) : 0;
     for (const { name, shift } of parts) {
       if (name === "pc") {
@@ -99,21 +102,25 @@ export function enterHandler(linux: Linux, task: Task, pending: Pending, action:
   const on = !stack.disabled && sp > stack.sp && sp <= stack.sp + stack.size;
   const switches = (action.flags & F.SA_ONSTACK) !== 0 && !stack.disabled && !on;
   const top = switches ? stack.sp + stack.size : sp;
-  const at = Math.floor((top - frame.size) / 16) * 16;
+  const at = Math.floor((top - (switches ? 0 : frame.below) - frame.size) / 16) * 16 - frame.skew;
   const bytes = new Uint8Array(frame.size);
-  bytes.set(signalInfo(linux, pending), 0);
+  bytes.set(signalInfo(linux, pending), frame.info);
   const flags = stack.disabled ? F.SS_DISABLE : on ? F.SS_ONSTACK : 0;
   const mask = task.savedMask ?? task.blocked;
-  bytes.set(book.encodeStruct("ucontext", { stack: { sp: stack.sp, size: stack.size, flags }, mask }), frame.context);
-  saveRegisters(task, frame, new DataView(bytes.buffer));
+  bytes.set(book.encodeStruct(frame.layout, { stack: { sp: stack.sp, size: stack.size, flags }, mask }), frame.context);
+  const view = new DataView(bytes.buffer);
+  saveRegisters(task, frame, view, at);
+  // Where no register holds a call's way back, it is the frame's first word.
+  if (abi.return === "stack") view.setInt32(0, task.process.trampoline, true);
   if (!task.space.memory.allows(at, frame.size, 2)) return false;
   task.space.memory.write(at, bytes);
   const [first, second, third] = abi.handler;
   setRegister(task, first!, pending.signal);
-  setRegister(task, second!, at);
+  setRegister(task, second!, at + frame.info);
   setRegister(task, third!, at + frame.context);
   setRegister(task, abi.stack, at);
-  setRegister(task, abi.return, task.process.trampoline);
+  if (abi.return !== "stack") setRegister(task, abi.return, task.process.trampoline);
+  for (const name of frame.clear) setRegister(task, name, 0);
   task.cpu.pc = action.handler;
   task.savedMask = null;
   task.blocked |= action.mask | (action.flags & F.SA_NODEFER ? 0n : bitOf(pending.signal));
@@ -124,11 +131,11 @@ export function enterHandler(linux: Linux, task: Task, pending: Pending, action:
 /** rt_sigreturn: the frame at the stack pointer comes back, with whatever the handler changed in it. */
 export function leaveHandler(linux: Linux, task: Task): SyscallResult {
   const frame = frameOf(linux);
-  const at = linux.stackPointer(task);
+  const at = linux.stackPointer(task) - frame.popped;
   if (!task.space.memory.allows(at, frame.size, 1)) return fail("EFAULT");
   const bytes = task.space.memory.read(at, frame.size);
   const view = new DataView(bytes.buffer);
-  const context = linux.book.struct("ucontext").decode(view, frame.context);
+  const context = linux.book.struct(frame.layout).decode(view, frame.context);
   const keep = bitOf(linux.signal("SIGKILL")) | bitOf(linux.signal("SIGSTOP"));
   task.blocked = (context.mask as bigint) & ~keep;
   loadRegisters(task, frame, view);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { IsaBook } from "../../../src/rules/book.ts";
 import type { ExpandedBook } from "../../../src/rules/expanded.ts";
 import { Random } from "../oracle/random.ts";
-import { fill, instruction } from "./cases.ts";
+import { fill, instruction, type Steer } from "./cases.ts";
 import { evaluator } from "./evaluator.ts";
 import * as R from "./record.ts";
 
@@ -20,7 +20,7 @@ export function nativeCpu(): (records: Uint8Array) => Uint8Array {
   if (built.status !== 0) throw new Error(`gcc: ${built.stderr}`);
   process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
   return (input) => {
-    const run = spawnSync(program, { input, maxBuffer: 1 << 30, timeout: 120_000 });
+    const run = spawnSync(program, { input, maxBuffer: 1 << 30, timeout: 20_000 });
     if (run.status !== 0 || run.stdout.length !== input.length)
       throw new Error(`native ended with ${run.status ?? run.signal} after ${run.stdout.length} bytes`);
     return run.stdout;
@@ -35,6 +35,7 @@ export function compareRows(
   chosen: (row: IsaBook["rows"][number]) => boolean,
   count: number,
   seed: number,
+  steer?: (row: IsaBook["rows"][number]) => Steer,
 ): { cases: number; rows: number; wrong: string[] } {
   const run = evaluator(book);
   const wrong: string[] = [];
@@ -47,7 +48,7 @@ export function compareRows(
     for (let attempt = 0; n < count && attempt < 3 * count; attempt++) {
       const code = instruction(expanded, row.index, random);
       if (code === null || book.decode(code, 0)?.row !== row) continue;
-      fill(before.subarray(n * BYTES, (n + 1) * BYTES), code, random);
+      fill(before.subarray(n * BYTES, (n + 1) * BYTES), code, random, steer?.(row));
       n++;
     }
     if (n === 0) {
@@ -56,10 +57,10 @@ export function compareRows(
     }
     rows++;
     cases += n;
-    const theirs = cpu(before.subarray(0, n * BYTES));
+    const theirs = named(row.name, () => cpu(before.subarray(0, n * BYTES)));
     for (let i = 0; i < n; i++) {
       const mine = before.slice(i * BYTES, (i + 1) * BYTES);
-      const open = run(mine);
+      const open = named(row.name, () => run(mine));
       const text = difference(mine, theirs.subarray(i * BYTES, (i + 1) * BYTES), open, row.name.includes("maskmov"));
       if (text === "") continue;
       const code = mine.subarray(0, 15);
@@ -93,7 +94,7 @@ function difference(mine: Uint8Array, theirs: Uint8Array, open: bigint, masked: 
     out.push(`flags ${hex(a[R.FLAGS] & flags)}, CPU ${hex(b[R.FLAGS] & flags)}`);
   for (let i = 0; i < 16; i++)
     if (a[R.G + i] !== b[R.G + i]) out.push(`${NAMES[i]} ${hex(a[R.G + i])}, CPU ${hex(b[R.G + i])}`);
-  const sticky = a[R.SIGNAL] === R.SIGFPE ? 0xffc0 : 0xffff;
+  const sticky = a[R.SIGNAL] === R.SIGTRAP ? 0xffff : 0xffc0;
   const ma = va.getUint16(R.MXCSR, true);
   const mb = vb.getUint16(R.MXCSR, true);
   if ((ma & sticky) !== (mb & sticky)) out.push(`mxcsr ${ma.toString(16)}, CPU ${mb.toString(16)}`);
@@ -127,4 +128,13 @@ function shown(record: Uint8Array): string {
   for (let i = 0; i < 16; i++)
     lines.push(`    ymm${i} ${sixteen(v, R.HIGH * 8 + 16 * i)} ${sixteen(v, R.XMM + 16 * i)}`);
   return lines.join("\n");
+}
+
+/** Says which row an error is about. */
+function named<T>(name: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }

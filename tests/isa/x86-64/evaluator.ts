@@ -10,6 +10,7 @@ const SIGNALS: Readonly<Record<string, bigint>> = {
   MF: R.SIGFPE,
   divide: R.SIGFPE,
   illegal: R.SIGILL,
+  breakpoint: R.SIGTRAP,
 };
 
 /** The x87's state, apart from a record: there the registers' order depends on the top. */
@@ -158,6 +159,15 @@ export function evaluator(book: IsaBook): (record: Uint8Array) => bigint {
       view.setBigUint64(R.SIGNAL * 8, signal, true);
       view.setBigUint64(R.ADDRESS * 8, address, true);
     };
+    /** Breakpoints all over the page of the code, nothing else that can be executed. */
+    const arrive = (target: bigint): void => {
+      if (target >> 12n === BigInt(R.CODE >> 12)) end(Number(target) + 1, R.SIGTRAP);
+      else {
+        view.setBigUint64(R.PC * 8, target, true);
+        view.setBigUint64(R.SIGNAL * 8, R.SIGSEGV, true);
+        view.setBigUint64(R.ADDRESS * 8, target, true);
+      }
+    };
     const decoded = book.decode(record.slice(0, 15), 0);
     if (!decoded) {
       end(R.CODE, R.SIGILL);
@@ -166,14 +176,20 @@ export function evaluator(book: IsaBook): (record: Uint8Array) => bigint {
     const inst = book.lift(decoded, R.CODE);
     try {
       const machine = new RecordMachine(view, places);
-      const outcome = evalInst(inst, machine);
+      let outcome = evalInst(inst, machine);
+      // What repeats jumps to itself.
+      for (let i = 0; i < 100 && outcome.k === "jump" && outcome.target === BigInt(R.CODE); i++)
+        outcome = evalInst(inst, machine);
       machine.end();
       if (outcome.k === "trap") end(R.CODE, SIGNALS[outcome.name] ?? 0n);
       else if (outcome.k === "next") end(R.CODE + decoded.length + 1, R.SIGTRAP);
+      else if (outcome.k === "jump") arrive(outcome.target);
       else throw new Error(`${inst.row} ends with ${outcome.k}`);
     } catch (error) {
       if (!(error instanceof AccessFault)) throw error;
-      end(R.CODE, R.SIGSEGV, error.address);
+      // An address that is none for the processor is reported as 0.
+      const canonical = BigInt.asUintN(64, BigInt.asIntN(48, error.address)) === error.address;
+      end(R.CODE, R.SIGSEGV, canonical ? error.address : 0n);
     }
     return openFlags(inst.effects, book);
   };
@@ -204,6 +220,8 @@ class RecordMachine implements Machine {
   }
 
   load(addr: bigint, w: number): bigint {
+    // The rest of the page is never written.
+    if (addr >= BigInt(R.DATA) && addr + BigInt(w / 8) <= BigInt(R.WINDOW_AT)) return 0n;
     const at = this.offset(addr, w);
     let v = 0n;
     for (let i = w / 8 - 1; i >= 0; i--) v = (v << 8n) | BigInt(this.record.getUint8(at + i));

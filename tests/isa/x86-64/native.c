@@ -18,7 +18,7 @@ struct record {
   uint64_t g[16];
   uint8_t fxsave[512];
   uint8_t high[16][16]; /* upper halves of YMM */
-  uint8_t memory[512];
+  uint8_t memory[1024];
 };
 
 #define CODE ((uint8_t *)0x20000000)
@@ -73,7 +73,7 @@ static void load(ucontext_t *u) {
   memcpy(image + 576, record.high, 256);
   *(uint64_t *)(image + 512) |= 7;
   memcpy(WINDOW, record.memory, sizeof record.memory);
-  memset(CODE, 0xcc, 64);
+  memset(CODE, 0xcc, PAGE);
   memcpy(CODE, record.code, 15);
 }
 

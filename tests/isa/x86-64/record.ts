@@ -8,7 +8,7 @@ export const G = 6;
 export const FXSAVE = 22;
 export const HIGH = 86;
 export const MEMORY = 118;
-export const RECORD = 182;
+export const RECORD = 246;
 
 /** Offsets in bytes within the FXSAVE image (SDM volume 1, table 10-2). */
 export const FCW = FXSAVE * 8;
@@ -22,7 +22,7 @@ export const CODE = 0x20000000;
 /** The data page; a record holds its last bytes, and nothing is mapped behind it. */
 export const DATA = 0x20004000;
 export const PAGE = 4096;
-export const WINDOW = 512;
+export const WINDOW = 1024;
 export const WINDOW_AT = DATA + PAGE - WINDOW;
 
 export const SIGILL = 4n;
