@@ -491,7 +491,16 @@ function fieldsOf(
     const whole = may === (1n << BigInt(kept)) - 1n;
     const system = known?.system.test(name) ?? false;
     const role = p === pc ? "pc" : system ? "system" : p.register.role === "pc" ? "integer" : p.register.role;
-    fields.push({ name, bits: whole ? kept : bits, at: 8 * p.offset, role, settable: whole });
+    const some = !whole && may !== 0n && role === "integer";
+    fields.push({
+      name,
+      bits: whole ? kept : bits,
+      at: 8 * p.offset,
+      role,
+      settable: whole || some,
+      // A register of flags with bits between them that are nothing
+      ...(some ? { kept: may } : {}),
+    });
   }
   return fields;
 }

@@ -1,4 +1,4 @@
-import { SIGILL } from "../../oracle/oracle.ts";
+import { OracleError, SIGILL } from "../../oracle/oracle.ts";
 import { dataflow, type Scene } from "./anatomy.ts";
 import type { Checkpoint, Phase } from "./checkpoint.ts";
 import { covers, type Form, scatter } from "./form.ts";
@@ -192,7 +192,7 @@ export class Explorer {
 
   private async attempt(word: number, length: number): Promise<boolean> {
     this.report(`word ${word.toString(16)}`);
-    const out: Outcome = await this.learner.learn(word, length, this.phase.step === "again");
+    const out = await this.understood(word, length);
     if (!out.form) {
       const old = this.failures.find((f) => f.word === word && f.length === length);
       if (old) {
@@ -203,6 +203,16 @@ export class Explorer {
     }
     this.add(out.form);
     return true;
+  }
+
+  /** A word that breaks the learner is one it does not understand; an oracle that breaks ends it all. */
+  private async understood(word: number, length: number): Promise<Outcome> {
+    try {
+      return await this.learner.learn(word, length, this.phase.step === "again");
+    } catch (error) {
+      if (error instanceof OracleError) throw error;
+      return { form: undefined, why: `it broke the learner: ${String(error)}`, loose: 0 };
+    }
   }
 
   /** Keeps a form; forms of which every word is one of its own go. */

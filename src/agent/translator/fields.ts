@@ -145,6 +145,7 @@ async function finish(
         if (e.weak && ones(e.weight) === 1 && !byWeight.has(e.weight) && !taken.has(bit)) byWeight.set(e.weight, bit);
       map = numbered(file, now.cell, byWeight);
     } else map = await lookedUp(probe, flow, length, scene, file, now.cell, [...u.bits.keys()]);
+    if (!map.map.some((c) => c >= 0)) continue;
     for (const b of map.bits) taken.add(b);
     operands.push({ name: "", cell: now.cell, reads: u.reads, writes: u.writes, ...map });
   }

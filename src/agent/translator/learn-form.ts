@@ -1,6 +1,6 @@
 import { RAN, SIGILL } from "../../oracle/oracle.ts";
 import { move, reachingScene, type Touched, touchedBy } from "./access.ts";
-import { type BitRole, goesOn, type Scene } from "./anatomy.ts";
+import { type BitRole, goesOn, type Scene, sameCell, samePc } from "./anatomy.ts";
 import { differences, joinShots, pickShots, randomBytes, shotsOf, test } from "./check.ts";
 import { type Anatomy, anatomyOf, type Operand } from "./fields.ts";
 import {
@@ -109,7 +109,8 @@ export class FormLearner {
 
   /** From a word's anatomy to a tested form. */
   private async understand(a: Anatomy, scene: Scene, length: number, hard: boolean): Promise<Outcome> {
-    const { regs, dests, sources: operands } = operandsOf(this.probe, a);
+    const { regs, dests, sources } = operandsOf(this.probe, a);
+    const operands = [...sources, ...(await this.flagSources(a, scene, length, sources))];
     const touched = scene.memory ? await this.touches(a, scene, length) : undefined;
     const readers = this.readers(a, touched, length);
     const candidates = this.candidates(a, scene, readers);
@@ -140,6 +141,38 @@ export class FormLearner {
       why = out.form ? "a constant whatever its fields say" : out.why;
     }
     return failed(why);
+  }
+
+  /** Bits of fixed registers that matter on their own, where they are few: flags. */
+  private async flagSources(a: Anatomy, scene: Scene, length: number, sources: readonly Source[]): Promise<Source[]> {
+    const { probe } = this;
+    const out: Source[] = [];
+    for (const s of sources) {
+      if (s.k !== "cell" || probe.cells[s.cell]!.bits < 2) continue;
+      const bits = Array.from({ length: Math.min(32, probe.cells[s.cell]!.bits) }, (_, b) => b).filter(
+        (b) => (probe.keeps[2 * s.cell]! >>> b) & 1,
+      );
+      const state = probe.empty(scene.n * bits.length);
+      const memory = scene.memory && new Uint8Array(scene.memory.length * bits.length);
+      bits.forEach((b, i) => {
+        state.set(scene.state, i * scene.state.length);
+        memory?.set(scene.memory!, i * scene.memory!.length);
+        for (let k = 0; k < scene.n; k++)
+          probe.setCell(
+            state,
+            i * scene.n + k,
+            s.cell,
+            probe.lo(scene.state, k, s.cell) ^ (1 << b),
+            probe.hi(scene.state, k, s.cell),
+          );
+      });
+      const seen = await probe.run(a.word, length, state, memory);
+      const matters = bits.filter((_, i) =>
+        a.flow.ran.some((k) => othersDiffer(probe, a.flow.seen, seen, k, i * scene.n + k, s.cell)),
+      );
+      if (matters.length <= 6) for (const bit of matters) out.push({ k: "bit", cell: s.cell, bit });
+    }
+    return out;
   }
 
   remember(imm: ImmField): void {
@@ -476,7 +509,7 @@ export class FormLearner {
       for (let v = 0; v < map.length; v++)
         if (map[v] !== INVALID && (await wrong(put(good, f.bits, v)))) map[v] = INVALID;
       map[gather(bad, f.bits)] = INVALID;
-      if (map.every((c) => c === INVALID)) return undefined;
+      if (!map.some((c) => c >= 0)) return undefined;
       return { ...s, regs: s.regs.map((r, j) => (j === i ? { ...r, map } : r)) };
     }
     for (const [i, f] of s.imms.entries()) {
@@ -509,6 +542,12 @@ export class FormLearner {
     }
     return undefined;
   }
+}
+
+/** Whether anything but one cell ended otherwise. */
+function othersDiffer(probe: Probe, a: Seen, b: Seen, k: number, kb: number, but: number): boolean {
+  if (a.outcome[k] !== b.outcome[kb] || !samePc(a, k, b, kb)) return true;
+  return probe.cells.some((_, c) => c !== but && !sameCell(probe, a, k, b, kb, c));
 }
 
 /** Whether all bits of a layout stand in another one, equally far from each other. */

@@ -98,7 +98,7 @@ export async function registerFile(probe: Probe, rng: Rng, length: number): Prom
   if (plain.length < 3) return plain;
   let fromZero = 0;
   let fromOne = 0;
-  for (let tries = 0; tries < 300 && fromZero + fromOne < 40; tries++) {
+  for (let tries = 0; tries < 300 && fromZero + fromOne < 24; tries++) {
     const word = length >= 4 ? rng.next() >>> 0 : (rng.next() >>> 0) % 2 ** (8 * length);
     if (!probe.proper(word, length)) continue;
     const scene: Scene = { n: 8, state: probe.states(rng, 8, "random"), memory: undefined };

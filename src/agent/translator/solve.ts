@@ -245,7 +245,7 @@ export function find(
       cost: bit ? 2 : source.k === "pc" || source.k === "next" ? 2 : 1,
       value: cut(vectorOf(probe, s, sample, source, w), bit ? 1 : w),
     });
-    if (x.k === "cell" && !bit && probe.cells[x.cell]!.bits <= 16 && !isFile(probe, s, x.cell))
+    if (x.k === "cell" && !bit && probe.cells[x.cell]!.bits <= 8 && !isFile(probe, s, x.cell))
       for (let b = 0; b < probe.cells[x.cell]!.bits; b++) {
         const one: Source = { k: "bit", cell: x.cell, bit: b };
         if (((probe.keeps[2 * x.cell]! >>> b) & 1) === 1)
