@@ -29,7 +29,7 @@ export interface TieredParts {
 const WARM = 0.1;
 
 /** Compiled callees up to this many instructions are compiled again with a caller, so that the call is direct. */
-const MOST_TWICE = 150;
+const MOST_TWICE = 600;
 
 /** One compiled module: where its functions stand in the table, what they start at, which code they were made from. */
 interface Batch {

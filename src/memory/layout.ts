@@ -24,7 +24,6 @@ export const CTL_PC = CTL + 8; // i64: guest pc at entry and exit
 export const CTL_EXIT = CTL + 16; // why it left: an ExitReason
 export const CTL_ADDR = CTL + 24; // i64: faulting address, where there is one
 export const CTL_AUX = CTL + 32; // reason's detail: trap or stop number of the rulebook; access kind of a fault (1 read 2 write 4 execute)
-export const CTL_DEPTH = CTL + 40; // guest calls on the wasm stack
 export const CTL_RETIRED = CTL + 48; // i64: instructions retired (with --stats)
 /** Always reads zero; a register that discards writes resolves to SINK. 64 bytes each. */
 export const ZERO_SLOT = CTL + 0x100;

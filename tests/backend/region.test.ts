@@ -8,7 +8,6 @@ import { Code } from "../../src/engine/code.ts";
 import { Machine } from "../../src/engine/machine.ts";
 import {
   CTL_AUX,
-  CTL_DEPTH,
   CTL_EXIT,
   CTL_FUEL,
   CTL_PC,
@@ -165,7 +164,6 @@ function enter(code: Uint8Array<ArrayBuffer>, name: string, fuel: number): void 
     [IMPORTS]: { engine, guest: memory.wasm, float: floatImport(engine) },
   });
   words[CTL_FUEL >> 2] = fuel;
-  words[CTL_DEPTH >> 2] = 0;
   (instance.exports[name] as () => void)();
 }
 

@@ -1,5 +1,12 @@
 // Runs single instructions of a rulebook on the interpreter and on the evaluator, from the same random state.
+import { IMPORT_ENGINE, IMPORT_FLOAT, IMPORT_GUEST, IMPORTS } from "../../src/backend/wasm/abi.ts";
+import { floatImport } from "../../src/backend/wasm/floatcall.ts";
+import { halvesOf } from "../../src/backend/wasm/halves.ts";
 import { Interpreter } from "../../src/backend/wasm/interp.ts";
+import { relaxedMaddIsFused } from "../../src/backend/wasm/probe.ts";
+import { compileRegions } from "../../src/backend/wasm/region.ts";
+import { rolesOf } from "../../src/backend/wasm/slots.ts";
+import { Code } from "../../src/engine/code.ts";
 import { AccessFault, evalInst, type Machine } from "../../src/ir/eval.ts";
 import * as L from "../../src/memory/layout.ts";
 import { GuestMemory } from "../../src/memory/memory.ts";
@@ -136,6 +143,57 @@ export class Pair {
     const at = got.memory.findIndex((b, i) => b !== expected.memory[i]);
     if (at >= 0) return { differs: `memory at ${at}: ${got.memory[at]}, not ${expected.memory[at]}`, evaluated: false };
     return { differs: null, evaluated: false };
+  }
+
+  /**
+   * Runs instructions in a row, compiled as a checked region, and on the interpreter; what the region leaves out the
+   * interpreter does from where it left. null: equal, else what differs; `left`: the region did nothing.
+   */
+  compareRegion(bytes: Uint8Array): { readonly differs: string | null; readonly left: boolean } {
+    this.memory.poke(CODE, new Uint8Array(64).fill(this.filler));
+    this.memory.poke(CODE, bytes);
+    const code = new Code(this.book, this.memory);
+    const inside = (pc: number): boolean => pc >= CODE && pc < CODE + bytes.length;
+    const source = { inst: (pc: number) => (inside(pc) ? code.inst(pc) : null) };
+    const regions = compileRegions(this.book, source, [CODE], { fused: relaxedMaddIsFused(), checked: true });
+    const name = regions?.exports.get(CODE);
+    if (!regions || name === undefined) return { differs: null, left: true };
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(regions.bytes), {
+      [IMPORTS]: {
+        [IMPORT_GUEST]: this.memory.wasm,
+        [IMPORT_ENGINE]: this.engine,
+        [IMPORT_FLOAT]: floatImport(this.engine),
+      },
+    });
+    this.scramble();
+    const { slots } = halvesOf(this.book.slots);
+    for (const slot of rolesOf(slots).assumedZero) this.longs[(L.STATE + slots[slot].offset) >> 3] = 0n;
+    const state = this.longs.slice(0, L.STATE_SIZE / 8);
+    const data = this.data.slice();
+    const finish = (): string => {
+      this.words[L.CTL_FUEL >> 2] = 1;
+      this.interp.run();
+      return this.exitText(this.words[L.CTL_EXIT >> 2], 0);
+    };
+    this.longs[L.CTL_PC >> 3] = BigInt(CODE);
+    const expected = { exit: finish(), slots: this.slots(), memory: this.data.slice() };
+    // The evaluator's: nothing to compare with.
+    if (this.words[L.CTL_EXIT >> 2] === L.Exit.Evaluate) return { differs: null, left: false };
+    this.longs.set(state);
+    this.data.set(data);
+    this.longs[L.CTL_PC >> 3] = BigInt(CODE);
+    this.words[L.CTL_FUEL >> 2] = 1000;
+    (instance.exports[name] as () => void)();
+    const left = this.longs[L.CTL_PC >> 3] === BigInt(CODE) && this.words[L.CTL_EXIT >> 2] === L.Exit.Evaluate;
+    const reason = this.words[L.CTL_EXIT >> 2];
+    const over = reason === L.Exit.Stop || reason === L.Exit.Trap;
+    const exit = over ? this.exitText(reason, 0) : finish();
+    if (exit !== expected.exit) return { differs: `exit ${exit}, not ${expected.exit}`, left };
+    const got = this.slots();
+    const wrong = got.findIndex((s, i) => s !== expected.slots[i]);
+    if (wrong >= 0) return { differs: `${got[wrong]}, not ${expected.slots[wrong]}`, left };
+    const at = this.data.findIndex((b, i) => b !== expected.memory[i]);
+    return { differs: at < 0 ? null : `memory at ${at}: ${this.data[at]}, not ${expected.memory[at]}`, left };
   }
 
   private exitText(exit: number, length: number): string {

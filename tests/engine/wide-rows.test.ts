@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { interpreterBytes } from "../../src/backend/wasm/interp-module.ts";
 import { isaRulebook } from "../../src/host/node/assets.ts";
+import type { Row } from "../../src/rules/book.ts";
 import { expand } from "../../src/rules/expand.ts";
 import type { ExpandedRow } from "../../src/rules/expanded.ts";
 import { loadIsaBook } from "../../src/rules/index.ts";
@@ -10,51 +11,83 @@ import { instruction } from "../isa/x86-64/cases.ts";
 import { Pair, randomSource } from "./interp-rows.ts";
 
 const SEED = Number(process.env.SEED ?? 1);
-const WORDS = Number(process.env.WORDS ?? 2);
+const WORDS = Number(process.env.WORDS ?? 1);
 const STATES = Number(process.env.STATES ?? 3);
+/** One row in so many is compiled. */
+const REGIONS = Number(process.env.REGIONS ?? 16);
 const ONLY = process.env.ROWS ? new RegExp(process.env.ROWS) : undefined;
 
 /** Rows that the evaluator does where they stand: they ask the machine around, or are too rare for a handler. */
 const EVALUATED: Readonly<Record<string, RegExp>> = {
-  aarch64: /^mrs\.|^(dc|ic)\b|^fccmp|^ccm|^bfm|^ld[234]\.|^st[234]\./,
+  aarch64: /^mrs\.|^(dc|ic)\b|^fccmp|^ccm|^bfm|^s[lr]i\.2d|^ld[234]\.|^st[234]\./,
   x86_64: /./,
 };
 
 for (const isa of ["aarch64", "x86_64"]) {
   const source = isaRulebook(isa);
   assert.ok(source);
+  const book = loadIsaBook(source.text, source.options);
+  const expanded = expand(source.text, source.options);
+  const interpreter = new WebAssembly.Module(interpreterBytes(book));
+  const filler = isa === "x86_64" ? 0x06 : 0;
+
+  /** An instruction of the row; undefined: the bits drawn are another row's. */
+  const draw = (row: Row, random: Random, bits: () => number): Uint8Array | undefined => {
+    const form = expanded.rows[row.index];
+    const bytes = form.sdm ? instruction(expanded, row.index, random) : fixed(form, bits);
+    return bytes && book.decode(pad(bytes), 0)?.row.index === row.index ? bytes : undefined;
+  };
+  const shown = (bytes: Uint8Array): string => {
+    const decoded = book.decode(pad(bytes), 0);
+    return `${decoded && book.disassemble(decoded, 0x80000000)} (${Buffer.from(bytes).toString("hex")})`;
+  };
+
   test(`${isa}: every row's handler does what the evaluator says`, () => {
-    const book = loadIsaBook(source.text, source.options);
-    const expanded = expand(source.text, source.options);
     const bits = randomSource(SEED);
     const random = new Random(SEED);
-    const pair = new Pair(book, new WebAssembly.Module(interpreterBytes(book)), bits, isa === "x86_64" ? 0x06 : 0);
+    const pair = new Pair(book, interpreter, bits, filler);
     const wrong: string[] = [];
     const left = new Map<string, number>();
-    let ran = 0;
     for (const row of book.rows) {
       if (ONLY && !ONLY.test(row.name)) continue;
       for (let i = 0; i < WORDS; i++) {
-        const bytes = expanded.rows[row.index].sdm
-          ? instruction(expanded, row.index, random)
-          : fixed(expanded.rows[row.index], bits);
-        const decoded = bytes && book.decode(pad(bytes), 0);
-        if (decoded?.row.index !== row.index) continue;
+        const bytes = draw(row, random, bits);
+        if (bytes === undefined) continue;
         for (let k = 0; k < STATES; k++) {
-          const { differs, evaluated } = pair.compare(bytes!);
+          const { differs, evaluated } = pair.compare(bytes);
           if (evaluated) left.set(row.name, (left.get(row.name) ?? 0) + 1);
-          else ran++;
-          if (differs)
-            wrong.push(`${book.disassemble(decoded, 0x80000000)} (${Buffer.from(bytes!).toString("hex")}): ${differs}`);
+          if (differs) wrong.push(`${shown(bytes)}: ${differs}`);
         }
       }
     }
-    if (process.env.VERBOSE) console.log(isa, ran, left.size, [...left.keys()].join(" "));
     assert.deepEqual(wrong.slice(0, 12), [], `${wrong.length} wrong`);
     assert.deepEqual(
       [...left].filter(([name, times]) => times >= WORDS * STATES && !EVALUATED[isa].test(name)),
       [],
     );
+  });
+
+  test(`${isa}: rows, and a few in a row, do in a compiled region what the interpreter does`, () => {
+    const bits = randomSource(SEED + 1);
+    const random = new Random(SEED + 1);
+    const pair = new Pair(book, interpreter, bits, filler);
+    const wrong: string[] = [];
+    const left = new Set<string>();
+    let last: Uint8Array = new Uint8Array();
+    for (const row of book.rows) {
+      if (ONLY && !ONLY.test(row.name)) continue;
+      if (random.below(REGIONS) !== 0) continue;
+      const bytes = draw(row, random, bits);
+      if (bytes === undefined) continue;
+      for (const run of last.length > 0 ? [bytes, Uint8Array.of(...bytes, ...last, ...bytes)] : [bytes]) {
+        const { differs, left: out } = pair.compareRegion(run);
+        if (differs) wrong.push(`${shown(bytes)}${run === bytes ? "" : ` and ${shown(last)}`}: ${differs}`);
+        if (out && run === bytes) left.add(row.name);
+      }
+      last = bytes;
+    }
+
+    assert.deepEqual(wrong.slice(0, 12), [], `${wrong.length} wrong`);
   });
 }
 

@@ -290,6 +290,9 @@ export class Analysis {
             else demand.full(arg);
           demand.full(step.node);
           break;
+        case "lanes":
+          for (const arg of step.term.lanes!.args) demand.full(arg);
+          break;
         case "keep":
           demand.full(step.node);
           break;

@@ -20,6 +20,8 @@ export interface Signature {
   readonly usesSticky: boolean;
   /** It can come to call itself. */
   readonly recursive: boolean;
+  /** It or a callee can come to call itself: takes, last of all, how many calls may still nest. */
+  readonly nests: boolean;
 }
 
 /** What the emission of all functions of a batch shares. */
@@ -33,7 +35,6 @@ export interface Batch {
   readonly access: Access;
   readonly resident: ReadonlySet<number>;
   readonly assumedZero: ReadonlySet<number>;
-  readonly depthLimit: number;
 }
 
 /** Words in engine memory: slots that the code which left has stored. */

@@ -1,13 +1,14 @@
-import { CTL_DEPTH, CTL_EXIT, CTL_FUEL, CTL_PC, Exit, STATE } from "../../memory/layout.ts";
+import { CTL_EXIT, CTL_FUEL, CTL_PC, Exit, STATE } from "../../memory/layout.ts";
 import { UNWOUND } from "./abi.ts";
 import { MASK_WORDS, type Signature, STORED_MASK } from "./batch.ts";
-import { ENGINE, F64, I32, I64 } from "./code.ts";
+import { ENGINE, F64, I32, I64, V128 } from "./code.ts";
 import { updateLimits } from "./float.ts";
-import { type Frame, WIDE } from "./frame.ts";
+import { type Frame, storeAs, WIDE } from "./frame.ts";
 import type { Block } from "./func.ts";
 import type { Edge } from "./jump.ts";
 import { exitAt, exitTo, orTouched, unwound } from "./leave.ts";
 import { M, W } from "./opcodes.ts";
+import { V } from "./simd-codes.ts";
 
 /** Control on the way into a guest function: a wasm call where the batch has it, else out through the dispatcher. */
 export function call(f: Frame, block: Block, edge: Edge): void {
@@ -41,6 +42,11 @@ export function call(f: Frame, block: Block, edge: Edge): void {
   to.takes.forEach((slot, i) => {
     f.pushAs(slot, to.params[i]!);
   });
+  if (to.nests) {
+    code.get(f.depth);
+    code.i32(1);
+    code.op(W.i32_sub);
+  }
   code.call(to.func);
   // Kept apart until it is clear that there are results: a callee that left altogether returns nothing.
   const results = to.resultTypes.map((type) => code.local(type));
@@ -128,8 +134,7 @@ function unwind(
     const type = to.resultTypes[i]!;
     code.i32(0);
     code.get(results[i]!);
-    const op = type === I32 ? M.i32_store : type === F64 ? M.f64_store : M.i64_store;
-    code.mem(op, ENGINE, STATE + batch.slots[slot]!.offset);
+    storeAs(code, type, STATE + batch.slots[slot]!.offset);
   });
   for (let i = 0; i * 32 < batch.slots.length; i++) {
     code.i32(0);
@@ -176,10 +181,13 @@ export function ret(f: Frame, block: Block): void {
   for (const slot of f.preserved) {
     const param = signature.takes.indexOf(slot);
     const type = signature.params[param]!;
-    f.pushAs(slot, type === I32 ? I32 : I64);
+    f.pushAs(slot, type === I32 ? I32 : type === V128 ? V128 : I64);
     code.get(param);
     if (type === F64) code.op(W.i64_reinterpret_f64);
-    code.op(type === I32 ? W.i32_ne : W.i64_ne);
+    if (type === V128) {
+      code.fd(V.xor);
+      code.fd(V.any_true);
+    } else code.op(type === I32 ? W.i32_ne : W.i64_ne);
     code.unlikely();
     code.brIf(code.depth - bad);
   }
@@ -187,14 +195,6 @@ export function ret(f: Frame, block: Block): void {
     if (batch.summaries.returns.has(analysis.index, slot) && !signature.results.includes(slot)) f.storeSlot(slot);
   for (const slot of f.preserved) if (batch.summaries.restores.has(analysis.index, slot)) f.storeSlot(slot);
   f.storeFuel();
-  if (signature.recursive) {
-    code.i32(0);
-    code.i32(0);
-    code.mem(M.i32_load, ENGINE, CTL_DEPTH);
-    code.i32(1);
-    code.op(W.i32_sub);
-    code.mem(M.i32_store, ENGINE, CTL_DEPTH);
-  }
   code.get(target);
   signature.results.forEach((slot, i) => {
     f.pushAs(slot, signature.resultTypes[i]!);

@@ -42,7 +42,7 @@ export class Demand {
     this.add(node, FULL);
   }
   low(node: Node): void {
-    this.add(node, node.w > 32 ? LOW : FULL);
+    this.add(node, node.w > 32 && node.w <= 64 ? LOW : FULL);
   }
   float(node: Node): void {
     this.add(node, isFloatWidth(node.w) ? FLOAT : FULL);

@@ -1,26 +1,24 @@
 import type { Slot } from "../../ir/node.ts";
-import { CTL_DEPTH, CTL_EXIT, CTL_PC, Exit, STATE } from "../../memory/layout.ts";
+import { CTL_EXIT, CTL_PC, Exit, STATE } from "../../memory/layout.ts";
 import { UNWOUND } from "./abi.ts";
 import type { Signature } from "./batch.ts";
-import { Code, ENGINE, F64, I32, I64 } from "./code.ts";
+import { Code, ENGINE, I64 } from "./code.ts";
+import { loadAs, storeAs } from "./frame.ts";
 import { M, W } from "./opcodes.ts";
 
-/** The dispatcher's way in: arguments from memory, results into it. */
-export function enter(entry: number, signature: Signature, slots: readonly Slot[]): Code {
+/** The dispatcher's way in: arguments from memory, results into it. depth: calls that may nest. */
+export function enter(entry: number, signature: Signature, slots: readonly Slot[], depth: number): Code {
   const code = new Code([]);
   // Where a trap of unchecked code happened is known no better.
   code.i32(0);
   code.i64(entry | 0, 0);
   code.mem(M.i64_store, ENGINE, CTL_PC);
-  // What unwound to the dispatcher left its depth behind; here the wasm stack is empty.
-  code.i32(0);
-  code.i32(0);
-  code.mem(M.i32_store, ENGINE, CTL_DEPTH);
   signature.takes.forEach((slot, i) => {
     const type = signature.params[i]!;
     code.i32(0);
-    code.mem(type === I32 ? M.i32_load : type === F64 ? M.f64_load : M.i64_load, ENGINE, STATE + slots[slot]!.offset);
+    loadAs(code, type, STATE + slots[slot]!.offset);
   });
+  if (signature.nests) code.i32(depth);
   code.call(signature.func);
   const held = signature.resultTypes.map((type) => code.freshLocal(type));
   for (let i = held.length - 1; i >= 0; i--) code.set(held[i]!);
@@ -39,11 +37,7 @@ export function enter(entry: number, signature: Signature, slots: readonly Slot[
     const type = signature.resultTypes[i]!;
     code.i32(0);
     code.get(held[i]!);
-    code.mem(
-      type === I32 ? M.i32_store : type === F64 ? M.f64_store : M.i64_store,
-      ENGINE,
-      STATE + slots[slot]!.offset,
-    );
+    storeAs(code, type, STATE + slots[slot]!.offset);
   });
   code.end();
   return code;

@@ -1,5 +1,5 @@
 import type { Node } from "../../ir/node.ts";
-import { CTL_DEPTH, CTL_FUEL, Exit, STATE } from "../../memory/layout.ts";
+import { CTL_FUEL, Exit, STATE } from "../../memory/layout.ts";
 import { type Analysis, staysInside } from "./analysis.ts";
 import type { Batch } from "./batch.ts";
 import { call, ret } from "./call.ts";
@@ -84,24 +84,16 @@ export class Emitter {
     if (this.f.fuel < 0) code.release(left);
   }
 
+  /** Calls nest on the host's stack: at the limit the dispatcher takes over. */
   private enterDepth(): void {
     const { code } = this.f;
-    const depth = code.local(I32);
+    code.get(this.f.depth);
     code.i32(0);
-    code.mem(M.i32_load, ENGINE, CTL_DEPTH);
-    code.tee(depth);
-    code.i32(this.f.batch.depthLimit);
-    code.op(W.i32_ge_s);
+    code.op(W.i32_le_s);
     code.unlikely();
     code.if();
     exitAt(this.f, this.f.func.entry, Exit.Dispatch, 0, this.f.dirtyTaken());
     code.end();
-    code.i32(0);
-    code.get(depth);
-    code.i32(1);
-    code.op(W.i32_add);
-    code.mem(M.i32_store, ENGINE, CTL_DEPTH);
-    code.release(depth);
   }
 
   /** Ramsey, Beyond Relooper: a block, then inside out the blocks it dominates that several ways lead to. */

@@ -2,11 +2,12 @@ import type { Node } from "../../ir/node.ts";
 import { CTL_FUEL, STATE } from "../../memory/layout.ts";
 import type { Analysis } from "./analysis.ts";
 import { type Batch, findSticky, type Signature } from "./batch.ts";
-import { Code, ENGINE, F64, I32, I64, type ValueType } from "./code.ts";
-import { type FloatHost, type Limits, lowerFloat, newLimits } from "./float.ts";
+import { Code, ENGINE, F64, I32, I64, V128, type ValueType } from "./code.ts";
+import { type FloatHost, type Limits, lowerFloat, newLimits, pushExceptions } from "./float.ts";
 import type { Block, Func } from "./func.ts";
 import { Lower, type LowerEnv } from "./lower.ts";
 import { FD, M, W } from "./opcodes.ts";
+import { SPLAT } from "./simd-codes.ts";
 import type { Sticky } from "./sticky.ts";
 import { ANY, naturalType, SIGN, type Want } from "./values.ts";
 
@@ -34,6 +35,8 @@ export class Frame implements LowerEnv {
   readonly touched: readonly number[];
   readonly preserved: number[];
   readonly fuel: number;
+  /** Parameter: calls that may still nest; -1: none can nest without end. */
+  readonly depth: number;
   readonly sticky: Sticky | undefined;
   readonly limits: Limits | undefined;
   /** Open block depth at which a block's code follows (merge) or its loop began. */
@@ -50,7 +53,9 @@ export class Frame implements LowerEnv {
     this.func = analysis.func;
     this.block = this.func.blocks[0]!;
     this.signature = batch.signatures[analysis.index]!;
-    this.code = new Code(this.signature.params);
+    const { params, nests } = this.signature;
+    this.code = new Code(nests ? [...params, I32] : params);
+    this.depth = nests ? params.length : -1;
     this.lower = new Lower(this.code, this);
     this.wide = new Int32Array(batch.slots.length).fill(-1);
     this.narrow = new Int32Array(batch.slots.length).fill(-1);
@@ -86,6 +91,7 @@ export class Frame implements LowerEnv {
   /** Type of the slot's value when it is whole. */
   wholeType(slot: number): ValueType {
     if (this.width(slot) <= 32) return I32;
+    if (this.width(slot) > 64) return V128;
     return this.isFloat(slot) ? F64 : I64;
   }
   wideLocal(slot: number): number {
@@ -98,7 +104,7 @@ export class Frame implements LowerEnv {
   }
   /** How a live slot is kept where a block begins. */
   entryRep(block: Block, slot: number): Rep {
-    if (this.width(slot) <= 32 || this.isFloat(slot)) return WIDE;
+    if (this.width(slot) <= 32 || this.width(slot) > 64 || this.isFloat(slot)) return WIDE;
     return entryForm(this.analysis, block, slot);
   }
 
@@ -147,8 +153,7 @@ export class Frame implements LowerEnv {
     const type = this.wholeType(slot);
     code.i32(0);
     this.pushWhole(slot);
-    const op = type === I32 ? M.i32_store : type === F64 ? M.f64_store : M.i64_store;
-    code.mem(op, ENGINE, STATE + this.batch.slots[slot]!.offset);
+    storeAs(code, type, STATE + this.batch.slots[slot]!.offset);
   }
 
   /** Reads the slot from memory as a block that begins now wants it. */
@@ -161,7 +166,7 @@ export class Frame implements LowerEnv {
       code.mem(M.i32_load, ENGINE, offset);
       code.set(type === I32 ? this.wideLocal(slot) : this.narrowLocal(slot));
     } else {
-      code.mem(type === F64 ? M.f64_load : M.i64_load, ENGINE, offset);
+      loadAs(code, type, offset);
       code.set(this.wideLocal(slot));
     }
     this.reps[slot] = type === I32 ? WIDE : rep === LOWER ? LOWER : WIDE;
@@ -201,29 +206,25 @@ export class Frame implements LowerEnv {
       this.code.op(node.w === 64 ? W.f64_reinterpret_i64 : W.f32_reinterpret_i32);
     }
   }
-  leafChunk(_l: Lower, node: Node, k: number): void {
-    const { code } = this;
-    if (node.op === "get") {
-      code.i32(0);
-      code.memSimd(FD.v128_load, ENGINE, STATE + this.batch.slots[node.aux]!.offset + 16 * k);
-    } else throw new Error(`${node.op} of i${node.w} has no wasm lowering`);
+  leafChunk(_l: Lower, node: Node): void {
+    if (node.op !== "get") throw new Error(`${node.op} of i${node.w} has no wasm lowering`);
+    this.code.get(this.wideLocal(node.aux));
   }
   leafWord(_l: Lower, node: Node, j: number): void {
-    const { code } = this;
-    code.i32(0);
-    code.mem(M.i64_load, ENGINE, STATE + this.batch.slots[node.aux]!.offset + 8 * j);
+    this.leafChunk(_l, node);
+    this.code.lane(FD.i64x2_extract_lane, j);
   }
   leafPart(_l: Lower, node: Node, lo: number, type: "f32" | "f64"): void {
-    const { code } = this;
-    code.i32(0);
-    const op = type === "f64" ? M.f64_load : M.f32_load;
-    code.mem(op, ENGINE, STATE + this.batch.slots[node.aux]!.offset + lo / 8);
+    this.leafChunk(_l, node);
+    if (type === "f64") this.code.lane(FD.f64x2_extract_lane, lo / 64);
+    else this.code.lane(FD.f32x4_extract_lane, lo / 32);
   }
   leafSext32(node: Node): boolean {
     return node.op === "get" && this.reps[node.aux] === SEXT;
   }
   floatOp(l: Lower, node: Node): void {
-    lowerFloat(l, node, this.batch.float, undefined, undefined);
+    if (node.op === "fexc") pushExceptions(l, node.args[0]!, this.batch.float);
+    else lowerFloat(l, node, this.batch.float, undefined, undefined);
   }
 
   floatHost(): FloatHost {
@@ -246,6 +247,28 @@ export class Frame implements LowerEnv {
   }
 }
 
+/** Pushes a value of `type` from engine memory. */
+export function loadAs(code: Code, type: ValueType, offset: number): void {
+  if (type === V128) code.memSimd(FD.v128_load, ENGINE, offset);
+  else code.mem(type === I32 ? M.i32_load : type === F64 ? M.f64_load : M.i64_load, ENGINE, offset);
+}
+
+/** Stores the value of `type` that is on the stack, above its address, into engine memory. */
+export function storeAs(code: Code, type: ValueType, offset: number): void {
+  if (type === V128) code.memSimd(FD.v128_store, ENGINE, offset);
+  else code.mem(type === I32 ? M.i32_store : type === F64 ? M.f64_store : M.i64_store, ENGINE, offset);
+}
+
+/** Pushes a zero of `type`. */
+export function pushZero(code: Code, type: ValueType): void {
+  if (type === V128) {
+    code.i64s(0);
+    code.fd(SPLAT[64]);
+  } else if (type === F64) code.f64Const(0);
+  else if (type === I64) code.i64s(0);
+  else code.i32(0);
+}
+
 /** Form of a slot wider than 32 bits that is no float. */
 function entryForm(analysis: Analysis, block: Block, slot: number): Rep {
   if (analysis.sext.has(block.index, slot)) return SEXT;
@@ -255,6 +278,7 @@ function entryForm(analysis: Analysis, block: Block, slot: number): Rep {
 /** Type in which a function takes a slot's value. */
 export function paramType(analysis: Analysis, width: number, slot: number, preserved: boolean): ValueType {
   if (width <= 32) return I32;
+  if (width > 64) return V128;
   if (analysis.floats.has(0, slot)) return F64;
   if (preserved) return I64;
   return entryForm(analysis, analysis.func.blocks[0]!, slot) === LOWER ? I32 : I64;

@@ -1,7 +1,7 @@
 import type { Inst, Node } from "../../ir/node.ts";
 import type { CodeSource, Flow, RawBlock } from "./discover.ts";
 import { discover, pcOf } from "./discover.ts";
-import { blockValues, type Surroundings, type Values } from "./graph.ts";
+import { blockValues, type Surroundings, storedBy, type Values } from "./graph.ts";
 import { jumpTable } from "./jumptable.ts";
 import { makeReducible } from "./reducible.ts";
 
@@ -60,8 +60,26 @@ export function buildFunc(source: CodeSource, entry: number, options: FuncOption
   for (const block of made.values())
     block.succs = block.ways.map((pc) => (block.values.setsAssumed ? undefined : made.get(pc)));
   const first = made.get(entry)!;
+  if (!options.around.checked) leaveEarly(first, options.around, source);
   for (const block of made.values()) if (!options.resolves(block)) cutReturn(block);
   return funcOf(entry, order(first), extent);
+}
+
+/** Instructions of a return worth another copy. */
+const MOST_AGAIN = 32;
+
+/**
+ * A function that returns at once under some condition has stored registers before that only to load them again: there
+ * the return gets a copy of its own, which knows what was stored.
+ */
+function leaveEarly(first: Block, around: Surroundings, source: CodeSource): void {
+  if (first.flow.k !== "branch") return;
+  const stored = storedBy(first.values);
+  if (stored.length === 0) return;
+  first.succs.forEach((succ, way) => {
+    if (succ === undefined || succ.flow.k !== "ret" || succ.raw.insts.length > MOST_AGAIN) return;
+    first.succs[way] = makeBlock(succ.raw, blockValues(succ.raw, around, stored), source);
+  });
 }
 
 function funcOf(entry: number, blocks: Block[], extent: Func["extent"]): Func {

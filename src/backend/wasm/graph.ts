@@ -3,8 +3,9 @@ import { isZero, zero } from "../../ir/fold.ts";
 import type { Effect, Inst, Node } from "../../ir/node.ts";
 import { remake } from "../../ir/remake.ts";
 import type { Flow, RawBlock } from "./discover.ts";
+import { accumulates } from "./lanes.ts";
 import { unlowerable } from "./lowerable.ts";
-import type { Sticky } from "./sticky.ts";
+import { type Sticky, type StickyTerm, stickyTerms } from "./sticky.ts";
 
 /** A step of a block, in the order it happens. `pc` is of the guest instruction it belongs to. */
 export type Step =
@@ -13,6 +14,8 @@ export type Step =
   | { readonly k: "store"; readonly addr: Node; readonly value: Node; readonly pc: number; readonly before: Before }
   /** A float op whose exceptions go into a sticky slot. */
   | { readonly k: "float"; readonly node: Node; readonly sticky: Sticky }
+  /** Exceptions of float lanes go into a sticky slot. */
+  | { readonly k: "lanes"; readonly slot: number; readonly term: StickyTerm }
   /** Computed now, because a step that follows writes what it reads. */
   | { readonly k: "keep"; readonly node: Node }
   /** A slot that lives in memory is written. */
@@ -69,7 +72,7 @@ class Interner {
     let h = (node.w * 31 + node.op.length * 7 + node.op.charCodeAt(0)) * 31 + node.op.charCodeAt(node.op.length - 1);
     h = Math.imul(h, 0x9e3779b1) + node.lo;
     h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) + node.hi;
-    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35) + node.aux;
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35) + node.aux + (node.body?.id ?? 0);
     for (const arg of node.args) h = Math.imul(h ^ (h >>> 14), 0x9e3779b1) + arg.id;
     const known = this.table.get(h);
     if (known === undefined) {
@@ -81,7 +84,16 @@ class Interner {
 }
 
 function same(a: Node, b: Node): boolean {
-  if (a.op !== b.op || a.w !== b.w || a.lo !== b.lo || a.hi !== b.hi || a.aux !== b.aux || a.fp !== b.fp) return false;
+  if (
+    a.op !== b.op ||
+    a.w !== b.w ||
+    a.lo !== b.lo ||
+    a.hi !== b.hi ||
+    a.aux !== b.aux ||
+    a.fp !== b.fp ||
+    a.body !== b.body
+  )
+    return false;
   if (a.args.length !== b.args.length || a.name !== b.name) return false;
   for (let i = 0; i < a.args.length; i++) if (a.args[i] !== b.args[i]) return false;
   return true;
@@ -105,30 +117,51 @@ function tidy(node: Node): Node {
   return node;
 }
 
-/** The sticky slot that `set slot = value` accumulates exceptions of one float op into; undefined: it is another set. */
-export function stickyOf(slot: number, value: Node): Sticky | undefined {
-  if (value.op !== "or") return undefined;
-  const [a, b] = value.args as [Node, Node];
-  const rest = isGet(a, slot) ? b : isGet(b, slot) ? a : undefined;
-  if (rest === undefined) return undefined;
-  const floats = new Set<Node>();
-  return onlyExceptions(rest, floats) && floats.size === 1 ? { slot, value: rest, float: [...floats][0]! } : undefined;
+/** Widths beyond 64 bits that memory is accessed in. */
+const wideWidth = (w: number): boolean => w % 128 === 0 || [8, 16, 32, 0].includes(w % 64);
+const wideAccess = (e: Effect & { k: "load" | "rmw" }): boolean =>
+  e.node.w > 64 && (e.k === "rmw" || !wideWidth(e.node.w));
+
+/** What 64 bits of memory hold where a block begins: slot `value`'s, at `offset` from what slot `base` holds. */
+export interface Stored {
+  readonly base: number;
+  readonly offset: number;
+  readonly value: number;
 }
 
-const isGet = (node: Node, slot: number): boolean => node.op === "get" && node.aux === slot;
+/** Turns a block's instructions into values. stored: loads from there, before anything is stored, need not be made. */
+export function blockValues(block: RawBlock, around: Surroundings, stored: readonly Stored[] = []): Values {
+  return new Builder(around, stored).run(block);
+}
 
-function onlyExceptions(node: Node, floats: Set<Node>): boolean {
-  if (node.op === "const") return true;
-  if (node.op === "fexc") {
-    floats.add(node.args[0]!);
-    return true;
+/** What the block has surely stored at its end, as far as it was slots' values at constant distances from one slot. */
+export function storedBy({ steps, sets }: Values): Stored[] {
+  const found: { base: number; offset: number; value: number }[] = [];
+  for (const step of steps) {
+    if (step.k === "load" || step.k === "keep") continue;
+    const place = step.k === "store" && step.before === undefined ? distance(step.addr) : undefined;
+    // What is stored elsewhere, or by other widths, may lie over what was stored before.
+    if (step.k !== "store" || place === undefined || step.value.w !== 64 || found[0]?.base !== place.base)
+      found.length = 0;
+    if (step.k !== "store" || place === undefined || step.value.w !== 64) continue;
+    for (let i = found.length - 1; i >= 0; i--) if (Math.abs(found[i]!.offset - place.offset) < 8) found.splice(i, 1);
+    if (step.value.op === "get" && !sets.has(step.value.aux)) found.push({ ...place, value: step.value.aux });
   }
-  return node.args.length > 0 && node.args.every((arg) => onlyExceptions(arg, floats));
+  const base = found[0] === undefined ? undefined : sets.get(found[0].base);
+  if (base === undefined) return found;
+  const moved = distance(base);
+  if (moved === undefined || moved.base !== found[0]!.base) return [];
+  return found.map((at) => ({ ...at, offset: at.offset - moved.offset }));
 }
 
-/** Turns a block's instructions into values. */
-export function blockValues(block: RawBlock, around: Surroundings): Values {
-  return new Builder(around).run(block);
+/** A slot's value and a constant small enough that two such places are apart in 32 bits where they are in 64. */
+function distance(node: Node): { base: number; offset: number } | undefined {
+  if (node.w !== 64) return undefined;
+  if (node.op === "get") return { base: node.aux, offset: 0 };
+  const [a, b] = node.args;
+  if (node.op !== "add" || a!.op !== "get" || b!.op !== "const" || b!.hi !== b!.lo >> 31) return undefined;
+  if (Math.abs(b!.lo) > 1 << 20) return undefined;
+  return { base: a!.aux, offset: b!.lo };
 }
 
 class Builder {
@@ -144,8 +177,20 @@ class Builder {
   /** The instruction has written to memory. */
   private wrote = false;
 
-  constructor(around: Surroundings) {
+  private stored: readonly Stored[];
+
+  constructor(around: Surroundings, stored: readonly Stored[]) {
     this.around = around;
+    this.stored = stored;
+  }
+
+  /** The value that a load from there is known to give. */
+  private known(load: Node, addr: Node): Node | undefined {
+    if (this.stored.length === 0 || load.w !== 64) return undefined;
+    const at = distance(addr);
+    if (at === undefined) return undefined;
+    const found = this.stored.find(({ base, offset }) => base === at.base && offset === at.offset);
+    return found && this.interner.intern(get(found.value, 64));
   }
 
   run(block: RawBlock): Values {
@@ -183,6 +228,8 @@ class Builder {
       for (const node of this.overwritten(sets)) steps.push({ k: "keep", node });
       for (const [slot, value] of sets) {
         if (this.around.resident.has(slot)) steps.push({ k: "put", slot, value });
+        else if (value.op === "get" && value.aux === slot && value.w === this.around.widthOf(slot))
+          this.current.delete(slot);
         else this.current.set(slot, value);
       }
     }
@@ -261,15 +308,18 @@ class Builder {
         case "load":
         case "rmw": {
           const addr = this.subst(e.node.args[0]!);
-          const why = unlowerable(addr, this.lowerable) ?? (e.node.w > 64 ? "wide access" : undefined);
+          const why = unlowerable(addr, this.lowerable) ?? (wideAccess(e) ? "wide access" : undefined);
           if (why !== undefined) return why;
           const before = this.before(e.k === "rmw");
           if (typeof before === "string") return before;
-          if (e.k === "load") {
+          const known = e.k === "load" ? this.known(e.node, addr) : undefined;
+          if (known !== undefined) this.memo.set(e.node, known);
+          else if (e.k === "load") {
             const node = remake(e.node, [addr]);
             this.memo.set(e.node, node);
             steps.push({ k: "load", node, pc: inst.pc, before });
           } else {
+            this.stored = [];
             const change = this.subst(e.node.args[1]!);
             const wrong = unlowerable(change, this.lowerable);
             if (wrong !== undefined) return wrong;
@@ -282,23 +332,24 @@ class Builder {
         case "store": {
           const addr = this.subst(e.addr);
           const value = this.subst(e.value);
-          const why = unlowerable(addr, this.lowerable) ?? unlowerable(value, this.lowerable);
+          const why =
+            unlowerable(addr, this.lowerable) ??
+            unlowerable(value, this.lowerable) ??
+            (value.w > 64 && !wideWidth(value.w) ? "wide store" : undefined);
           const before = this.before(true);
           if (why !== undefined) return why;
           if (typeof before === "string") return before;
+          this.stored = [];
           steps.push({ k: "store", addr, value, pc: inst.pc, before });
           break;
         }
         case "set": {
-          const sticky = this.around.resident.has(e.slot) ? stickyOf(e.slot, e.value) : undefined;
-          if (sticky !== undefined && under === undefined) {
-            const float = this.subst(sticky.float);
-            const value = this.subst(sticky.value);
-            for (const arg of float.args) {
-              const why = unlowerable(arg, this.lowerable);
+          const terms = this.around.resident.has(e.slot) ? stickyTerms(e.slot, e.value) : undefined;
+          if (terms !== undefined && under === undefined) {
+            for (const term of terms) {
+              const why = this.accumulate(e.slot, term, steps);
               if (why !== undefined) return why;
             }
-            steps.push({ k: "float", node: float, sticky: { slot: e.slot, value, float } });
             break;
           }
           let value = this.subst(e.value);
@@ -338,6 +389,39 @@ class Builder {
           break;
       }
     }
+    return undefined;
+  }
+
+  /** slot |= exceptions, under the term's guards. */
+  private accumulate(slot: number, term: StickyTerm, steps: Step[]): string | undefined {
+    const value = this.subst(term.value);
+    let step: Step;
+    if (term.float !== undefined) {
+      const float = this.subst(term.float);
+      for (const arg of float.args) {
+        const why = unlowerable(arg, this.lowerable) ?? (arg.w > 64 ? "i80" : undefined);
+        if (why !== undefined) return why;
+      }
+      if (float.w > 64) return "i80";
+      step = { k: "float", node: float, sticky: { slot, value, float } };
+    } else {
+      const lanes = this.subst(term.lanes!);
+      const why =
+        unlowerable(lanes, this.lowerable) ??
+        (lanes.op === "ormap" && accumulates(lanes) ? undefined : "exceptions of lanes");
+      if (why !== undefined) return why;
+      step = { k: "lanes", slot, term: { guards: [], value, float: undefined, lanes } };
+    }
+    if (term.guards.length === 0) {
+      steps.push(step);
+      return undefined;
+    }
+    const guards = term.guards.map((guard) => this.subst(guard));
+    const cond = this.interner.intern(guards.reduce((a, b) => binary("and", a, b)));
+    const why = unlowerable(cond, this.lowerable);
+    if (why !== undefined) return why;
+    if (cond.op !== "const") steps.push({ k: "if", cond, then: [step], else: [] });
+    else if (!isZero(cond)) steps.push(step);
     return undefined;
   }
 

@@ -5,7 +5,7 @@ import { type Code, F64, I64, V128, type ValueType } from "./code.ts";
 import { NotLowered } from "./interp-plan.ts";
 import type { InterpValues } from "./interp-values.ts";
 import { M, W } from "./opcodes.ts";
-import { mentionsExceptions } from "./sticky.ts";
+import { trapsForExceptions } from "./sticky.ts";
 import { naturalType } from "./values.ts";
 import type { Part } from "./wide-parts.ts";
 
@@ -355,11 +355,6 @@ export class InterpBody {
 /** True where an arm computes something when it is run. */
 function acts(effects: readonly Effect[]): boolean {
   return effects.some((e) => e.k !== "stop" && e.k !== "fence" && !(e.k === "jump" && e.target.op === "param"));
-}
-/** Does nothing but trap, if an exception that the instruction raises is not masked. */
-function trapsForExceptions(e: Effect): boolean {
-  if (e.k !== "if" || e.else.length > 0) return false;
-  return mentionsExceptions(e.cond) ? trapsOnly(e.then) : e.then.length > 0 && e.then.every(trapsForExceptions);
 }
 const trapsOnly = (effects: readonly Effect[]): boolean => effects.length === 1 && effects[0].k === "trap";
 /** What an arm's effect leaves for the second phase. */

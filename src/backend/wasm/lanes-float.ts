@@ -43,6 +43,11 @@ export function floatLanes(lanes: Lanes, node: Node, host: FloatHost, sticky: St
       code.i32(1);
       also();
     }
+  } else if (mode.op === "elem" && lanes.map.args[mode.aux]!.op === "const") {
+    if (lanes.map.args[mode.aux]!.lo !== 0) {
+      code.i32(1);
+      also();
+    }
   } else if (mode.op === "elem" && lanes.map.args[mode.aux]!.w === mode.w) {
     l.emit(lanes.map.args[mode.aux]!, ZERO);
     also();

@@ -158,6 +158,18 @@ function fits(node: Node, exceptions = false): boolean {
   return ok(node.body!);
 }
 
+/** Whether the exceptions of an `ormap` can go to a sticky slot lane by lane. */
+export function accumulates(node: Node): boolean {
+  const part = (n: Node): boolean => {
+    if (n.op === "or") return n.args.every(part);
+    if (n.op === "fexc") return true;
+    return (
+      n.op === "select" && n.args.slice(1).some((a) => a.op === "fexc") && n.args.slice(1).some((a) => a.op === "const")
+    );
+  };
+  return fits(node, true) && part(node.body!);
+}
+
 /** lane<w>(table, index) of a table that all lanes share: what `lshr` by a multiple of w and a cut make of it. */
 function pickOf(n: Node, map: Node): { readonly table: Node; readonly index: Node } | undefined {
   if (n.op !== "extract" || n.aux !== 0 || !isContainer(n.w)) return undefined;

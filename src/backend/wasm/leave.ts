@@ -2,10 +2,10 @@ import type { Node } from "../../ir/node.ts";
 import { CTL_AUX, CTL_EXIT, CTL_PC, Exit, STATE } from "../../memory/layout.ts";
 import { UNWOUND } from "./abi.ts";
 import { MASK_WORDS, STORED_MASK } from "./batch.ts";
-import { ENGINE, F64, I64 } from "./code.ts";
-import type { Frame } from "./frame.ts";
+import { ENGINE, I64 } from "./code.ts";
+import { type Frame, pushZero, storeAs } from "./frame.ts";
 import { M, W } from "./opcodes.ts";
-import { ZERO } from "./values.ts";
+import { naturalType, ZERO } from "./values.ts";
 
 /** Leaves at an instruction in the middle of the block; `sets` are those of the instructions before it. */
 export function leaveBefore(f: Frame, pc: number, reason: number, aux: number, sets: ReadonlyMap<number, Node>): void {
@@ -16,7 +16,7 @@ export function leaveBefore(f: Frame, pc: number, reason: number, aux: number, s
   for (const [slot, value] of sets) {
     code.i32(0);
     lower.emit(value, ZERO);
-    code.mem(value.w <= 32 ? M.i32_store : M.i64_store, ENGINE, STATE + batch.slots[slot]!.offset);
+    storeAs(code, naturalType(value.w), STATE + batch.slots[slot]!.offset);
   }
   lower.frozen--;
   exitAt(f, pc, reason, aux, [], stored);
@@ -72,9 +72,7 @@ export function unwound(f: Frame): void {
   const { code, signature } = f;
   code.i64s(UNWOUND);
   for (const type of signature.resultTypes) {
-    if (type === F64) code.f64Const(0);
-    else if (type === I64) code.i64s(0);
-    else code.i32(0);
+    pushZero(code, type);
   }
   code.op(W.return);
 }

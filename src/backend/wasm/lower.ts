@@ -113,6 +113,10 @@ export class Lower {
   /** Makes sure that emitting the value again is cheap: computes it into a local now. */
   bind(node: Node, want: Want = ANY): void {
     if (node.op === "const" || node.op === "get" || this.frozen > 0 || this.kept.has(node)) return;
+    if (node.w > 64) {
+      for (let k = 0; k * 128 < node.w; k++) this.wide.hold(node, k);
+      return;
+    }
     const clean = this.cleanWant(node, want);
     this.compute(node, clean);
     const local = this.code.local(naturalType(node.w));
@@ -125,6 +129,11 @@ export class Lower {
     const kept = this.kept.get(node);
     if (kept !== undefined) {
       this.fromKept(node, kept, want);
+      return;
+    }
+    if (node.w > 64) {
+      if (node.w > 128) throw new Error(`${node.op} of i${node.w} has no wasm lowering as a whole`);
+      this.wide.v(node, 0);
       return;
     }
     if (!this.keeps(node)) {

@@ -10,6 +10,7 @@ import { Emitter } from "./emit.ts";
 import { inexactBits } from "./float.ts";
 import { type Block, buildFunc, cutCalls, type Func } from "./func.ts";
 import type { Surroundings } from "./graph.ts";
+import { halvesOf, Splitter, Tastes } from "./halves.ts";
 import { ModuleBuilder } from "./module.ts";
 import { signaturesOf } from "./signature.ts";
 import { type Roles, rolesOf, standsAlone, watched } from "./slots.ts";
@@ -74,9 +75,12 @@ export function compileRegions(
   entries: readonly number[],
   options: RegionOptions,
 ): Regions | null {
-  const { slots } = book;
+  const halves = halvesOf(book.slots);
+  const { slots } = halves;
   const roles = rolesOf(slots);
-  const watching = watched(source, roles);
+  const tastes = new Tastes(halves);
+  const watch = (): CodeSource => watched(source, roles, tastes, new Splitter(halves));
+  let watching = watch();
   const around = { ...roles, widthOf: (slot: number) => slots[slot]!.w, checked: options.checked ?? false };
   const limits = { ...DEFAULTS, ...options };
   let found = findFuncs(watching, entries, limits, around);
@@ -85,6 +89,10 @@ export function compileRegions(
     roleCount = roles.resident.size;
     if (found.roleCount !== roleCount) found = findFuncs(watching, entries, limits, around);
   }
+  if (tastes.settle()) {
+    watching = watch();
+    found = findFuncs(watching, entries, limits, around);
+  }
   const { funcs, indexOf, instructions } = found;
   if (funcs.length === 0) return null;
   const calleeOf = (block: Block): number => (block.flow.k === "call" ? (indexOf.get(block.callee) ?? -1) : -1);
@@ -92,7 +100,7 @@ export function compileRegions(
   const isEntry = funcs.map((func) => wanted.has(func.entry));
   const analysed = summarise(funcs, isEntry, slots.length, around.resident, calleeOf);
   return emitModule(
-    book,
+    { ...book, slots },
     options,
     limits.depthLimit,
     inexactSoFar(source, funcs),
@@ -190,7 +198,6 @@ function emitModule(
     access: new Access(),
     resident: all.resident,
     assumedZero: all.assumedZero,
-    depthLimit,
   };
   const exports = new Map<number, string>();
   const sizes = new Map<number, number>();
@@ -198,21 +205,22 @@ function emitModule(
   let blocks = 0;
   let deepest = 0;
   const voidType = module.type([], []);
-  all.units.forEach(({ func, outer }, i) => {
+  all.units.forEach(({ func }, i) => {
     const code = new Emitter(batch, all.analyses[i]!).run();
     if (signatures[i]!.recursive) deepest = Math.max(deepest, frameBytes(code.locals));
     module.body(signatures[i]!.func, code);
     extent.push(...func.extent);
     blocks += func.blocks.length;
+  });
+  const depth = Math.min(depthLimit, Math.max(1, Math.floor(RECURSION_BYTES / (deepest + 1))));
+  all.units.forEach(({ func, outer }, i) => {
     if (!outer) return;
     const name = func.entry.toString(16);
     const door = module.func(voidType, `enter_${name}`);
-    module.body(door, enter(func.entry, signatures[i]!, slots));
+    module.body(door, enter(func.entry, signatures[i]!, slots, depth));
     module.exportFunc(name, door);
     exports.set(func.entry, name);
     sizes.set(func.entry, func.instructions);
   });
-  const fits = Math.max(1, Math.floor(RECURSION_BYTES / (deepest + 1)));
-  if (fits < depthLimit) return emitModule(book, options, fits, inexact, all, instructions);
   return { bytes: module.build(options.names), exports, sizes, extent, blocks, instructions };
 }

@@ -1,7 +1,7 @@
 import type { Slot } from "../../ir/node.ts";
 import { findSticky, type Signature } from "./batch.ts";
 import { BitRows } from "./bits.ts";
-import { F64, I32, I64, type ValueType } from "./code.ts";
+import { F64, I32, I64, V128, type ValueType } from "./code.ts";
 import { paramType } from "./frame.ts";
 import type { ModuleBuilder } from "./module.ts";
 import type { Analysed } from "./summary.ts";
@@ -23,13 +23,15 @@ export function signaturesOf(module: ModuleBuilder, slots: readonly Slot[], all:
     const results = summaries.results[i]!;
     const resultTypes = results.map((slot): ValueType => {
       if (slots[slot]!.w <= 32) return I32;
+      if (slots[slot]!.w > 64) return V128;
       return analysis.floats.has(0, slot) ? F64 : I64;
     });
     const recursive = reach.has(i, i);
     const below = [i, ...reach.list(i)];
+    const nests = below.some((f) => reach.has(f, f));
     return {
       func: module.func(
-        module.type(params, [I64, ...resultTypes]),
+        module.type(nests ? [...params, I32] : params, [I64, ...resultTypes]),
         `${outer ? "guest" : "inner"}_${func.entry.toString(16)}`,
       ),
       takes,
@@ -37,7 +39,8 @@ export function signaturesOf(module: ModuleBuilder, slots: readonly Slot[], all:
       results,
       resultTypes,
       recursive,
-      usesFuel: below.some((f) => loops[f]! || reach.has(f, f)),
+      nests,
+      usesFuel: nests || below.some((f) => loops[f]!),
       usesSticky: below.some((f) => floats[f]!),
     };
   });

@@ -1,6 +1,8 @@
 import type { Effect, Inst, Node, Slot } from "../../ir/node.ts";
+import { OPS } from "../../ir/ops.ts";
 import type { CodeSource } from "./discover.ts";
-import { stickyOf } from "./graph.ts";
+import type { Splitter, Tastes } from "./halves.ts";
+import { stickyTerms, trapsForExceptions } from "./sticky.ts";
 
 /** Slots that are not kept in locals. */
 export interface Roles {
@@ -21,16 +23,22 @@ export function rolesOf(slots: readonly Slot[]): Roles {
 }
 
 /** The source with memory, and learning the roles that instructions show. */
-export function watched(source: CodeSource, roles: Roles): CodeSource {
+export function watched(source: CodeSource, roles: Roles, tastes: Tastes, splitter: Splitter): CodeSource {
   const insts = new Map<number, Inst | null>();
   return {
     inst: (pc) => {
       const seen = insts.get(pc);
       if (seen !== undefined) return seen;
       const inst = source.inst(pc);
-      insts.set(pc, inst);
-      if (inst !== null) learnEffects(inst.effects, roles.resident, roles.assumedZero);
-      return inst;
+      if (inst === null) {
+        insts.set(pc, null);
+        return null;
+      }
+      learnEffects(inst.effects, roles.resident, roles.assumedZero);
+      tastes.see(inst);
+      const split = splitter.inst(inst);
+      insts.set(pc, split);
+      return split;
     },
     guess: (slot) => source.guess?.(slot),
     targets: (pc) => source.targets?.(pc) ?? [],
@@ -39,24 +47,41 @@ export function watched(source: CodeSource, roles: Roles): CodeSource {
 }
 
 function learnEffects(effects: readonly Effect[], resident: Set<number>, assumed: Set<number>): void {
+  const zero = (node: Node): void => {
+    if (node.op === "get" && node.w <= 8) {
+      resident.add(node.aux);
+      assumed.add(node.aux);
+    }
+    node.args.forEach(zero);
+  };
   for (const e of effects) {
     if (e.k === "set") {
-      const sticky = stickyOf(e.slot, e.value);
-      if (sticky !== undefined) {
+      for (const term of stickyTerms(e.slot, e.value) ?? []) {
         resident.add(e.slot);
-        const rm = sticky.float.args[sticky.float.args.length - 1]!;
-        // A comparison has none: its last argument is a float.
-        if (rm.op === "get" && rm.w <= 8) {
-          resident.add(rm.aux);
-          assumed.add(rm.aux);
-        }
+        const { float, lanes } = term;
+        if (float) modes(float, []).forEach(zero);
+        else if (lanes) modes(lanes.body!, lanes.args).forEach(zero);
       }
     } else if (e.k === "if") {
+      // Which exceptions trap: as a rule none.
+      if (e.then.length > 0 && e.then.every(trapsForExceptions)) zero(e.cond);
       learnEffects(e.then, resident, assumed);
       learnEffects(e.else, resident, assumed);
     }
   }
 }
+
+/** The mode arguments of float ops; those of lanes are arguments that all lanes share. */
+function modes(node: Node, args: readonly Node[], found: Node[] = []): Node[] {
+  const row = OPS[node.op];
+  if (row.kind === "float" && !TESTS.has(node.op)) {
+    const mode = node.args[node.args.length - 1]!;
+    found.push(mode.op === "elem" ? args[mode.aux]! : mode);
+  }
+  if (args.length > 0) for (const arg of node.args) modes(arg, args, found);
+  return found;
+}
+const TESTS: ReadonlySet<string> = new Set(["feq", "flt", "fle"]);
 
 /** True where an instruction reads or writes a resident slot other than by accumulating into it. */
 export const standsAlone = (inst: Inst, roles: Roles): boolean =>
@@ -70,7 +95,7 @@ function touches(effects: readonly Effect[], resident: ReadonlySet<number>, assu
   for (const e of effects) {
     if (e.k === "set") {
       if (resident.has(e.slot)) {
-        if (stickyOf(e.slot, e.value) === undefined) return true;
+        if (stickyTerms(e.slot, e.value) === undefined) return true;
       } else if (reads(e.value)) return true;
     } else if (e.k === "load" || e.k === "rmw") {
       if (e.node.args.some(reads)) return true;

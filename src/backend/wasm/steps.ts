@@ -24,7 +24,8 @@ export function steps(f: Frame, list: readonly Step[]): void {
           const offset = address(f, step, step.addr, 64, PROT_WRITE);
           lower.float(step.value);
           code.mem(M.f64_store, 0, offset);
-        } else {
+        } else if (step.value.w > 64) storeWide(f, step);
+        else {
           const offset = address(f, step, step.addr, step.value.w, PROT_WRITE);
           if (step.value.w < 64 && step.value.w > 32) throw new Error("odd store");
           lower.emit(step.value, ANY);
@@ -34,8 +35,15 @@ export function steps(f: Frame, list: readonly Step[]): void {
       case "rmw":
         rmw(f, step);
         break;
+      case "lanes":
+        lower.lanes.accumulate(step.slot, step.term, batch.float);
+        break;
       case "float": {
         lowerFloat(lower, step.node, batch.float, step.sticky, f.limits);
+        if (lower.frozen > 0) {
+          code.op(W.drop);
+          break;
+        }
         const local = code.freshLocal(resultOf(step.node));
         code.set(local);
         lower.keep(step.node, local, ZERO);
@@ -64,6 +72,9 @@ export function steps(f: Frame, list: readonly Step[]): void {
         steps(f, step.then);
         if (step.else.length > 0) {
           code.else();
+          // What was kept in the first part is not there in the second.
+          lower.frozen--;
+          lower.frozen++;
           steps(f, step.else);
         }
         code.end();
@@ -114,7 +125,64 @@ function settle(f: Frame, list: readonly Step[]): void {
   }
 }
 
+/** 128 bits at a time, words where the width is no multiple of that. */
+function storeWide(f: Frame, step: Step & { k: "store" }): void {
+  const { code, lower } = f;
+  const { value } = step;
+  const at = code.local(I32);
+  const offset = address(f, step, step.addr, value.w, PROT_WRITE);
+  code.set(at);
+  const chunks = value.w % 128 === 0;
+  for (let lo = 0; lo < value.w; lo += chunks ? 128 : 64) {
+    code.get(at);
+    if (chunks) {
+      lower.wide.v(value, lo / 128);
+      code.memSimd(FD.v128_store, 0, offset + lo / 8);
+    } else {
+      lower.wide.bits(value, lo, 64);
+      code.mem(WORD_STORES[Math.min(64, value.w - lo)]!, 0, offset + lo / 8);
+    }
+  }
+  code.release(at);
+}
+
+function loadWide(f: Frame, step: Step & { k: "load" }): void {
+  const { code, lower } = f;
+  const { node } = step;
+  const at = code.local(I32);
+  const offset = address(f, step, node.args[0]!, node.w, PROT_READ);
+  code.set(at);
+  if (node.w % 128 === 0)
+    for (let k = 0; k * 128 < node.w; k++) {
+      const local = code.local(V128);
+      code.get(at);
+      code.memSimd(FD.v128_load, 0, offset + 16 * k);
+      code.set(local);
+      lower.wide.keepChunk(node, k, local);
+    }
+  else {
+    const words: number[] = [];
+    for (let lo = 0; lo < node.w; lo += 64) {
+      const local = code.local(I64);
+      code.get(at);
+      code.mem(WORD_LOADS[Math.min(64, node.w - lo)]!, 0, offset + lo / 8);
+      code.set(local);
+      words.push(local);
+    }
+    lower.wide.keepWords(node, words);
+  }
+  code.release(at);
+}
+
+/** What is left of a wide value beyond its whole words; a width that is not here is not compiled (graph.ts). */
+const WORD_LOADS: Record<number, number> = { 8: M.i64_load8_u, 16: M.i64_load16_u, 32: M.i64_load32_u, 64: M.i64_load };
+const WORD_STORES: Record<number, number> = { 8: M.i64_store8, 16: M.i64_store16, 32: M.i64_store32, 64: M.i64_store };
+
 function load(f: Frame, step: Step & { k: "load" }): void {
+  if (step.node.w > 64) {
+    loadWide(f, step);
+    return;
+  }
   const { code, lower } = f;
   const { node } = step;
   const how = lower.demand.how(node);

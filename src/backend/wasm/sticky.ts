@@ -1,5 +1,5 @@
 import { unary } from "../../ir/build.ts";
-import type { Node } from "../../ir/node.ts";
+import type { Effect, Node } from "../../ir/node.ts";
 import { remake } from "../../ir/remake.ts";
 
 /** slot |= value, where `value` is over fexc(float). */
@@ -86,4 +86,12 @@ export function mentionsExceptions(node: Node, seen = new Set<Node>()): boolean 
     (node.body !== undefined && mentionsExceptions(node.body, seen)) ||
     node.args.some((a) => mentionsExceptions(a, seen))
   );
+}
+
+/** Does nothing but trap, if an exception that the instruction raises is not masked. */
+export function trapsForExceptions(e: Effect): boolean {
+  if (e.k !== "if" || e.else.length > 0) return false;
+  return mentionsExceptions(e.cond)
+    ? e.then.length === 1 && e.then[0]!.k === "trap"
+    : e.then.length > 0 && e.then.every(trapsForExceptions);
 }

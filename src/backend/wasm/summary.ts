@@ -135,9 +135,10 @@ function effectsOf(funcs: readonly Func[], slotCount: number, calleeOf: (block: 
     for (let i = n - 1; i >= 0; i--)
       for (const callee of callees[i]!) if (touches.union(i, touches, callee)) grew = true;
   }
-  // Only what is written on the way needs giving back.
-  preserved.data.set(touches.data);
-  const stale = funcs.map(() => true);
+  // Only what is written on the way needs giving back, and only to callers.
+  const called = new Set(callees.flat());
+  for (const i of called) preserved.copy(i, touches, i);
+  const stale = funcs.map((_, i) => called.has(i));
   const before = new BitRows(1, slotCount);
   // What each changes follows from what it gives back, and the other way round: from the most hopeful, downwards.
   for (let again = true; again; ) {

@@ -47,7 +47,7 @@ export class Uses {
         const row = next;
         next += 4;
         this.add(row, this.of(value, false));
-        this.add(row + 2, this.of(value, value.w > 32));
+        this.add(row + 2, this.of(value, value.w > 32 && value.w <= 64));
         return { slot, row };
       });
     });
@@ -68,6 +68,9 @@ export class Uses {
         case "store":
           this.access(step.addr, step.before, row);
           this.read(step.value, row);
+          break;
+        case "lanes":
+          this.read(step.term.lanes!, row);
           break;
         case "float":
         case "keep":

@@ -1,5 +1,5 @@
 import type { Node, Op } from "../../ir/node.ts";
-import { I32, I64, type ValueType } from "./code.ts";
+import { I32, I64, V128, type ValueType } from "./code.ts";
 
 /** What a consumer needs of the bits above a value's width in its wasm type. */
 export const ANY = 0;
@@ -8,7 +8,7 @@ export const SIGN = 2;
 export type Want = typeof ANY | typeof ZERO | typeof SIGN;
 
 /** Wasm type of a value of `w` bits. */
-export const naturalType = (w: number): ValueType => (w <= 32 ? I32 : I64);
+export const naturalType = (w: number): ValueType => (w <= 32 ? I32 : w <= 64 ? I64 : V128);
 
 /** Ops whose result is a float by nature. */
 export const FLOAT_RESULT: ReadonlySet<Op> = new Set<Op>([

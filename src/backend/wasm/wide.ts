@@ -126,6 +126,12 @@ export class Wide {
     } else this.chunk(node, k, any);
   }
 
+  /** Computes the chunk and keeps it. */
+  hold(node: Node, k: number): void {
+    const local = this.local(node, k);
+    if (this.chunks.get(node)?.[k] === undefined) this.keepChunk(node, k, local);
+  }
+
   /** The chunk in a local. Kept ones are not the caller's to change. */
   local(node: Node, k: number, any = false): number {
     const kept = this.chunks.get(node)?.[k];
