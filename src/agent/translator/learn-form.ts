@@ -16,11 +16,10 @@ import {
   randomWord,
   type Source,
   sourceOf,
-  type Value,
 } from "./form.ts";
 import { amountLayout, cellReader, type Layout, layoutsOf, type Reader } from "./layouts.ts";
 import type { Probe, Seen } from "./probe.ts";
-import { type Bench, bare, find, makeSample, rulesOf, type Shots, type Skeleton, shoot, solve } from "./solve.ts";
+import { addressOf, type Bench, bare, makeSample, rulesOf, type Shots, type Skeleton, shoot, solve } from "./solve.ts";
 import { type Rng, toBig } from "./values.ts";
 
 export interface Outcome {
@@ -367,23 +366,12 @@ export class FormLearner {
       const exact = keep.filter((k) => found[k]![kind]!.bytes === bytes);
       const target = { lo: new Int32Array(n), hi: new Int32Array(n) };
       for (const k of exact) target.lo[k] = Number(this.address(found[k]![kind]!.at));
-      const w = Math.max(
-        probe.pcBits,
-        ...sources.map((s) => (s.k === "field" || s.k === "cell" ? bitsOf(probe, fields, s) : 0)),
+      const other = Math.max(
+        0,
+        ...sources.map((x) => (x.k === "field" || x.k === "cell" ? bitsOf(probe, fields, x) : 0)),
       );
-      const addressBits = Math.min(probe.pcBits, w);
-      const expr = find(
-        bench,
-        { ...fields, sources },
-        shots.sample,
-        exact,
-        { sort: "W", w: addressBits, value: target },
-        w,
-        [],
-        [{ k: "pc" }],
-      );
-      if (!expr) return undefined;
-      const addr: Value = { w, expr };
+      const addr = addressOf(bench, { ...fields, sources }, shots.sample, exact, target, other, [], [{ k: "pc" }]);
+      if (!addr) return undefined;
       out[kind] = { addr, bytes };
     }
     return out;

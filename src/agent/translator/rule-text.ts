@@ -155,7 +155,7 @@ export class BookWriter {
     };
     const value = (v: Value, w: number): string => {
       const t = shown(v.expr, v.w, v.w !== w || v.expr.k === "leaf");
-      return v.w > w ? `${t}[${w - 1}:0]` : t;
+      return v.w > w ? `${t}[${w - 1}:0]` : v.w < w ? `zext<${w}>(${t})` : t;
     };
     const used = JSON.stringify([form.outs.map((o) => names(o.expr)), form.store && names(form.store.value.expr)]);
     if (form.load) lines.push(`let loaded_ = mem<${8 * form.load.bytes}>[${value(form.load.addr, probe.pcBits)}]`);

@@ -125,5 +125,5 @@ function apart(forms: readonly Form[]): Form[] {
 
 /** States a form is tested on, by what the oracle does in a second. */
 function casesFor(rate: number): number {
-  return Math.max(1024, Math.min(2_097_152, Math.floor(rate / 3 / 512) * 512));
+  return Math.max(1024, Math.min(2_097_152, Math.floor(rate / 12 / 512) * 512));
 }
