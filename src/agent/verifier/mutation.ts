@@ -72,7 +72,7 @@ async function wordsOf(oracle: Oracle, binding: Binding, row: Row, states: numbe
     const found = instructionOf(binding.book, row, random);
     if (!found) return out;
     const tried = await observeWord(oracle, binding, found.code, found.decoded, states, random);
-    if (!tried || tried.usage.answered.size > 0) continue;
+    if (!tried || tried.blind.length > 0 || tried.usage.answered.size > 0) continue;
     const right = compareMutant(binding, tried, binding.book);
     if (right.first === undefined && right.cases > states / 2) out.push(tried);
   }

@@ -72,6 +72,10 @@ export async function tryWord(
   excused: (c: Counterexample) => boolean = () => false,
 ): Promise<TrialResult> {
   const tried = await observeWord(oracle, binding, code, decoded, count, random);
+  if (tried && tried.blind.length > 0) {
+    const skipped = new Map([[`it reads ${tried.blind.join(" ")}, which ${oracle.name} does not show`, count]]);
+    return { cases: 0, skipped, ran: 0, faults: 0, refuted: undefined, unseen: tried.unseen };
+  }
   if (tried) return compareCases(binding, { ...tried, excused });
   const skipped = new Map([["a loop", count]]);
   return { cases: 0, skipped, ran: 0, faults: 0, refuted: undefined, unseen: [] };
@@ -115,7 +119,10 @@ export async function observeWord(
   };
   const seen = await oracle.observe(batch);
   const names = unseen.map((s) => book.slots[s]!.name);
-  return { code, decoded, usage, carry, batch, seen, unseen: names, excused: () => false };
+  const blind = [...usage.reads]
+    .filter((s) => !binding.slots[s] && !book.slots[s]!.hidden)
+    .map((s) => book.slots[s]!.name);
+  return { code, decoded, usage, carry, batch, seen, unseen: names, blind, excused: () => false };
 }
 
 /** The first observed case in which an instruction lifted another way differs; undefined: none does. */
@@ -150,6 +157,8 @@ export interface Tried {
   readonly batch: Batch;
   readonly seen: Observed;
   readonly unseen: readonly string[];
+  /** Those of them that it reads. */
+  readonly blind: readonly string[];
   readonly excused: (c: Counterexample) => boolean;
 }
 
