@@ -46,7 +46,7 @@ export function compareRows(
     const before = new Uint8Array(count * BYTES);
     let n = 0;
     for (let attempt = 0; n < count && attempt < 3 * count; attempt++) {
-      const code = instruction(expanded, row.index, random);
+      const code = instruction(expanded, row.index, random, true);
       if (code === null || book.decode(code, 0)?.row !== row) continue;
       fill(before.subarray(n * BYTES, (n + 1) * BYTES), code, random, steer?.(row));
       n++;
