@@ -323,7 +323,7 @@ export class Emitter {
         );
         return;
       case "evaluate":
-        exitAt(this.f, block.values.giveUp, Exit.Evaluate, 0, this.f.dirtyAfter(block));
+        exitAt(this.f, block.values.giveUp, batch.rest, 0, this.f.dirtyAfter(block));
         return;
     }
   }
