@@ -136,7 +136,7 @@ export class Decoder {
   constructor(tree: Int32Array, patterns: readonly Pattern[]) {
     this.tree = tree;
     this.masks = Int32Array.from(patterns, (p) => p.encoding.mask);
-    this.matches = Int32Array.from(patterns, (p) => p.encoding.match);
+    this.matches = Int32Array.from(patterns, (p) => p.encoding.match & p.encoding.mask);
     this.sizes = Int32Array.from(patterns, (p) => p.encoding.bits / 8);
     this.wheres = patterns.map((p) => p.where);
     const pieces: number[] = [];

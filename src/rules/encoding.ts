@@ -14,7 +14,10 @@ export interface EncField {
   readonly view: string | undefined;
   readonly pieces: readonly Piece[];
 }
-/** A fixed-width encoding: word & mask === match, bits numbered from the least significant. */
+/**
+ * A fixed-width encoding: (word ^ match) & mask is 0, bits numbered from the least significant. What match has outside of
+ * the mask is how bits that do not matter are written.
+ */
 export interface Encoding {
   readonly bits: number;
   readonly mask: number;
@@ -41,7 +44,7 @@ export function parseEncoding(
   lengths: readonly number[] = [8, 16, 24, 32],
 ): Encoding {
   const tokens = pattern.split(/\s+/).filter((t) => t !== "");
-  const parts: { len: number; literal?: number; name?: string; to?: number }[] = [];
+  const parts: { len: number; literal?: number; written?: number; name?: string; to?: number }[] = [];
   const fields = new Map<string, Growing>();
   const growing = (name: string): Growing => {
     let f = fields.get(name);
@@ -51,6 +54,10 @@ export function parseEncoding(
   for (const token of tokens) {
     if (/^[01]+$/.test(token)) {
       for (const bit of token) parts.push({ len: 1, literal: Number(bit) });
+      continue;
+    }
+    if (/^_[01]+$/.test(token)) {
+      for (const bit of token.slice(1)) parts.push({ len: 1, written: Number(bit) });
       continue;
     }
     const scattered = /^([A-Za-z_][A-Za-z0-9_]*)\[([0-9:|]+)\]$/.exec(token);
@@ -88,7 +95,8 @@ export function parseEncoding(
     if (part.literal !== undefined) {
       mask |= 1 << at;
       match |= part.literal << at;
-    } else if (part.name !== undefined) growing(part.name).pieces.push({ at, to: part.to ?? 0, len: part.len });
+    } else if (part.written !== undefined) match |= part.written << at;
+    else if (part.name !== undefined) growing(part.name).pieces.push({ at, to: part.to ?? 0, len: part.len });
   }
   return { bits, mask, match, fields: [...fields].map(([name, f]) => fieldOf(name, f)) };
 }

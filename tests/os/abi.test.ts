@@ -100,6 +100,20 @@ test("errors, signals and flags agree with the headers of Linux", (t) => {
   return undefined;
 });
 
+test("open's flags on arm64 agree with its headers", (t) => {
+  const header = "/usr/aarch64-linux-gnu/include/asm/fcntl.h";
+  if (!existsSync(header))
+    return process.env.CI === "true" ? assert.fail("no arm64 headers") : t.skip("no arm64 headers");
+  const own = new Map([...readFileSync(header, "utf8").matchAll(/#define (O_\w+)\s+(0\d+)/g)].map((m) => [m[1], m[2]]));
+  const generic = new Map(book.set("O")!.byName);
+  for (const [name, value] of book.set("O/aarch64")!.byName) {
+    const theirs = own.get(name);
+    assert.equal(value, theirs === undefined ? generic.get(name) : Number.parseInt(theirs, 8), name);
+  }
+  assert.equal(own.size, 4);
+  return undefined;
+});
+
 test("flags read as names, with what has no name in hex", () => {
   const show = (set: string, value: number): string => symbols(book.set(set)!, value);
   assert.equal(show("O", 0), "O_RDONLY");

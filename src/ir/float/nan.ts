@@ -1,6 +1,6 @@
 import type { FpPolicy } from "../node.ts";
 import { type Format, formatOf, notNumber, type Unpacked } from "./format.ts";
-import { NV, raised } from "./round.ts";
+import { control, NV, raised } from "./round.ts";
 
 /**
  * Which NaN an operation gives. canonical: always the default one (RISC-V unprivileged ISA section 21.3); arm: the
@@ -27,7 +27,8 @@ const quieted = (f: Format, u: Unpacked): bigint => u.bits | f.quietBit;
 /** Result of an operation of which at least one operand is a NaN; raises NV for a signaling one. */
 export function propagate(f: Format, policy: NanPolicy, operands: readonly Unpacked[]): bigint {
   if (operands.some((u) => u.kind === "signaling" || u.kind === "unsupported")) raised.flags |= NV;
-  if (policy === "canonical" || operands.some((u) => u.kind === "unsupported")) return defaultNaN(f, policy);
+  if (policy === "canonical" || control.defaultNaN || operands.some((u) => u.kind === "unsupported"))
+    return defaultNaN(f, policy);
   return quieted(f, chosen(f, policy, operands.filter(notNumber)));
 }
 
@@ -46,7 +47,7 @@ function chosen(f: Format, policy: NanPolicy, nans: readonly Unpacked[]): Unpack
 /** A NaN of another format: sign and the highest payload bits stay. */
 export function convertNaN(from: Format, to: Format, policy: NanPolicy, u: Unpacked): bigint {
   if (u.kind !== "quiet") raised.flags |= NV;
-  if (policy === "canonical" || u.kind === "unsupported") return defaultNaN(to, policy);
+  if (policy === "canonical" || control.defaultNaN || u.kind === "unsupported") return defaultNaN(to, policy);
   const payload = u.bits & (from.quietBit - 1n);
   const by = BigInt(to.p - from.p);
   const low = by >= 0n ? payload << by : payload >> -by;

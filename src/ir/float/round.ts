@@ -18,9 +18,9 @@ export const RMM = 4;
 /**
  * What the running operation's mode argument asks for besides the rounding mode (unit.ts sets it).
  * `flush`: a tiny result becomes zero (x86's FTZ). `precision`: significand bits to round to, 0 for all of them
- * (x87's precision control). `tinyExact`: a tiny result raises UF even where it is exact (an unmasked underflow).
+ * (x87's precision control). `defaultNaN`: no NaN is passed on (Arm's DN). `tinyExact`: a tiny result raises UF even where it is exact (an unmasked underflow).
  */
-export const control = { flush: false, precision: 0, tinyExact: false };
+export const control = { flush: false, precision: 0, tinyExact: false, defaultNaN: false };
 
 /** DAZ and FTZ are about singles and doubles alone. */
 export const flushes = (f: Format): boolean => f.w === 32 || f.w === 64;
@@ -69,6 +69,11 @@ export function roundOff(v: bigint, shift: number, sign: boolean, rm: number): b
 export function round(f: Format, sign: boolean, v: bigint, exponent: number, rm: number, tiny: string): bigint {
   const least = 1 - f.bias;
   const top = bitLength(v) + exponent - 1;
+  // Arm flushes what is tiny before it rounds, and that is not inexact (FPRound, Arm ARM J1.1.1).
+  if (top < least && tiny === "before" && control.flush && flushes(f)) {
+    raised.flags |= UF;
+    return zero(f, sign);
+  }
   const p = control.precision || f.p;
   const ulp = Math.max(top, least) - (p - 1);
   const kept = roundOff(v, ulp - exponent, sign, rm);

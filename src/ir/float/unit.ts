@@ -2,7 +2,7 @@ import type { FpPolicy, Op } from "../node.ts";
 import { add, div, fma, mul, sqrt } from "./arith.ts";
 import { fromInt, test, toFloat, toInt, toIntegral } from "./convert.ts";
 import { type Format, formatOf } from "./format.ts";
-import { control, flushes, RNE, raised } from "./round.ts";
+import { control, DE, flushes, RNE, raised } from "./round.ts";
 
 /** A float op to compute: a node, or anything of its shape. */
 export interface FloatShape {
@@ -16,12 +16,14 @@ export interface FloatShape {
  * The mode argument of a rounding op: i3, the rounding mode alone, or i8 with more above it, so that a mode of 0 is
  * always the plain one. Bit 3: denormal operands count as zeros (x86's DAZ); bit 4: tiny results become zeros (FTZ);
  * bits 6 and 5: precision of sums, products, quotients and roots, 1 for 53 bits and 2 for 24 (x87's precision
- * control); bit 7: an exact tiny result raises UF as well (an unmasked underflow).
+ * control); bit 7: an exact tiny result raises UF as well (an unmasked underflow). Arm's FPCR.FZ sets bits 3 and 4, and it
+ * reports denormals that it flushes; bit 5 is FPCR.DN there: every NaN becomes the default one.
  */
 const DAZ = 8;
 const FTZ = 16;
 const PRECISIONS: readonly number[] = [0, 53, 24, 0];
 const TINY_EXACT = 128;
+const DEFAULT_NAN = 32;
 const PRECISE: ReadonlySet<Op> = new Set<Op>(["fadd", "fsub", "fmul", "fdiv", "fsqrt"]);
 const TESTS: ReadonlySet<Op> = new Set<Op>(["feq", "flt", "fle"]);
 
@@ -30,10 +32,11 @@ const modeOf = (v: bigint): number => {
   return rm <= 4 ? rm : RNE;
 };
 
-function obey(op: Op, mode: number): void {
+function obey(op: Op, mode: number, arm: boolean): void {
+  control.defaultNaN = arm && (mode & DEFAULT_NAN) !== 0;
   control.flush = (mode & FTZ) !== 0;
   control.tinyExact = (mode & TINY_EXACT) !== 0;
-  control.precision = PRECISE.has(op) ? PRECISIONS[(mode >> 5) & 3] : 0;
+  control.precision = PRECISE.has(op) && !arm ? PRECISIONS[(mode >> 5) & 3] : 0;
 }
 
 /** A denormal becomes a zero of its sign. x87's format and half precision are not flushed. */
@@ -45,12 +48,15 @@ function flushed(f: Format, v: bigint): bigint {
 export function floatValue(n: FloatShape, v: readonly bigint[]): bigint {
   const mode = TESTS.has(n.op) ? 0 : Number(v[v.length - 1]);
   if (mode < DAZ) return computed(n, v);
-  obey(n.op, mode);
+  const arm = n.fp?.nan === "arm";
+  obey(n.op, mode, arm);
   const fromFloat = n.op !== "s2f" && n.op !== "u2f";
   const operand = (x: bigint, i: number): bigint =>
     fromFloat && mode & DAZ && i < v.length - 1 ? flushed(formatOf(n.args[0].w), x) : x;
-  const result = computed(n, v.map(operand));
-  obey(n.op, 0);
+  const operands = v.map(operand);
+  const result = computed(n, operands);
+  if (arm && operands.some((x, i) => x !== v[i])) raised.flags |= DE;
+  obey(n.op, 0, false);
   return result;
 }
 

@@ -91,7 +91,7 @@ function* nested(effects: readonly Effect[]): Generator<Effect> {
 }
 
 /** A direct jump into the code under test would never end. */
-function jumpsToItself(inst: Inst): boolean {
+export function jumpsToItself(inst: Inst): boolean {
   for (const e of nested(inst.effects)) {
     if (e.k !== "jump" || e.target.op !== "const") continue;
     if (e.target.hi === 0 && e.target.lo >= R.CODE && e.target.lo < R.CODE + inst.length) return true;
@@ -183,7 +183,7 @@ export function compare(trials: readonly Trial[], left: Engine, right: Engine): 
       const b = rights[i].records.subarray(at, at + R.RECORD);
       const words = [];
       for (let index = 0; index < R.RECORD; index++) {
-        if (a[index] === b[index] || trial.ignore.has(index)) continue;
+        if (a[index] === b[index] || index === R.MODE || trial.ignore.has(index)) continue;
         if (index === R.ADDRESS && (a[R.SIGNAL] !== R.SIGSEGV || a[index] === 0n)) continue;
         words.push({ index, left: a[index], right: b[index] });
       }

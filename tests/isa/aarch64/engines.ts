@@ -18,12 +18,12 @@ const HEAD = 16;
 const GROUP_HEAD = 8 + CODE_MAX;
 
 /** With SVE, the vector registers would come back from a record of the frame that the oracle does not know. */
-const CPU = ["-cpu", "max,sve=off,sme=off,pauth=off"];
+const WHOLE = "max,sve=off,sme=off,pauth=off";
 
 /** qemu-aarch64: the truth. null: its tools are not installed. */
-export function qemu(): Engine | null {
+export function qemu(cpu = WHOLE): Engine | null {
   const program = build();
-  return program === null ? null : (groups) => runJob(program, groups);
+  return program === null ? null : (groups) => runJob(program, cpu, groups);
 }
 
 /** Compiles the oracle, once a version of its source. */
@@ -42,7 +42,7 @@ function build(): string | null {
   return program;
 }
 
-function runJob(program: string, groups: readonly R.Group[]): void {
+function runJob(program: string, cpu: string, groups: readonly R.Group[]): void {
   const size = groups.reduce((n, g) => n + GROUP_HEAD + g.records.byteLength, HEAD);
   const job = new Uint8Array(size);
   const view = new DataView(job.buffer);
@@ -57,7 +57,7 @@ function runJob(program: string, groups: readonly R.Group[]): void {
     job.set(new Uint8Array(records.buffer, records.byteOffset, records.byteLength), at + GROUP_HEAD);
     at += GROUP_HEAD + records.byteLength;
   }
-  const run = spawnSync("qemu-aarch64", [...CPU, program], { input: job, maxBuffer: size + 1, timeout: 120_000 });
+  const run = spawnSync("qemu-aarch64", ["-cpu", cpu, program], { input: job, maxBuffer: size + 1, timeout: 120_000 });
   if (run.status !== 0 || run.stdout.length !== size)
     throw new Error(
       `the oracle ended with ${run.status ?? run.signal ?? run.error}, ${run.stdout?.length} bytes of ${size}`,

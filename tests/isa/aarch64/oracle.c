@@ -29,6 +29,7 @@ struct state {
   uint64_t pc;              // out: where the signal was raised
   uint64_t signal;          // out: its number
   uint64_t address;         // out: the faulting address, as the signal reports it
+  uint64_t mode;            // for the rulebook's engines
   uint8_t memory[WINDOW];
 };
 struct group {

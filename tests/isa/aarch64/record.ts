@@ -7,7 +7,8 @@ export const FPSR = 98;
 export const PC = 99; // after: where the signal was raised
 export const SIGNAL = 100; // after: its number
 export const ADDRESS = 101; // after: the address of the access that faulted
-export const MEMORY = 102; // WINDOW bytes
+export const MODE = 102; // FPCR as the book's float operations obey it; no engine compares it
+export const MEMORY = 103; // WINDOW bytes
 export const WINDOW = 256;
 /** Words of a record. */
 export const RECORD = MEMORY + WINDOW / 8;
@@ -42,10 +43,8 @@ const FLAGS: Readonly<Record<string, Place>> = {
   zf: { word: NZCV, lo: 30n, w: 1 },
   cf: { word: NZCV, lo: 29n, w: 1 },
   vf: { word: NZCV, lo: 28n, w: 1 },
-  ahp: { word: FPCR, lo: 26n, w: 1 },
-  dn: { word: FPCR, lo: 25n, w: 1 },
-  fz: { word: FPCR, lo: 24n, w: 1 },
-  rmode: { word: FPCR, lo: 22n, w: 2 },
+  fpcr: { word: FPCR, lo: 0n, w: 32 },
+  fpmode: { word: MODE, lo: 0n, w: 8 },
   qc: { word: FPSR, lo: 27n, w: 1 },
   exceptions: { word: FPSR, lo: 0n, w: 8 },
 };
@@ -62,5 +61,11 @@ export function nameOf(index: number): string {
   if (index < V) return index === 31 ? "sp" : `x${index}`;
   if (index < NZCV) return `v${(index - V) >> 1}.${(index - V) & 1 ? "high" : "low"}`;
   if (index >= MEMORY) return `memory+${(index - MEMORY) * 8}`;
-  return ["nzcv", "fpcr", "fpsr", "pc", "signal", "address"][index - NZCV];
+  return ["nzcv", "fpcr", "fpsr", "pc", "signal", "address", "mode"][index - NZCV];
 }
+
+/** What msr fpcr makes of a value for MODE. */
+export const modeOf = (fpcr: bigint): bigint => {
+  const rounding = [0n, 3n, 2n, 1n][Number((fpcr >> 22n) & 3n)];
+  return rounding | ((fpcr >> 24n) & 1n ? 0x18n : 0n) | ((fpcr >> 25n) & 1n ? 0x20n : 0n);
+};

@@ -1,5 +1,5 @@
 import type { Random } from "../oracle/random.ts";
-import { FPCR, FPSR, MEMORY, NZCV, RECORD, V, X } from "./record.ts";
+import { FPCR, FPSR, MEMORY, MODE, modeOf, NZCV, RECORD, V, X } from "./record.ts";
 
 const u64 = (v: bigint): bigint => BigInt.asUintN(64, v);
 
@@ -51,7 +51,9 @@ export function fillState(record: BigUint64Array, random: Random): void {
   }
   record[NZCV] = BigInt(random.below(16)) << 28n;
   const rounding = random.chance(50) ? 0 : random.below(4);
-  record[FPCR] = BigInt(rounding << 22);
+  const modes = random.chance(70) ? 0 : random.below(4);
+  record[FPCR] = BigInt((rounding << 22) | (modes << 24));
+  record[MODE] = modeOf(record[FPCR]);
   record[FPSR] = random.chance(50) ? 0n : BigInt(random.u32() & 0x0800009f);
   for (let i = MEMORY; i < RECORD; i++) record[i] = random.chance(20) ? random.pick(INTEGERS) : random.u64();
 }
