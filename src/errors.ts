@@ -41,7 +41,7 @@ const CODES = {
   RULEBOOK_UNKNOWN: [2, "`sage rules` lists the rulebooks there are"],
   ROW_UNKNOWN: [2, "`sage rules ISA` lists its rows"],
   // oracles
-  ORACLE_MISSING: [2, "give --oracle: host, qemu, gdb:HOST:PORT, self or data:FILE"],
+  ORACLE_MISSING: [2, "give --oracle: host, qemu, gdb:HOST:PORT or self"],
   ORACLE_HANGS: [1, "is it stopped, or busy? nothing that was known before has changed"],
   ORACLE_DIED: [1, "start it again; nothing that was known before has changed"],
   ORACLE_GARBAGE: [1, "is it a GDB stub? nothing that was known before has changed"],

@@ -37,7 +37,7 @@ test("help: of all, of each command, and every command that the first lists is t
     .slice(stdout.indexOf("commands:"), stdout.indexOf("examples:"))
     .matchAll(/^ {2}(\S+(?: \S+)?) {2,}/gm);
   const listed = [...names].map((m) => m[1]!);
-  assert.deepEqual(listed, ["run", "inspect", "disasm", "ir", "rules", "audit verify"]);
+  assert.deepEqual(listed, ["run", "inspect", "disasm", "ir", "rules", "verify", "eval blocks", "audit verify"]);
   for (const name of listed) {
     const help = await run("help", ...name.split(" "));
     assert.ok(help.stdout.startsWith(`usage: sage ${name}`), name);
@@ -128,7 +128,8 @@ test("ir shows each instruction's meaning, and says where no row decodes", async
 
 test("rules lists books, rows, and one row as it is written", async () => {
   assert.match((await run("rules")).stdout, /^ {2}riscv64 +\d+ rows, shipped$/m);
-  const rows = JSON.parse((await run("rules", "riscv64", "--json")).stdout);
+  const { isa, rows } = JSON.parse((await run("rules", "riscv64", "--json")).stdout);
+  assert.equal(isa, "riscv64");
   assert.ok(rows.length > 200);
   const [row] = JSON.parse((await run("rules", "riscv64", "lui", "--json")).stdout);
   assert.match(row.source, /^riscv64\.rules:\d+$/);
