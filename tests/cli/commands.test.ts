@@ -61,7 +61,7 @@ test("each error is one line with a code, and an exit status of its own", async 
     [["run", dir], 126, /^sage: FILE_UNREADABLE: .* is a directory/],
     [["run", "--engine", "jit", program], 2, /^sage: USAGE: there is no engine jit/],
     [["run", "--stats=xml", program], 2, /^sage: USAGE: --stats=xml/],
-    [["run", "--record", "f", program], 2, /^sage: NOT_YET: --record/],
+    [["run", "--record", "f", "--replay", "g", program], 2, /^sage: USAGE: --record and --replay/],
     [["run", "--memory", "lots", program], 2, /^sage: USAGE: --memory lots/],
     [["run", "--policy", text, program], 2, /^sage: POLICY: /],
     [["run", "--audit", text, program], 1, /^sage: AUDIT_WRITE: .*EEXIST/],
