@@ -284,9 +284,7 @@ async function findPc(
   // A small step forward in one order of bytes is a large one in the other; several steps outvote a jump
   const votes = new Map<string, number>();
   let before = await read();
-  for (let n = 0; n < 4; n++) {
-    const stop = await rsp.ask(step, true);
-    const after = await read();
+  const vote = (after: Uint8Array[]): void => {
     placed.forEach((p, i) => {
       if (named && p !== named) return;
       for (const little of [true, false]) {
@@ -297,7 +295,26 @@ async function findPc(
       }
     });
     before = after;
+  };
+  for (let n = 0; n < 4; n++) {
+    const stop = await rsp.ask(step, true);
+    vote(await read());
     if (!/^[TS]05/.test(text(stop))) break;
+  }
+  // Where it stands is nothing that it executes: other code is put there, until it moves
+  let bytes = 1;
+  for (let n = 0; named && votes.size === 0 && n < 64; n++) {
+    for (const little of [true, false]) {
+      const at = number(before[placed.indexOf(named)]!, little);
+      for (let i = 0n; i < 8n; i++) {
+        const there = fromHex(await rsp.ask(`m${(at + i).toString(16)},1`));
+        if (!there || there.length === 0) break;
+        const code = there.map(() => (bytes = (Math.imul(bytes, 0x41c64e6d) + 12345) & 0x7fffffff) >>> 16);
+        await rsp.ask(`M${(at + i).toString(16)},1:${toHex(code)}`);
+      }
+    }
+    await rsp.ask(step, true);
+    vote(await read());
   }
   const best = [...votes].sort((a, b) => b[1] - a[1])[0];
   if (best === undefined) {
@@ -483,12 +500,15 @@ function fieldsOf(
     const whole = may === (1n << BigInt(kept)) - 1n;
     const system = known?.system.test(name) ?? false;
     const role = p === pc ? "pc" : system ? "system" : p.register.role === "pc" ? "integer" : p.register.role;
+    const some = !whole && may !== 0n && role === "integer";
     fields.push({
       name: known?.rename?.[name] ?? name,
       bits: whole ? kept : bits,
       at: 8 * p.offset,
       role,
-      settable: whole,
+      settable: whole || some,
+      // A register of flags with bits between them that are nothing
+      ...(some ? { kept: may } : {}),
     });
   }
   return fields;

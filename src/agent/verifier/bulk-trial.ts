@@ -74,7 +74,7 @@ export async function tryMany(
     fill(binding, carry, usage.constants, state, n, random);
     const rest = new Uint8Array(machine.recordBytes);
     for (const f of machine.fields)
-      if (f.role === "integer" && f.settable) writeField(rest, 0, f.at, f.bits, random.bits(f.bits));
+      if (f.role === "integer" && f.settable) writeField(rest, 0, f.at, f.bits, random.bits(f.bits) & (f.kept ?? -1n));
     const batch = { count: n, stride: 0, code, carry, rest, state };
     const seen = await oracle.observe(batch);
     const at = seen.at[n - 1]!;

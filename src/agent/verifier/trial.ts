@@ -106,7 +106,7 @@ export async function observeWord(
   for (let i = 0; i < count; i++) fillCase(binding, usage, layout, state, i, random);
   const rest = new Uint8Array(machine.recordBytes);
   for (const f of machine.fields)
-    if (f.role === "integer" && f.settable) writeField(rest, 0, f.at, f.bits, random.bits(f.bits));
+    if (f.role === "integer" && f.settable) writeField(rest, 0, f.at, f.bits, random.bits(f.bits) & (f.kept ?? -1n));
   const batch: Batch = {
     count,
     stride: 0,
