@@ -37,7 +37,17 @@ test("help: of all, of each command, and every command that the first lists is t
     .slice(stdout.indexOf("commands:"), stdout.indexOf("examples:"))
     .matchAll(/^ {2}(\S+(?: \S+)?) {2,}/gm);
   const listed = [...names].map((m) => m[1]!);
-  assert.deepEqual(listed, ["run", "inspect", "disasm", "ir", "rules", "verify", "eval blocks", "audit verify"]);
+  assert.deepEqual(listed, [
+    "run",
+    "inspect",
+    "disasm",
+    "ir",
+    "rules",
+    "learn isa",
+    "verify",
+    "eval blocks",
+    "audit verify",
+  ]);
   for (const name of listed) {
     const help = await run("help", ...name.split(" "));
     assert.ok(help.stdout.startsWith(`usage: sage ${name}`), name);
