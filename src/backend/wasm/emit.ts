@@ -323,7 +323,14 @@ export class Emitter {
         );
         return;
       case "evaluate":
-        exitAt(this.f, block.values.giveUp, Exit.Evaluate, 0, this.f.dirtyAfter(block));
+        // The first tier goes on from there, unless that would only lead back here.
+        exitAt(
+          this.f,
+          block.values.giveUp,
+          block.values.giveUp === this.f.func.entry ? Exit.Evaluate : Exit.Dispatch,
+          0,
+          this.f.dirtyAfter(block),
+        );
         return;
     }
   }

@@ -23,6 +23,7 @@ export class Interpreter implements Tier {
   private readonly rows: RowsReader;
   private readonly words: Int32Array;
   private readonly enter: (uop: number) => void;
+  private watching = false;
 
   /** `module` is compiled from interpreterBytes(book). */
   constructor(book: IsaBook, module: WebAssembly.Module, parts: InterpParts) {
@@ -55,6 +56,12 @@ export class Interpreter implements Tier {
       const uop = this.predecoder.entry(pc);
       if (uop === 0) {
         this.failed();
+        return;
+      }
+      if (this.predecoder.writable && !this.watching) {
+        // Whoever runs compiled code is to hear of it before any more of that runs.
+        this.watching = true;
+        words[CTL_EXIT >> 2] = Exit.Dispatch;
         return;
       }
       this.enter(uop);
