@@ -59,9 +59,9 @@ int main(int argc, char **argv) {
   usleep(3000);
   printf("before\n");
   fflush(stdout);
-  SHOW(lock(fd, F_SETLK, F_UNLCK, 0, 0));
-  fflush(stdout);
+  int unlocked = lock(fd, F_SETLK, F_UNLCK, 0, 0);
   waitpid(pid, &status, 0);
+  SHOW(unlocked);
   SHOW(lock(fd, F_SETLK, F_WRLCK, 0, 0));
   close(dup(fd));
   fflush(stdout);
