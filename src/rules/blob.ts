@@ -112,8 +112,7 @@ export function toBlob(book: ExpandedBook): Uint8Array {
   const operands = new Numbering<string>((s) => s);
   const packItem = (item: AsmItem): PackedItem => {
     if (item.k === "text") return item.s;
-    if (item.k === "arms")
-      return arms.of([printCore(item.c), item.forms, item.arms.map((arm) => arm.map(packItem))]);
+    if (item.k === "arms") return arms.of([printCore(item.c), item.forms, item.arms.map((arm) => arm.map(packItem))]);
     return item.k === "choice" ? [printCore(item.c), item.texts] : [printCore(item.c), item.style, item.table];
   };
   const assembly: PackedTexts = {
@@ -126,14 +125,7 @@ export function toBlob(book: ExpandedBook): Uint8Array {
     arms: arms.list,
   };
   const bodies = book.rows.map((r) => printCore(r.body, (text) => operands.of(text)));
-  const lines = [
-    MAGIC,
-    JSON.stringify(packed),
-    JSON.stringify(assembly),
-    JSON.stringify(operands.list),
-    ...bodies,
-    "",
-  ];
+  const lines = [MAGIC, JSON.stringify(packed), JSON.stringify(assembly), JSON.stringify(operands.list), ...bodies, ""];
   return new TextEncoder().encode(lines.join("\n"));
 }
 
@@ -276,7 +268,9 @@ class BlobRow implements ExpandedRow {
   }
 
   get assembly(): readonly AsmItem[] {
-    return (this.readAssembly ??= this.lines.assembly.rows[this.index][0].map((item) => unpackItem(item, this.lines.assembly)));
+    return (this.readAssembly ??= this.lines.assembly.rows[this.index][0].map((item) =>
+      unpackItem(item, this.lines.assembly),
+    ));
   }
 
   get stands(): Stands | undefined {
@@ -319,7 +313,10 @@ class BlobAlias implements ExpandedAlias {
 const packStands = (f: Stands["fields"][number]) => [printCore(f.c), f.map ?? (0 as const)] as const;
 
 function packForm(f: SdmForm): PackedForm {
-  const flags = [f.register, f.vsib, f.lock, f.byW, f.vvvv, f.lowOnly].reduce((sum, on, i) => sum | (on ? 1 << i : 0), 0);
+  const flags = [f.register, f.vsib, f.lock, f.byW, f.vvvv, f.lowOnly].reduce(
+    (sum, on, i) => sum | (on ? 1 << i : 0),
+    0,
+  );
   return [f.prefix, f.map, f.opcode, f.digit, f.modes, f.size, f.vex, f.vexW, flags, f.modrm, f.immediates];
 }
 

@@ -1,5 +1,5 @@
 import type { Slot } from "../../ir/node.ts";
-import { CTL } from "../../memory/layout.ts";
+import { CTL, type Exit } from "../../memory/layout.ts";
 import type { Access } from "./access.ts";
 import type { Summaries } from "./analysis.ts";
 import type { ValueType } from "./code.ts";
@@ -36,6 +36,8 @@ export interface Batch {
   readonly access: Access;
   readonly resident: ReadonlySet<number>;
   readonly assumedZero: ReadonlySet<number>;
+  /** How code leaves at an instruction that it cannot express. */
+  readonly rest: typeof Exit.Dispatch | typeof Exit.Evaluate;
 }
 
 /** Words in engine memory: slots that the code which left has stored. */
@@ -45,16 +47,17 @@ export const MASK_WORDS = 16;
 /** The sticky slot of the function's float ops. */
 export function findSticky(func: Func): Sticky | undefined {
   for (const block of func.blocks) {
-    const sticky = stickyOf(block.values.steps);
-    if (sticky) return sticky;
+    const found = stickyAmong(block.values.steps);
+    if (found !== undefined) return found;
   }
   return undefined;
 }
 
-function stickyOf(steps: readonly Step[]): Sticky | undefined {
+function stickyAmong(steps: readonly Step[]): Sticky | undefined {
   for (const step of steps) {
-    const found = step.k === "float" ? step.sticky : step.k === "if" && (stickyOf(step.then) ?? stickyOf(step.else));
-    if (found) return found;
+    if (step.k === "float") return step.sticky;
+    const inside = step.k === "if" ? (stickyAmong(step.then) ?? stickyAmong(step.else)) : undefined;
+    if (inside !== undefined) return inside;
   }
   return undefined;
 }
