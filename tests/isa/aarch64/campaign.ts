@@ -46,7 +46,7 @@ export function fieldsOf(row: Row, random: Random): number[] {
 
 /** A word of the row that decodes to it, and does not jump to itself. */
 export function wordOf(book: IsaBook, row: Row, encode: Encode, random: Random): number | undefined {
-  for (let attempt = 0; attempt < 60; attempt++) {
+  for (let attempt = 0; attempt < 1000; attempt++) {
     const word = encode(row, fieldsOf(row, random));
     const decoded = book.decode(bytesOf(word), 0);
     if (decoded?.row === row && !jumpsToItself(book.lift(decoded, R.CODE))) return word;
