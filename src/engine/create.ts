@@ -66,6 +66,7 @@ export class Machines implements MachinePool {
   take(): Machine {
     const spare = this.spare.pop();
     if (spare) {
+      spare.clear();
       this.used.add(spare);
       return spare;
     }
@@ -91,7 +92,8 @@ export class Machines implements MachinePool {
       machine.memory.letGo();
       return;
     }
-    machine.clear();
+    // Cleared when it is used again, which is never so for the last.
+    machine.memory.letGo();
     this.spare.push(machine);
   }
 }
