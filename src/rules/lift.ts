@@ -297,11 +297,12 @@ function replace(n: Node, memo: Map<Node, Node>): Node {
   return out;
 }
 
-const APART = new Set(["block", "if", "for", "slet", "store", "trap", "fence"]);
 /** Statements that write no register and do not jump: what follows an `if` of such need not stand in its arms. */
 function staysOut(c: Core): boolean {
-  if (!APART.has(c.op)) return false;
-  return c.a.every((a) => a.w >= 0 || staysOut(a));
+  if (c.op === "block") return c.a.every(staysOut);
+  if (c.op === "if") return staysOut(c.a[1]) && staysOut(c.a[2]);
+  if (c.op === "for") return staysOut(c.a[2]);
+  return c.op === "slet" || c.op === "store" || c.op === "trap" || c.op === "fence";
 }
 
 const purity = new WeakMap<Core, boolean>();

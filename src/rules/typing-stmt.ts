@@ -97,12 +97,21 @@ export class StmtTyper extends Typer {
     const first = core("sask", -1, args, locals[0], `${s.f} ${q.results.join(" ")}`);
     const writes = s.places.map((p, i) => {
       if (this.isDiscard(p, scope)) return block([]);
+      if (p.k === "name" && this.isNew(p.id, scope)) {
+        scope.bind(p.id, { k: "local", n: locals[i], w: q.results[i] });
+        return block([]);
+      }
       const target = this.target(p, scope);
       if (target.w !== q.results[i])
         return widthError(`${s.f}'s result ${i} is i${q.results[i]}, its place i${target.w}`);
       return target.write(core("local", target.w, [], locals[i]));
     });
     return block([first, ...writes]);
+  }
+
+  /** A name that stands for nothing yet: an answer's. */
+  private isNew(id: string, scope: Scope): boolean {
+    return !scope.find(id) && !this.symbols.state.has(id) && !this.symbols.source.macros.has(id);
   }
 
   private act(s: Stmt & { k: "act" }, scope: Scope): Core {

@@ -1,5 +1,5 @@
 import type { Slot } from "../../ir/node.ts";
-import { CTL } from "../../memory/layout.ts";
+import { CTL, type Exit } from "../../memory/layout.ts";
 import type { Access } from "./access.ts";
 import type { Summaries } from "./analysis.ts";
 import type { ValueType } from "./code.ts";
@@ -36,6 +36,8 @@ export interface Batch {
   readonly access: Access;
   readonly resident: ReadonlySet<number>;
   readonly assumedZero: ReadonlySet<number>;
+  /** How code leaves at an instruction that it cannot express. */
+  readonly rest: typeof Exit.Dispatch | typeof Exit.Evaluate;
 }
 
 /** Words in engine memory: slots that the code which left has stored. */
