@@ -18,7 +18,10 @@ const REGIONS = Number(process.env.REGIONS ?? 16);
 const ONLY = process.env.ROWS ? new RegExp(process.env.ROWS) : undefined;
 
 /** Rows without a handler, by name: what they ask only the machine around knows, or their handler would be too large. */
-const WITHOUT: readonly string[] = ["mrs.cntvct", "crc32x", "crc32cx", "pmull.1q", "pmull2.1q"];
+const WITHOUT: readonly string[] = [
+  ...["mrs.cntvct", "crc32x", "crc32cx", "pmull.1q", "pmull2.1q", "fmaxnmv", "fminnmv", "fmaxv", "fminv"],
+  ...["frsqrte.v32", "frsqrte.v64"],
+];
 
 for (const isa of ["aarch64", "x86_64"]) {
   const source = isaRulebook(isa);

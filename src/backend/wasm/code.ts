@@ -63,6 +63,8 @@ export class Code extends Bytes {
   release(local: number): void {
     const type = this.typeOf(local);
     const list = this.free.get(type);
+    // A register may have been kept for two parts of a value.
+    if (list?.includes(local)) return;
     if (list) list.push(local);
     else this.free.set(type, [local]);
   }

@@ -158,7 +158,7 @@ function loadWide(f: Frame, step: Step & { k: "load" }): void {
       code.get(at);
       code.memSimd(FD.v128_load, 0, offset + 16 * k);
       code.set(local);
-      lower.wide.keepChunk(node, k, local);
+      lower.wide.keepChunk(node, k, local, true);
     }
   else {
     const words: number[] = [];
@@ -169,7 +169,7 @@ function loadWide(f: Frame, step: Step & { k: "load" }): void {
       code.set(local);
       words.push(local);
     }
-    lower.wide.keepWords(node, words);
+    lower.wide.keepWords(node, words, true);
   }
   code.release(at);
 }

@@ -56,17 +56,17 @@ export class Wide {
     }
   }
 
-  /** From now on the chunk is in `local`. */
-  keepChunk(node: Node, k: number, local: number): void {
+  /** From now on the chunk is in `local`; `always`: also behind a part that may not run, for who knows whether it did. */
+  keepChunk(node: Node, k: number, local: number, always = false): void {
     let list = this.chunks.get(node);
     if (list === undefined) this.chunks.set(node, (list = []));
     list[k] = local;
-    if (this.l.frozen > 0) this.scoped.push({ node, chunk: k, depth: this.l.frozen });
+    if (this.l.frozen > 0 && !always) this.scoped.push({ node, chunk: k, depth: this.l.frozen });
   }
   /** From now on all words are in `locals`. */
-  keepWords(node: Node, locals: readonly number[]): void {
+  keepWords(node: Node, locals: readonly number[], always = false): void {
     this.words.set(node, locals);
-    if (this.l.frozen > 0) this.scoped.push({ node, chunk: -1, depth: this.l.frozen });
+    if (this.l.frozen > 0 && !always) this.scoped.push({ node, chunk: -1, depth: this.l.frozen });
   }
   isKept(node: Node): boolean {
     return this.words.has(node) || (this.chunks.get(node)?.some((x) => x !== undefined) ?? false);
