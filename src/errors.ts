@@ -8,6 +8,7 @@ const CODES = {
   // the command line
   USAGE: [2, "see sage --help"],
   NOT_YET: [2, "this part of SAGE is not built yet"],
+  REPLAY_DIVERGED: [2, "replay with the SAGE, the program and the options that recorded it"],
   INTERNAL: [70, "this is a bug in SAGE: please report it with the command line that shows it"],
   // a file
   FILE_NOT_FOUND: [127, "check the path; with --root it is a path inside the root"],
@@ -40,7 +41,7 @@ const CODES = {
   RULEBOOK_UNKNOWN: [2, "`sage rules` lists the rulebooks there are"],
   ROW_UNKNOWN: [2, "`sage rules ISA` lists its rows"],
   // oracles
-  ORACLE_MISSING: [2, "give --oracle: host, qemu, gdb:HOST:PORT, self or data:FILE"],
+  ORACLE_MISSING: [2, "give --oracle: host, qemu, gdb:HOST:PORT or self"],
   ORACLE_HANGS: [1, "is it stopped, or busy? nothing that was known before has changed"],
   ORACLE_DIED: [1, "start it again; nothing that was known before has changed"],
   ORACLE_GARBAGE: [1, "is it a GDB stub? nothing that was known before has changed"],

@@ -10,7 +10,8 @@ const NAMES = /riscv|aarch64|arm64|x86[-_]64|amd64/i;
 /** Tables that give names to what formats and remote stubs say; help texts. */
 const TABLES: readonly RegExp[] = [
   /^src\/format\/(elf-names|detect)\.ts$/,
-  /^src\/oracle\/(gdb-target|target)\.ts$/,
+  /^src\/oracle\/(gdb-target|target|machines)\.ts$/,
+  /^src\/agent\/verifier\/quirks\.ts$/,
   /^src\/cli\/[a-z-]+\.ts$/,
 ];
 

@@ -1,6 +1,9 @@
+import { existsSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { sageError } from "../errors.ts";
-import { isaRulebook, rulebookNames } from "../host/node/assets.ts";
+import { evidencePath, isaRulebook, rulebookNames } from "../host/node/assets.ts";
 import type { IsaBook } from "../rules/book.ts";
+import { type Evidence, readEvidence } from "../rules/evidence.ts";
 import { loadIsaBook } from "../rules/index.ts";
 import type { ReadOptions } from "../rules/source.ts";
 import type { Io } from "./command.ts";
@@ -31,6 +34,17 @@ function shipped(isa: string): BookText {
   const found = /^[\w-]+$/.test(isa) ? isaRulebook(isa) : null;
   if (found === null) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook for ${isa}`);
   return { isa, name: `${isa}.rules`, ...found, origin: "shipped" };
+}
+
+/** The side file of a book: in its place, whether or not it is there. */
+export function evidenceFile(book: BookText): string | undefined {
+  return book.origin === "shipped" ? evidencePath(book.isa) : `${book.name.replace(/\.rules$/, "")}.evidence`;
+}
+
+/** What is known of a book's rows, from its side file; nothing where there is none. Throws RuleError. */
+export function readBookEvidence(book: BookText): Evidence[] {
+  const file = evidenceFile(book);
+  return file !== undefined && existsSync(file) ? readEvidence(readFileSync(file, "utf8"), basename(file)) : [];
 }
 
 /** Throws RuleError. */

@@ -23,6 +23,11 @@ const commands: readonly Listed[] = [
     load: () => import("./learn-isa.ts"),
   },
   { name: "verify", summary: "run a rulebook's rows beside a real machine", load: () => import("./verify.ts") },
+  {
+    name: "eval blocks",
+    summary: "how much of what programs execute is right",
+    load: () => import("./eval-blocks.ts"),
+  },
   { name: "audit verify", summary: "check that an audit log is whole", load: () => import("./audit-verify.ts") },
 ];
 

@@ -1,7 +1,9 @@
+import { beliefIn, evidenceFor } from "../agent/verifier/evidence.ts";
+import { exampleOf } from "../agent/verifier/example.ts";
 import { sageError } from "../errors.ts";
-import type { Row } from "../rules/book.ts";
+import type { IsaBook, Row } from "../rules/book.ts";
 import { columns } from "./args.ts";
-import { type BookText, findBook, listBooks, loadBook } from "./books.ts";
+import { type BookText, findBook, listBooks, loadBook, readBookEvidence } from "./books.ts";
 import type { Command, Io } from "./command.ts";
 
 export const command: Command = {
@@ -23,13 +25,29 @@ export const command: Command = {
     if (isa === undefined)
       return show(io, json, listBooks().map(summary), ({ isa, rows, origin }) => [isa, `${rows} rows, ${origin}`]);
     const file = findBook(isa, undefined, io);
-    const rows = loadBook(file).rows;
-    if (name === undefined)
-      return show(io, json, rows.map(brief), (r) => [r.name, `${r.bytes} bytes  ${r.section}  ${r.hash}`]);
+    const isaBook = loadBook(file);
+    const { rows } = isaBook;
+    const evidence = evidenceFor(isaBook, readBookEvidence(file));
+    const believed = (row: Row) => beliefIn(evidence.get(row), "hand");
+    if (name === undefined) {
+      const all = rows.map((row) => ({ ...brief(row), ...believed(row) }));
+      if (json) io.print(`${JSON.stringify({ isa: isaBook.name, rows: all }, null, 1)}\n`);
+      else
+        show(io, false, all, (r) => [
+          r.name,
+          `${r.bytes} bytes  ${r.section}  ${r.hash}  ${r.verdict} ${r.cases || ""}`,
+        ]);
+      return 0;
+    }
     const named = rows.filter((row) => row.name === name);
     if (named.length === 0)
       throw sageError("ROW_UNKNOWN", `${isa} has no row ${name}`, `sage rules ${isa} lists its rows`);
-    const full = named.map((row) => ({ ...brief(row), ...origin(file, row) }));
+    const full = named.map((row) => ({
+      ...brief(row),
+      ...believed(row),
+      ...example(isaBook, row),
+      ...origin(file, row),
+    }));
     if (json) return show(io, true, full, () => ["", ""]);
     for (const { text, ...row } of full)
       io.print(`${columns(Object.entries(row).map(([key, value]) => [key, String(value)]))}\n\n${text}\n`);
@@ -51,15 +69,14 @@ function brief(row: Row) {
   };
 }
 
-/** Where a row is from. Written by hand, it has no evidence of its own: the test suite runs it against QEMU. */
 function origin(book: BookText, row: Row) {
-  const where = `${row.source.file}:${row.source.line}`;
-  return {
-    origin: book.origin,
-    source: where,
-    evidence: "written by hand, tested against an oracle",
-    text: sourceText(book, row),
-  };
+  return { book: book.origin, source: `${row.source.file}:${row.source.line}`, text: sourceText(book, row) };
+}
+
+/** One instruction of the row at work. */
+function example(book: IsaBook, row: Row): { readonly example?: string } {
+  const e = exampleOf(book, row);
+  return e ? { example: `${e.text} (${e.bytes}) with ${e.before}: ${e.after}` } : {};
 }
 
 /** The row's line with the deeper-indented ones that belong to it. */

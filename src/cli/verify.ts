@@ -1,11 +1,14 @@
+import { renameSync, writeFileSync } from "node:fs";
+import { evidenceOf, mergeEvidence } from "../agent/verifier/evidence.ts";
 import { coverage } from "../agent/verifier/random-words.ts";
 import { effortFor, type RowVerdict, type Verdict, verifyBook } from "../agent/verifier/verdict.ts";
 import { sageError } from "../errors.ts";
 import { openOracle } from "../oracle/node/open.ts";
 import { type Oracle, OracleError } from "../oracle/oracle.ts";
 import type { IsaBook } from "../rules/book.ts";
+import type { Evidence } from "../rules/evidence.ts";
 import type { Arguments } from "./args.ts";
-import { type BookText, findBook, listBooks, loadBook } from "./books.ts";
+import { type BookText, evidenceFile, findBook, listBooks, loadBook, readBookEvidence } from "./books.ts";
 import type { Command, Io } from "./command.ts";
 import { parseAmount } from "./units.ts";
 
@@ -27,6 +30,7 @@ export const command: Command = {
         help: "instead: N random words that the oracle executes; how many are known, and right",
       },
       { name: "seed", value: "N", help: "another seed gives other states (default 1)" },
+      { name: "save", help: "keep the verdicts beside the rulebook, as evidence" },
       { name: "json", help: "print it as JSON" },
     ],
     about: "Runs a rulebook's rows beside something that executes them, and says which hold.",
@@ -49,7 +53,7 @@ export const command: Command = {
     try {
       const words = number("random");
       if (words !== undefined) return await asSage(random(oracle, book, words, seed, args, io));
-      return await asSage(rows(oracle, book, names, number("cases"), seed, args, io));
+      return await asSage(rows(oracle, file, book, names, number("cases"), seed, args, io));
     } finally {
       await oracle.close();
     }
@@ -102,6 +106,7 @@ async function random(
 
 async function rows(
   oracle: Oracle,
+  file: BookText,
   book: IsaBook,
   names: readonly string[],
   cases: number | undefined,
@@ -115,23 +120,42 @@ async function rows(
   const json = args.has("json");
   const counts = { proved: 0, tested: 0, refuted: 0, unknown: 0 };
   const all: unknown[] = [];
+  const fresh: Evidence[] = [];
   let done = 0;
   for await (const { row, verdict } of verifyBook(oracle, book, wanted, effortFor(oracle, cases, seed))) {
     counts[verdict.k]++;
     done++;
     if (json) all.push(asJson({ row, verdict }));
+    fresh.push(evidenceOf(book, { row, verdict }, "hand"));
     progress(io, `${done} of ${wanted.length} rows, ${row.name}`);
     if (json || (verdict.k === "tested" && names.length === 0)) continue;
     progress(io, "");
     io.print(`${row.name.padEnd(16)} ${describe(verdict)}\n`);
   }
   progress(io, "");
+  if (args.has("save")) save(file, book, fresh);
   if (json) io.print(`${JSON.stringify({ isa: book.name, oracle: oracle.name, ...counts, rows: all }, null, 1)}\n`);
   else
     io.print(
       `${wanted.length} rows of ${book.name} against ${oracle.name}: ${counts.tested} tested, ${counts.refuted} refuted, ${counts.unknown} unknown\n`,
     );
   return counts.refuted > 0 ? 1 : 0;
+}
+
+/** Evidence is replaced in one step, and only when all rows were compared: an oracle that fails changes nothing. */
+function save(file: BookText, book: IsaBook, fresh: readonly Evidence[]): void {
+  const path = evidenceFile(file);
+  if (path === undefined) throw sageError("FILE_NOT_FOUND", "there is no place for evidence");
+  const known = readBookEvidence(file);
+  // What was learned stays learned
+  const origins = new Map(known.map((e) => [e.hash, e.origin]));
+  const text = mergeEvidence(
+    book,
+    known,
+    fresh.map((e) => ({ ...e, origin: origins.get(e.hash) ?? e.origin })),
+  );
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
 }
 
 function describe(v: Verdict): string {

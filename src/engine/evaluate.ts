@@ -1,4 +1,5 @@
 import { AccessFault, evalInst, type Machine, type Outcome } from "../ir/eval.ts";
+import { functionAnswer } from "../ir/float/functions.ts";
 import type { Inst } from "../ir/node.ts";
 import { ADDRESS_LIMIT, PAGE_SIZE, PROT_READ, PROT_WRITE } from "../memory/layout.ts";
 import type { GuestMemory } from "../memory/memory.ts";
@@ -18,7 +19,7 @@ export class Evaluator implements Machine {
   constructor(state: State, memory: GuestMemory, ask: Ask) {
     this.state = state;
     this.memory = memory;
-    this.ask = ask;
+    this.ask = (name, args) => functionAnswer(name, args) ?? ask(name, args);
   }
 
   /** Throws AccessFault; then the instruction has not happened. */

@@ -7,6 +7,7 @@ import {
   PERMS,
   PERMS_SIZE,
   PROT_EXEC,
+  PROT_WRITE,
 } from "../memory/layout.ts";
 import type { IsaBook } from "../rules/book.ts";
 import {
@@ -49,6 +50,8 @@ export class Predecoder {
   /** Instructions decoded, blocks begun; for --stats. */
   instructions = 0;
   blocks = 0;
+  /** Code was decoded from a page that the guest may write: stores have to be watched from now on. */
+  writable = false;
   /** Executions after which a head is hot; for code decoded from now on. */
   threshold = HOT_THRESHOLD;
   private readonly book: IsaBook;
@@ -303,6 +306,7 @@ export class Predecoder {
       this.fault(pc);
       return -1;
     }
+    if (this.perms[pc >>> PAGE_SHIFT]! & PROT_WRITE) this.writable = true;
     const room = PAGE_SIZE - (pc & (PAGE_SIZE - 1));
     const bounded = room < this.longest && !(this.perms[(pc + room) >>> PAGE_SHIFT]! & PROT_EXEC);
     const at = pc - BIAS;

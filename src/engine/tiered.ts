@@ -76,6 +76,7 @@ export class Tiered implements Tier {
 
   run(): void {
     const { interpreter, state } = this.parts;
+    if (interpreter.predecoder.writable) this.bePrecise();
     try {
       interpreter.run();
     } catch (error) {

@@ -11,6 +11,10 @@ interface Known {
   readonly system: RegExp;
   /** A store of one byte to the address in a register. qemu-user lets nobody but the program write where it executed. */
   readonly store: { readonly code: Uint8Array; readonly base: string };
+  /** Registers that GDB has another name for than assemblers. */
+  readonly rename?: Readonly<Record<string, string>>;
+  /** Bits of a packed register, for descriptions that do not name them. */
+  readonly flags?: Readonly<Record<string, Register["flags"]>>;
 }
 const KNOWN: Readonly<Record<string, Known>> = {
   "riscv:rv64": {
@@ -19,6 +23,7 @@ const KNOWN: Readonly<Record<string, Known>> = {
     align: 2,
     system: /^(?!(zero|ra|[sgtf]p|[sat]\d+|f[tsa]\d+|fflags|frm|pc)$).*$/,
     store: { code: Uint8Array.of(0x23, 0x00, 0x01, 0x00), base: "sp" },
+    rename: { fp: "s0" },
   },
   aarch64: {
     isa: "aarch64",
@@ -26,13 +31,14 @@ const KNOWN: Readonly<Record<string, Known>> = {
     align: 4,
     system: /^(SP|EL|nRW|IL|SS|PAN|UAO|DIT|TCO|SSBS|BTYPE|D|A|I|F|M|pauth_.*|vg|tpidr\d*)$/,
     store: { code: Uint8Array.of(0x3f, 0x00, 0x00, 0x39), base: "x1" },
+    flags: { cpsr: ["V", "C", "Z", "N"].map((name, i) => ({ name, start: 28 + i, end: 28 + i })) },
   },
   "i386:x86-64": {
     isa: "x86_64",
     little: true,
     align: 1,
     system:
-      /^(TF|IF|IOPL|NT|RF|VM|AC|VIF|VIP|ID|[c-gs]s|[fg]s_base|orig_rax|k_gs_base|cr\d|efer|pkru|fctrl|ftag|fop|fi.*|fo.*)$/,
+      /^(TF|IF|IOPL|NT|RF|VM|AC|VIF|VIP|ID|[c-gs]s|[fg]s_base|orig_rax|k_gs_base|cr\d|efer|pkru|fctrl|ftag|fop|fi.*|fo.*|k\d|[xyz]mm\d+h?|st\d|fstat|[IDZOUP][EM]|DAZ|FZ)$/,
     store: { code: Uint8Array.of(0x88, 0x04, 0x24), base: "rsp" },
   },
 };
@@ -96,7 +102,10 @@ export async function exploreStub(rsp: Rsp): Promise<StubTarget> {
   if (target.registers.length === 0) target = { ...target, registers: await countRegisters(rsp) };
   if (target.registers.length === 0) throw garbage("a stub that tells of no registers");
   const known = target.architecture === undefined ? undefined : KNOWN[target.architecture];
-  const { inBlock, beyond, blockBytes, recordBytes } = place(target.registers, block.length, known);
+  const registers = target.registers.map((r) =>
+    r.flags.length === 0 ? { ...r, flags: known?.flags?.[r.name] ?? [] } : r,
+  );
+  const { inBlock, beyond, blockBytes, recordBytes } = place(registers, block.length, known);
   if (inBlock.length + beyond.length === 0) throw garbage("a stub whose g has none of its registers");
   const binaryWrites = (await rsp.askText("X0,0:")) === "OK";
   const step = await stepCommand(rsp);
@@ -275,9 +284,7 @@ async function findPc(
   // A small step forward in one order of bytes is a large one in the other; several steps outvote a jump
   const votes = new Map<string, number>();
   let before = await read();
-  for (let n = 0; n < 4; n++) {
-    const stop = await rsp.ask(step, true);
-    const after = await read();
+  const vote = (after: Uint8Array[]): void => {
     placed.forEach((p, i) => {
       if (named && p !== named) return;
       for (const little of [true, false]) {
@@ -288,7 +295,26 @@ async function findPc(
       }
     });
     before = after;
+  };
+  for (let n = 0; n < 4; n++) {
+    const stop = await rsp.ask(step, true);
+    vote(await read());
     if (!/^[TS]05/.test(text(stop))) break;
+  }
+  // Where it stands is nothing that it executes: other code is put there, until it moves
+  let bytes = 1;
+  for (let n = 0; named && votes.size === 0 && n < 64; n++) {
+    for (const little of [true, false]) {
+      const at = number(before[placed.indexOf(named)]!, little);
+      for (let i = 0n; i < 8n; i++) {
+        const there = fromHex(await rsp.ask(`m${(at + i).toString(16)},1`));
+        if (!there || there.length === 0) break;
+        const code = there.map(() => (bytes = (Math.imul(bytes, 0x41c64e6d) + 12345) & 0x7fffffff) >>> 16);
+        await rsp.ask(`M${(at + i).toString(16)},1:${toHex(code)}`);
+      }
+    }
+    await rsp.ask(step, true);
+    vote(await read());
   }
   const best = [...votes].sort((a, b) => b[1] - a[1])[0];
   if (best === undefined) {
@@ -474,7 +500,16 @@ function fieldsOf(
     const whole = may === (1n << BigInt(kept)) - 1n;
     const system = known?.system.test(name) ?? false;
     const role = p === pc ? "pc" : system ? "system" : p.register.role === "pc" ? "integer" : p.register.role;
-    fields.push({ name, bits: whole ? kept : bits, at: 8 * p.offset, role, settable: whole });
+    const some = !whole && may !== 0n && role === "integer";
+    fields.push({
+      name: known?.rename?.[name] ?? name,
+      bits: whole ? kept : bits,
+      at: 8 * p.offset,
+      role,
+      settable: whole || some,
+      // A register of flags with bits between them that are nothing
+      ...(some ? { kept: may } : {}),
+    });
   }
   return fields;
 }

@@ -11,10 +11,12 @@ import type { AddressForm, SdmForm } from "./sdm.ts";
  * A book as lines of text: magic; JSON of what decoding needs; JSON of what assembly needs; the semantics of each row
  * in the inlined canonical form. Lines are read when first looked at, so that opening a book costs a short JSON's time.
  */
-const MAGIC = "sage-book 2";
+const MAGIC = "sage-book 4";
 
 type PackedItem =
   | string
+  /** Of `arms`. */
+  | number
   | readonly [string, Style, number]
   | readonly [string, readonly string[]]
   | readonly [string, readonly number[], readonly (readonly PackedItem[])[]];
@@ -27,10 +29,15 @@ type PackedRow = readonly [
   bits: number,
   mask: number,
   match: number,
-  fields: readonly number[],
+  /** 0: those of the row before. */
+  fields: readonly number[] | 0,
   where: string,
   hash: string,
-  sdm: SdmForm | 0,
+  sdm: PackedForm | 0,
+];
+type PackedForm = readonly [
+  ...numbers: readonly [prefix: number, map: number, opcode: number, digit: number, modes: number, size: number],
+  ...more: readonly [vex: number, vexW: number, flags: number, modrm: SdmForm["modrm"], immediates: readonly number[]],
 ];
 /** Assembly of a row and what it stands for. */
 type PackedText = readonly [
@@ -41,6 +48,7 @@ interface PackedTexts {
   readonly rows: readonly PackedText[];
   readonly aliases: readonly (readonly [number, readonly PackedItem[], string])[];
   readonly tables: readonly (readonly string[])[];
+  readonly arms: readonly PackedItem[];
 }
 interface PackedBook {
   readonly name: string;
@@ -63,7 +71,7 @@ interface PackedBook {
 export function toBlob(book: ExpandedBook): Uint8Array {
   const texts = new Numbering<string>((s) => s);
   const fields = new Numbering<EncField>((f) => JSON.stringify(f));
-  const rows = book.rows.map((r): PackedRow => {
+  const rows = book.rows.map((r, i): PackedRow => {
     return [
       r.name,
       texts.of(r.section),
@@ -72,10 +80,10 @@ export function toBlob(book: ExpandedBook): Uint8Array {
       r.bits,
       r.mask,
       r.match,
-      r.fields.map((f) => fields.of(f)),
+      r.fields === book.rows[i - 1]?.fields ? 0 : r.fields.map((f) => fields.of(f)),
       r.where ? printCore(r.where) : "",
       r.hash,
-      r.sdm ?? 0,
+      r.sdm ? packForm(r.sdm) : 0,
     ];
   });
   const packed: PackedBook = {
@@ -100,6 +108,13 @@ export function toBlob(book: ExpandedBook): Uint8Array {
     traps: book.traps,
     stops: book.stops,
   };
+  const arms = new Numbering<PackedItem>((item) => JSON.stringify(item));
+  const operands = new Numbering<string>((s) => s);
+  const packItem = (item: AsmItem): PackedItem => {
+    if (item.k === "text") return item.s;
+    if (item.k === "arms") return arms.of([printCore(item.c), item.forms, item.arms.map((arm) => arm.map(packItem))]);
+    return item.k === "choice" ? [printCore(item.c), item.texts] : [printCore(item.c), item.style, item.table];
+  };
   const assembly: PackedTexts = {
     rows: book.rows.map((r) => [
       r.assembly.map(packItem),
@@ -107,43 +122,63 @@ export function toBlob(book: ExpandedBook): Uint8Array {
     ]),
     aliases: book.aliases.map((a) => [a.row, a.assembly.map(packItem), a.when ? printCore(a.when) : ""]),
     tables: book.tables,
+    arms: arms.list,
   };
-  const lines = [
-    MAGIC,
-    JSON.stringify(packed),
-    JSON.stringify(assembly),
-    ...book.rows.map((r) => printCore(r.body)),
-    "",
-  ];
+  const bodies = book.rows.map((r) => printCore(r.body, (text) => operands.of(text)));
+  const lines = [MAGIC, JSON.stringify(packed), JSON.stringify(assembly), JSON.stringify(operands.list), ...bodies, ""];
   return new TextEncoder().encode(lines.join("\n"));
 }
 
-/** The lines of a blob, cut when asked for. */
+const LF = 10;
+
+/** The lines of a blob, read when asked for. */
 class Lines {
   readonly head: PackedBook;
-  private readonly text: string;
-  private readonly second: number;
-  private readonly third: number;
-  private bodies: readonly string[] | undefined;
+  private readonly bytes: Uint8Array;
+  /** Where the lines behind the head begin. */
+  private readonly starts: readonly number[];
+  private bodies: number[] | undefined;
   private parsed: PackedTexts | undefined;
+  private operands: readonly string[] | undefined;
+  private readonly shared: Core[] = [];
 
   constructor(bytes: Uint8Array) {
-    this.text = new TextDecoder().decode(bytes);
-    const first = MAGIC.length + 1;
-    this.second = this.text.indexOf("\n", first) + 1;
-    this.third = this.text.indexOf("\n", this.second) + 1;
-    if (!this.text.startsWith(`${MAGIC}\n`) || this.second === 0 || this.third === 0 || !this.text.endsWith("\n"))
+    this.bytes = bytes;
+    const starts = [0];
+    for (let i = 0; i < 4; i++) starts.push(bytes.indexOf(LF, starts[i]) + 1);
+    if (this.text(0, starts[1]) !== `${MAGIC}\n` || starts.includes(0, 1) || bytes[bytes.length - 1] !== LF)
       throw new RuleError("RULE_BLOB", "not a precompiled rulebook of this version, or a damaged one");
-    this.head = json<PackedBook>(this.text.slice(first, this.second));
+    this.starts = starts;
+    this.head = json<PackedBook>(this.text(starts[1], starts[2]));
+  }
+
+  private text(from: number, to: number): string {
+    return new TextDecoder().decode(this.bytes.subarray(from, to));
   }
 
   get assembly(): PackedTexts {
-    return (this.parsed ??= json<PackedTexts>(this.text.slice(this.second, this.third)));
+    return (this.parsed ??= json<PackedTexts>(this.text(this.starts[2], this.starts[3])));
   }
 
   body(row: number): Core {
-    this.bodies ??= this.text.slice(this.third).split("\n");
-    return parseCore(this.bodies[row]);
+    this.bodies ??= linesFrom(this.bytes, this.starts[4]);
+    return parseCore(this.text(this.bodies[row], this.bodies[row + 1] - 1), this.operand);
+  }
+
+  /** What rows have in common. */
+  private readonly operand = (n: number): Core => {
+    this.operands ??= json<readonly string[]>(this.text(this.starts[3], this.starts[4]));
+    return (this.shared[n] ??= parseCore(this.operands[n]));
+  };
+}
+
+/** Where each line begins, and the end. */
+function linesFrom(bytes: Uint8Array, from: number): number[] {
+  const out = [from];
+  for (let at = from; ; ) {
+    const end = bytes.indexOf(LF, at);
+    if (end < 0) return out;
+    out.push((at = end + 1));
   }
 }
 
@@ -161,9 +196,9 @@ export function fromBlob(bytes: Uint8Array): ExpandedBook {
     slots: p.slots,
     slotNames: p.slotNames,
     policies: p.policies,
-    rows: p.rows.map((r, i) => new BlobRow(i, r, lines, fields)),
+    rows: blobRows(lines, fields),
     get aliases() {
-      return (aliases ??= lines.assembly.aliases.map((a) => new BlobAlias(a)));
+      return (aliases ??= lines.assembly.aliases.map((a) => new BlobAlias(a, lines)));
     },
     get tables() {
       return lines.assembly.tables;
@@ -173,6 +208,14 @@ export function fromBlob(bytes: Uint8Array): ExpandedBook {
     traps: p.traps,
     stops: p.stops,
   };
+}
+
+function blobRows(lines: Lines, all: readonly EncField[]): BlobRow[] {
+  let fields: readonly EncField[] = [];
+  return lines.head.rows.map((row, i) => {
+    if (row[7] !== 0) fields = row[7].map((n) => all[n]);
+    return new BlobRow(i, row, lines, fields);
+  });
 }
 
 function json<T>(text: string): T {
@@ -214,10 +257,10 @@ class BlobRow implements ExpandedRow {
     this.bits = packed[4];
     this.mask = packed[5];
     this.match = packed[6];
-    this.fields = packed[7].map((n) => fields[n]);
+    this.fields = fields;
     this.conditional = packed[8] !== "";
     this.hash = packed[9];
-    this.sdm = packed[10] === 0 ? undefined : packed[10];
+    this.sdm = packed[10] === 0 ? undefined : unpackForm(packed[10]);
   }
 
   get where(): Core | undefined {
@@ -225,7 +268,9 @@ class BlobRow implements ExpandedRow {
   }
 
   get assembly(): readonly AsmItem[] {
-    return (this.readAssembly ??= this.lines.assembly.rows[this.index][0].map(unpackItem));
+    return (this.readAssembly ??= this.lines.assembly.rows[this.index][0].map((item) =>
+      unpackItem(item, this.lines.assembly),
+    ));
   }
 
   get stands(): Stands | undefined {
@@ -245,16 +290,18 @@ class BlobRow implements ExpandedRow {
 class BlobAlias implements ExpandedAlias {
   readonly row: number;
   private readonly packed: PackedTexts["aliases"][number];
+  private readonly lines: Lines;
   private readAssembly: readonly AsmItem[] | undefined;
   private readWhen: Core | undefined;
 
-  constructor(packed: PackedTexts["aliases"][number]) {
+  constructor(packed: PackedTexts["aliases"][number], lines: Lines) {
     this.packed = packed;
+    this.lines = lines;
     this.row = packed[0];
   }
 
   get assembly(): readonly AsmItem[] {
-    return (this.readAssembly ??= this.packed[1].map(unpackItem));
+    return (this.readAssembly ??= this.packed[1].map((item) => unpackItem(item, this.lines.assembly)));
   }
 
   get when(): Core | undefined {
@@ -265,21 +312,31 @@ class BlobAlias implements ExpandedAlias {
 
 const packStands = (f: Stands["fields"][number]) => [printCore(f.c), f.map ?? (0 as const)] as const;
 
-function packItem(item: AsmItem): PackedItem {
-  if (item.k === "text") return item.s;
-  if (item.k === "arms") return [printCore(item.c), item.forms, item.arms.map((arm) => arm.map(packItem))];
-  return item.k === "choice" ? [printCore(item.c), item.texts] : [printCore(item.c), item.style, item.table];
+function packForm(f: SdmForm): PackedForm {
+  const flags = [f.register, f.vsib, f.lock, f.byW, f.vvvv, f.lowOnly].reduce(
+    (sum, on, i) => sum | (on ? 1 << i : 0),
+    0,
+  );
+  return [f.prefix, f.map, f.opcode, f.digit, f.modes, f.size, f.vex, f.vexW, flags, f.modrm, f.immediates];
 }
 
-function unpackItem(p: PackedItem): AsmItem {
+function unpackForm(p: PackedForm): SdmForm {
+  const [prefix, map, opcode, digit, modes, size, vex, vexW, flags, modrm, immediates] = p;
+  const on = (i: number): boolean => (flags & (1 << i)) !== 0;
+  const kind = { prefix, map, opcode, digit, modes, size, vex, vexW, modrm, immediates };
+  return { ...kind, register: on(0), vsib: on(1), lock: on(2), byW: on(3), vvvv: on(4), lowOnly: on(5) };
+}
+
+function unpackItem(p: PackedItem, all: PackedTexts): AsmItem {
   if (typeof p === "string") return { k: "text", s: p };
+  if (typeof p === "number") return unpackItem(all.arms[p], all);
   if (p.length === 2) return { k: "choice", c: parseCore(p[0]), texts: p[1] };
   if (typeof p[2] === "number") return { k: "operand", c: parseCore(p[0]), style: p[1] as Style, table: p[2] };
   return {
     k: "arms",
     c: parseCore(p[0]),
     forms: p[1] as readonly number[],
-    arms: p[2].map((arm) => arm.map(unpackItem)),
+    arms: p[2].map((arm) => arm.map((item) => unpackItem(item, all))),
   };
 }
 

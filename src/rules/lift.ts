@@ -91,11 +91,14 @@ export class Lifter extends ValueLifter {
     if (typeof c === "number") return { list: [s.a[c !== 0 ? 1 : 2]], i: 0, next: rest };
     const { path } = this;
     if (this.pure(s.a[1]) && this.pure(s.a[2])) {
-      const then = this.run({ list: [s.a[1]], i: 0, next: undefined }, new Map(path.pending)).pending;
-      const other = this.run({ list: [s.a[2]], i: 0, next: undefined }, new Map(path.pending)).pending;
+      const yes = this.run({ list: [s.a[1]], i: 0, next: undefined }, new Map(path.pending));
+      const no = this.run({ list: [s.a[2]], i: 0, next: undefined }, new Map(path.pending));
+      const then = yes.pending;
+      const other = no.pending;
       const all = [...new Set([...then.keys(), ...other.keys()])];
       const slots = all.filter((slot) => then.get(slot) !== other.get(slot));
-      if (this.mayMerge(slots)) {
+      // An arm within which writes could not be merged has effects after all.
+      if (yes.effects.length + no.effects.length === 0 && this.mayMerge(slots)) {
         for (const slot of slots) {
           const a = then.get(slot);
           const b = other.get(slot);
@@ -294,11 +297,12 @@ function replace(n: Node, memo: Map<Node, Node>): Node {
   return out;
 }
 
-const APART = new Set(["block", "if", "for", "slet", "store", "trap", "fence"]);
 /** Statements that write no register and do not jump: what follows an `if` of such need not stand in its arms. */
 function staysOut(c: Core): boolean {
-  if (!APART.has(c.op)) return false;
-  return c.a.every((a) => a.w >= 0 || staysOut(a));
+  if (c.op === "block") return c.a.every(staysOut);
+  if (c.op === "if") return staysOut(c.a[1]) && staysOut(c.a[2]);
+  if (c.op === "for") return staysOut(c.a[2]);
+  return c.op === "slet" || c.op === "store" || c.op === "trap" || c.op === "fence";
 }
 
 const purity = new WeakMap<Core, boolean>();

@@ -4,7 +4,7 @@ import { RuleError } from "./error.ts";
 import { parseExpr, parseStmts } from "./parse.ts";
 import { type Binding, Scope, unknownName } from "./scope.ts";
 import { widthError } from "./typed.ts";
-import { Typer } from "./typing.ts";
+import { OPERAND_LOCALS, Typer } from "./typing.ts";
 
 /**
  * Something that can be written: `w` bits, from a value of that width to a statement.
@@ -97,12 +97,21 @@ export class StmtTyper extends Typer {
     const first = core("sask", -1, args, locals[0], `${s.f} ${q.results.join(" ")}`);
     const writes = s.places.map((p, i) => {
       if (this.isDiscard(p, scope)) return block([]);
+      if (p.k === "name" && this.isNew(p.id, scope)) {
+        scope.bind(p.id, { k: "local", n: locals[i], w: q.results[i] });
+        return block([]);
+      }
       const target = this.target(p, scope);
       if (target.w !== q.results[i])
         return widthError(`${s.f}'s result ${i} is i${q.results[i]}, its place i${target.w}`);
       return target.write(core("local", target.w, [], locals[i]));
     });
     return block([first, ...writes]);
+  }
+
+  /** A name that stands for nothing yet: an answer's. */
+  private isNew(id: string, scope: Scope): boolean {
+    return !scope.find(id) && !this.symbols.state.has(id) && !this.symbols.source.macros.has(id);
   }
 
   private act(s: Stmt & { k: "act" }, scope: Scope): Core {
@@ -200,9 +209,9 @@ export class StmtTyper extends Typer {
     const targets = b.arms.map((e) => this.target(e, b.scope));
     if (targets.length === 1) return targets[0];
     const { w } = targets[0];
-    const n = this.newLocal();
+    const n = OPERAND_LOCALS - 1 - b.n;
     const held = core("local", w, [], n);
-    const writes = targets.map((t) => t.write(held));
+    const writes = this.apart(() => targets.map((t) => t.write(held)));
     return {
       w,
       write: (value) => core("opset", -1, [b.form, value, ...writes], n, b.forms.join(" ")),

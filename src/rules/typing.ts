@@ -40,6 +40,11 @@ const UNARY = new Set(["ctz", "clz", "popcnt", "bswap", "fneg", "fabs"]);
 const EXTREMES: Readonly<Record<string, Op>> = { minu: "ult", mins: "slt", maxu: "ult", maxs: "slt" };
 
 /** Gives every expression of one row its width. One object a row; locals are numbered through the row. */
+/** Locals that hold what is written to an operand. */
+const FEW = 16;
+/** First local of an operand's encodings. */
+export const OPERAND_LOCALS = 900;
+
 export class Typer {
   readonly symbols: Symbols;
   /** The row's own scope: fields, cells, operands. Defs and acts see it, not their callers' lets. */
@@ -54,7 +59,17 @@ export class Typer {
     this.row = row;
   }
 
+  /** Locals of an operand's encodings have numbers of their own: then the encodings read alike in all rows. */
+  protected apart<T>(f: () => T): T {
+    const outer = this.locals;
+    this.locals = OPERAND_LOCALS;
+    const result = f();
+    this.locals = outer;
+    return result;
+  }
+
   newLocal(): number {
+    if (this.locals === OPERAND_LOCALS - FEW) throw new RuleError("RULE_SYNTAX", "a row of too many values");
     return this.locals++;
   }
 
@@ -172,7 +187,9 @@ export class Typer {
       case "operand": {
         let read = this.operandReads.get(b);
         if (!read) {
-          const arms = b.arms.map((e) => this.expr(e, b.scope, undefined) ?? widthError(`${id}: a width is missing`));
+          const arms = this.apart(() =>
+            b.arms.map((e) => this.expr(e, b.scope, undefined) ?? widthError(`${id}: a width is missing`)),
+          );
           read = arms.length === 1 ? arms[0] : core("opread", arms[0].w, [b.form, ...arms], b.n, b.forms.join(" "));
           this.operandReads.set(b, read);
         }

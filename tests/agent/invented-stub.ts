@@ -45,7 +45,9 @@ export function inventedStub(
   const machine: StubMachine = {
     registers: () => {
       const out: number[] = [];
-      for (const [i, v] of values().entries()) put(out, v, sizes[i]!);
+      values().forEach((v, i) => {
+        put(out, v, sizes[i]!);
+      });
       return Uint8Array.from(out);
     },
     setRegisters: (b) => {

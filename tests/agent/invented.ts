@@ -146,7 +146,10 @@ export function inventedOracle(spec: Invented, rate = 5000): Oracle & { count: n
     at += Math.ceil(bits / 8) * 8;
   };
   for (let i = 0; i < spec.regs; i++) field(`g${i}`, spec.regBits, "integer", !(spec.zero && i === 0));
-  if (spec.flags === "register") field("status", 8, "system");
+  if (spec.flags === "register") {
+    field("status", 8, "integer");
+    fields[fields.length - 1] = { ...fields[fields.length - 1]!, kept: 0x4bn };
+  }
   if (spec.flags === "fields") for (const [name] of FLAGS) field(name, 1, "flag");
   field("pc", spec.pcBits, "pc");
   const dataAt = Math.floor(spec.memory / 2);

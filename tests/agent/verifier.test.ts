@@ -16,7 +16,7 @@ import { needs } from "../isa/tools.ts";
 import { oddStub } from "../oracle/odd-stub.ts";
 import { serveStub } from "../oracle/stub.ts";
 
-const EFFORT = { cases: 60, words: 6, seed: Number(process.env.SAGE_SEED ?? 1) };
+const EFFORT = { cases: 60, words: 6, seed: Number(process.env.SAGE_SEED ?? 1), slow: 60 };
 
 function open(): Oracle | null {
   try {
@@ -64,7 +64,12 @@ test("a wrong row is refuted, with a state that shows it", tools, async () => {
     assert.ok(riscv64Text.includes(from), `the book says "${from}"`);
     const book = riscv64(riscv64Text.replace(from, to));
     const row = book.rows.find((r) => r.name === name)!;
-    const verdict = await verifyRow(oracle!, bind(book, oracle!.machine), row, { cases: 400, words: 10, seed: 3 });
+    const verdict = await verifyRow(oracle!, bind(book, oracle!.machine), row, {
+      cases: 400,
+      words: 10,
+      seed: 3,
+      slow: 400,
+    });
     assert.equal(verdict.k, "refuted", `${name}: ${to}`);
     if (verdict.k === "refuted") assert.notEqual(verdict.counterexample.expected, verdict.counterexample.observed);
   }

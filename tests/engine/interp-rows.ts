@@ -137,7 +137,11 @@ export class Pair {
     const exit = this.words[L.CTL_EXIT >> 2];
     if (exit === L.Exit.Evaluate) return { differs: null, evaluated: true };
     const got: Left = { exit: this.exitText(exit, decoded.length), slots: this.slots(), memory: this.data.slice() };
-    if (got.exit !== expected.exit) return { differs: `exit ${got.exit}, not ${expected.exit}`, evaluated: false };
+    // A locked instruction may be seen to read before it writes.
+    const locked =
+      bytes[0] === 0xf0 && got.exit.replace(/ [12] at/, " at") === expected.exit.replace(/ [12] at/, " at");
+    if (got.exit !== expected.exit && !locked)
+      return { differs: `exit ${got.exit}, not ${expected.exit}`, evaluated: false };
     const wrong = got.slots.findIndex((s, i) => s !== expected.slots[i]);
     if (wrong >= 0) return { differs: `${got.slots[wrong]}, not ${expected.slots[wrong]}`, evaluated: false };
     const at = got.memory.findIndex((b, i) => b !== expected.memory[i]);

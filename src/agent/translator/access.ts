@@ -1,5 +1,5 @@
 import { RAN } from "../../oracle/oracle.ts";
-import { changedBytes, runWords, type Scene, slice } from "./anatomy.ts";
+import { changedBytes, runWords, type Scene, sameCell, samePc, slice } from "./anatomy.ts";
 import { randomBytes } from "./check.ts";
 import type { Probe, Seen } from "./probe.ts";
 import type { Rng } from "./values.ts";
@@ -64,9 +64,8 @@ export function move(probe: Probe, state: Int32Array, from: number, to: number, 
 }
 
 export function stateDiffers(probe: Probe, a: Seen, b: Seen, k: number, kb = k): boolean {
-  const row = 2 * probe.cells.length;
-  for (let i = 0; i < row; i++) if (a.state[k * row + i] !== b.state[kb * row + i]) return true;
-  return a.pc[2 * k] !== b.pc[2 * kb] || a.pc[2 * k + 1] !== b.pc[2 * kb + 1];
+  for (let c = 0; c < probe.cells.length; c++) if (!sameCell(probe, a, k, b, kb, c)) return true;
+  return !samePc(a, k, b, kb);
 }
 
 /** Blocks of eight bytes, which single bytes are then looked for in. */

@@ -40,6 +40,8 @@ export type BitRole =
 
 export const NONE = -1;
 
+const withNone = (file: readonly number[]): readonly number[] => (file.includes(NONE) ? file : [...file, NONE]);
+
 export function memoryOf(scene: Scene, k: number): Uint8Array | undefined {
   const size = scene.memory ? scene.memory.length / scene.n : 0;
   return scene.memory?.subarray(k * size, (k + 1) * size);
@@ -61,11 +63,25 @@ export function slice(probe: Probe, seen: Seen, from: number, n: number): Seen {
     pc: seen.pc.subarray(2 * from, 2 * (from + n)),
     state: seen.state.subarray(cells * from, cells * (from + n)),
     memory: seen.memory.subarray(size * from, size * (from + n)),
+    strayed: seen.strayed.subarray(from, from + n),
   };
 }
 
 const same = (probe: Probe, a: Int32Array, b: Int32Array, k: number, c: number): boolean =>
   probe.lo(a, k, c) === probe.lo(b, k, c) && probe.hi(a, k, c) === probe.hi(b, k, c);
+
+/** Whether two runs went to the same place, or equally far from where each began. */
+export function samePc(a: Seen, k: number, b: Seen, j: number): boolean {
+  if (a.pc[2 * k] === b.pc[2 * j] && a.pc[2 * k + 1] === b.pc[2 * j + 1]) return true;
+  return ((a.pc[2 * k]! - a.at[2 * k]!) | 0) === ((b.pc[2 * j]! - b.at[2 * j]!) | 0);
+}
+
+/** Whether a cell ended with the same value, or with one equally far from where each run began. */
+export function sameCell(probe: Probe, a: Seen, k: number, b: Seen, j: number, c: number, d = c): boolean {
+  const [al, bl] = [probe.lo(a.state, k, c), probe.lo(b.state, j, d)];
+  if (al === bl && probe.hi(a.state, k, c) === probe.hi(b.state, j, d)) return true;
+  return a.at[2 * k] !== b.at[2 * j] && ((al - a.at[2 * k]!) | 0) === ((bl - b.at[2 * j]!) | 0);
+}
 
 /** Whether control went on to the next instruction. */
 export function goesOn(probe: Probe, seen: Seen, k: number, length: number): boolean {
@@ -156,11 +172,11 @@ function differs(
 ): boolean {
   if (base.outcome[k] !== seen.outcome[at]) return base.outcome[k] === RAN || seen.outcome[at] === RAN;
   if (base.outcome[k] !== RAN) return false;
-  if (base.pc[2 * k] !== seen.pc[2 * at] || base.pc[2 * k + 1] !== seen.pc[2 * at + 1]) return true;
+  if (!samePc(base, k, seen, at)) return true;
   for (let o = 0; o < probe.cells.length; o++) {
     const lo = probe.lo(seen.state, at, o);
     const hi = probe.hi(seen.state, at, o);
-    if (lo === probe.lo(base.state, k, o) && hi === probe.hi(base.state, k, o)) continue;
+    if (sameCell(probe, base, k, seen, at, o)) continue;
     // What only stayed as it was set says nothing
     if (
       o === c &&
@@ -193,12 +209,12 @@ export class Swaps {
   }
 
   static async of(probe: Probe, flow: Dataflow, length: number, scene: Scene, file: readonly number[]): Promise<Swaps> {
-    const operands = file.filter((c) => flow.inputs.includes(c) || flow.outputs.includes(c));
+    const operands = file.filter((c) => c !== NONE).filter((c) => flow.inputs.includes(c) || flow.outputs.includes(c));
     const out = new Swaps(probe, flow, scene, operands);
     const jobs: { i: number; x: number }[] = [];
     for (const i of operands)
       if (flow.inputs.includes(i))
-        for (const x of [...file, NONE])
+        for (const x of withNone(file))
           if (x !== i && (x === NONE || probe.cells[x]!.bits === probe.cells[i]!.bits)) jobs.push({ i, x });
     const all = new Int32Array(scene.state.length * jobs.length);
     const memory = scene.memory ? new Uint8Array(scene.memory.length * jobs.length) : undefined;
@@ -232,7 +248,7 @@ export class Swaps {
     for (const from of this.operands) {
       const reads = this.flow.inputs.includes(from);
       const writes = this.flow.outputs.includes(from);
-      for (const to of [...file, NONE]) {
+      for (const to of withNone(file)) {
         if (to === from || (to === NONE && out.length > 0)) continue;
         if (reads && this.fits(other, from, to, true, false)) out.push({ from, to, reads: true, writes: false });
         else if (writes && this.fits(other, from, to, false, true)) out.push({ from, to, reads: false, writes: true });
@@ -252,7 +268,7 @@ export class Swaps {
       if (run.seen.outcome[k] !== other.outcome[k]) return false;
       if (other.outcome[k] !== RAN) continue;
       ran++;
-      if (run.seen.pc[2 * k] !== other.pc[2 * k] || run.seen.pc[2 * k + 1] !== other.pc[2 * k + 1]) return false;
+      if (!samePc(run.seen, k, other, k)) return false;
       for (let c = 0; c < probe.cells.length; c++) if (!this.cellFits(run, other, k, c, i, to, writes)) return false;
       if (scene.memory) {
         const size = scene.memory.length / scene.n;
@@ -278,11 +294,9 @@ export class Swaps {
     else if (writes && c === i) return same(probe, other.state, scene.state, k, i);
     const written =
       flow.outputs.includes(from) && (flow.always.has(from) || !same(probe, run.before, run.seen.state, k, from));
-    const [lo, hi] = written
-      ? [probe.lo(run.seen.state, k, from), probe.hi(run.seen.state, k, from)]
-      : [probe.lo(scene.state, k, c), probe.hi(scene.state, k, c)];
     if (!probe.keepsAny(c)) return true;
-    return probe.lo(other.state, k, c) === lo && probe.hi(other.state, k, c) === hi;
+    if (written) return sameCell(probe, run.seen, k, other, k, from, c);
+    return same(probe, other.state, scene.state, k, c);
   }
 }
 
@@ -297,7 +311,8 @@ export async function bitRoles(
   const swaps = await Swaps.of(probe, flow, length, scene, file);
   const words = Array.from({ length: 8 * length }, (_, b) => (flow.word ^ (1 << b)) >>> 0);
   const runs = await runWords(probe, words, length, scene);
-  return runs.map((seen): BitRole => {
+  return runs.map((seen, bit): BitRole => {
+    if (!probe.proper(words[bit]!, length)) return { k: "illegal" };
     if (seen.outcome.every((o) => o === SIGILL)) return { k: "illegal" };
     if (alike(probe, scene, flow.seen, seen)) return { k: "inert" };
     const options = swaps.explain(seen, file);
@@ -309,8 +324,8 @@ function alike(probe: Probe, scene: Scene, a: Seen, b: Seen): boolean {
   for (let k = 0; k < scene.n; k++) {
     if (a.outcome[k] !== b.outcome[k]) return false;
     if (a.outcome[k] !== RAN) continue;
-    if (a.pc[2 * k] !== b.pc[2 * k] || a.pc[2 * k + 1] !== b.pc[2 * k + 1]) return false;
-    for (let c = 0; c < probe.cells.length; c++) if (!same(probe, a.state, b.state, k, c)) return false;
+    if (!samePc(a, k, b, k)) return false;
+    for (let c = 0; c < probe.cells.length; c++) if (!sameCell(probe, a, k, b, k, c)) return false;
   }
   if (scene.memory) for (let i = 0; i < a.memory.length; i++) if (a.memory[i] !== b.memory[i]) return false;
   return true;

@@ -7,6 +7,7 @@ import {
   offsetOf,
   type Predicted,
   predict,
+  randomWord,
   type Sample,
   sourceOf,
   vectorOf,
@@ -32,7 +33,13 @@ function agrees(
   { sample, seen }: Shots,
   k: number,
 ): boolean {
-  if (seen.outcome[k] !== RAN) return (form.load || form.store) !== undefined && !p.within[k];
+  if (seen.strayed[k] === 1) return false;
+  const goes = form.jump && (!p.taken || p.taken[k] === 1) ? p.target! : next;
+  if (seen.outcome[k] !== RAN) {
+    // A jump into the case's own code goes on there
+    if (goes !== next && Math.abs((goes.lo[k]! - seen.at[2 * k]!) | 0) <= 64) return true;
+    return (form.load || form.store) !== undefined && !p.within[k];
+  }
   if ((form.load || form.store) && !p.within[k]) return true;
   const { cells } = probe;
   const want = new Int32Array(2 * cells.length);
@@ -52,7 +59,6 @@ function agrees(
     }
   });
   for (let i = 0; i < want.length; i++) if (want[i] !== seen.state[2 * k * cells.length + i]) return false;
-  const goes = form.jump && (!p.taken || p.taken[k] === 1) ? p.target! : next;
   const wide = probe.pcBits < 32 ? 2 ** probe.pcBits - 1 : -1;
   if ((goes.lo[k]! & wide) !== seen.pc[2 * k]!) return false;
   if (probe.pcBits > 32 && goes.hi[k]! !== seen.pc[2 * k + 1]!) return false;
@@ -73,6 +79,7 @@ function agrees(
 /** Shots of a form on states of all kinds; an access falls into the window. `memory`: with the window set and seen. */
 export async function shotsOf(probe: Probe, rng: Rng, form: Form, n: number, memory: boolean): Promise<Shots> {
   const { words, state } = makeSample(probe, rng, form, n);
+  if (form.jump) leaveHome(probe, rng, form, words, state);
   if (!memory || probe.dataSize === 0) return shoot(probe, form, words, state);
   const bytes = randomBytes(rng, n * probe.dataSize);
   if (!form.load && !form.store) {
@@ -81,6 +88,23 @@ export async function shotsOf(probe: Probe, rng: Rng, form: Form, n: number, mem
   }
   aim(probe, rng, form, words, state);
   return shoot(probe, form, words, state, bytes);
+}
+
+/** Other words for those that would jump to themselves: an oracle waits long for the end of a loop. */
+function leaveHome(probe: Probe, rng: Rng, form: Form, words: Uint32Array, state: Int32Array): void {
+  const n = words.length;
+  const at = new Int32Array(2 * n);
+  for (let k = 0; k < n; k++) at[2 * k] = 0x4000;
+  for (let round = 0; round < 12; round++) {
+    const p = predict(probe, form, { n, words, state, at, memory: undefined });
+    let again = false;
+    for (let k = 0; k < n; k++) {
+      if (!p.target || (p.taken && p.taken[k] === 0) || Math.abs((p.target.lo[k]! - 0x4000) | 0) > 32) continue;
+      words[k] = randomWord(rng, form);
+      again = true;
+    }
+    if (!again) return;
+  }
 }
 
 export function randomBytes(rng: Rng, n: number): Uint8Array {
@@ -175,6 +199,7 @@ export function pickShots(probe: Probe, { sample, seen }: Shots, which: readonly
       pc: rows(seen.pc, 2),
       state: rows(seen.state, row),
       memory: bytes(seen.memory),
+      strayed: Uint8Array.from(which, (k) => seen.strayed[k]!),
     },
   };
 }
@@ -207,6 +232,7 @@ export function joinShots(a: Shots, b: Shots): Shots {
       pc: ints(a.seen.pc, b.seen.pc),
       state: ints(a.seen.state, b.seen.state),
       memory: both ? bytes(a.seen.memory, b.seen.memory) : new Uint8Array(0),
+      strayed: bytes(a.seen.strayed, b.seen.strayed),
     },
   };
 }

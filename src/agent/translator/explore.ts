@@ -1,4 +1,4 @@
-import { RAN, SIGILL } from "../../oracle/oracle.ts";
+import { OracleError, SIGILL } from "../../oracle/oracle.ts";
 import { dataflow, type Scene } from "./anatomy.ts";
 import type { Checkpoint, Phase } from "./checkpoint.ts";
 import { covers, type Form, scatter } from "./form.ts";
@@ -139,7 +139,7 @@ export class Explorer {
   }
 
   private unknown(w: number, length: number): boolean {
-    if (this.forms.some((f) => f.length === length && covers(f, w))) return false;
+    if (!this.probe.proper(w, length) || this.forms.some((f) => f.length === length && covers(f, w))) return false;
     return !this.failures.some((f) => f.length === length && ((f.word ^ w) & ~f.loose) === 0);
   }
 
@@ -151,7 +151,7 @@ export class Explorer {
       length,
       this.probe.states(this.o.rng, words.length, "window"),
     );
-    return words.filter((_, k) => seen.outcome[k] !== SIGILL);
+    return words.filter((_, k) => seen.outcome[k] !== SIGILL && seen.outcome[k]! < 200 && seen.strayed[k] === 0);
   }
 
   /** Legal words that no form covers. */
@@ -192,7 +192,7 @@ export class Explorer {
 
   private async attempt(word: number, length: number): Promise<boolean> {
     this.report(`word ${word.toString(16)}`);
-    const out: Outcome = await this.learner.learn(word, length);
+    const out = await this.understood(word, length);
     if (!out.form) {
       const old = this.failures.find((f) => f.word === word && f.length === length);
       if (old) {
@@ -203,6 +203,16 @@ export class Explorer {
     }
     this.add(out.form);
     return true;
+  }
+
+  /** A word that breaks the learner is one it does not understand; an oracle that breaks ends it all. */
+  private async understood(word: number, length: number): Promise<Outcome> {
+    try {
+      return await this.learner.learn(word, length, this.phase.step === "again");
+    } catch (error) {
+      if (error instanceof OracleError) throw error;
+      return { form: undefined, why: `it broke the learner: ${String(error)}`, loose: 0 };
+    }
   }
 
   /** Keeps a form; forms of which every word is one of its own go. */
@@ -228,37 +238,4 @@ export class Explorer {
       doing,
     });
   }
-}
-
-/** Lengths in bytes that instructions have, by how far the program counter moves. */
-export async function lengthsOf(probe: Probe, rng: Rng, most: number): Promise<number[]> {
-  const n = 1024;
-  const words = new Uint32Array(n);
-  for (let k = 0; k < n; k++) words[k] = rng.next() >>> 0;
-  const seen = await probe.run(words, Math.min(4, most), probe.states(rng, n, "window"));
-  const counts = new Map<number, number>();
-  let ran = 0;
-  for (let k = 0; k < n; k++) {
-    if (seen.outcome[k] !== RAN) continue;
-    ran++;
-    const step = (seen.pc[2 * k]! - seen.at[2 * k]!) * probe.unit;
-    if (step > 0 && step <= 4) counts.set(step, (counts.get(step) ?? 0) + 1);
-  }
-  return [...counts]
-    .filter(([, c]) => c > ran / 20)
-    .map(([l]) => l)
-    .sort((a, b) => a - b);
-}
-
-/** The cells that instructions choose among: the largest group of one width. */
-export function registerFile(probe: Probe): number[] {
-  const groups = new Map<number, number[]>();
-  probe.cells.forEach((cell, c) => {
-    if (cell.bits > 1) groups.set(cell.bits, [...(groups.get(cell.bits) ?? []), c]);
-  });
-  return (
-    [...groups.values()].sort(
-      (a, b) => b.length - a.length || probe.cells[b[0]!]!.bits - probe.cells[a[0]!]!.bits,
-    )[0] ?? []
-  );
 }

@@ -57,7 +57,9 @@ export async function anatomyOf(
   let at = word;
   const seen = new Set<number>();
   const union: Found[] = [];
-  for (const numbers of [undefined, [3, 5, 6, 9, 10, 12], [1, 2, 4, 7, 8, 11], [3, 5, 6, 9, 10, 12]]) {
+  const placements =
+    file.length <= 5 ? [undefined, [0, 1, 2, 3], [1, 2, 0, 3], [2, 0, 1, 3], [0, 2, 1, 3], [1, 0, 2, 3]] : PLACEMENTS;
+  for (const numbers of placements) {
     if (numbers) at = placed(probe, at, union, file, numbers);
     if (seen.has(at)) continue;
     seen.add(at);
@@ -73,6 +75,9 @@ export async function anatomyOf(
   if (!last) return undefined;
   return finish(probe, last, length, scene, file, union);
 }
+
+/** Register numbers that differ in two bits, then low ones, then the first again with all that is known by then. */
+const PLACEMENTS = [undefined, [3, 5, 6, 9, 10, 12], [1, 2, 4, 7, 8, 11], [3, 5, 6, 9, 10, 12]];
 
 /** Adds what another look showed; operands that share bits and a use are one. */
 function merge(union: Found[], more: readonly Found[]): void {
@@ -104,7 +109,7 @@ async function look(
   const put = (bit: number, c: Change): void => {
     let f = found.find((x) => x.cell === c.from && x.reads === c.reads && x.writes === c.writes);
     if (!f) found.push((f = { cell: c.from, reads: c.reads, writes: c.writes, bits: new Map() }));
-    const weight = c.to === NONE ? 0 : file.indexOf(c.from) ^ file.indexOf(c.to);
+    const weight = file.includes(c.to) ? file.indexOf(c.from) ^ file.indexOf(c.to) : 0;
     f.bits.set(bit, { weight, weak: c.to === NONE || !probe.keepsAny(c.to), to: c.to });
   };
   roles.forEach((r, bit) => {
@@ -140,6 +145,7 @@ async function finish(
         if (e.weak && ones(e.weight) === 1 && !byWeight.has(e.weight) && !taken.has(bit)) byWeight.set(e.weight, bit);
       map = numbered(file, now.cell, byWeight);
     } else map = await lookedUp(probe, flow, length, scene, file, now.cell, [...u.bits.keys()]);
+    if (!map.map.some((c) => c >= 0)) continue;
     for (const b of map.bits) taken.add(b);
     operands.push({ name: "", cell: now.cell, reads: u.reads, writes: u.writes, ...map });
   }
@@ -206,7 +212,7 @@ function placed(
     let best: number | undefined;
     let cost = Number.POSITIVE_INFINITY;
     for (let n = 0; n < file.length; n++) {
-      if ((n & ~all) !== base || used.has(n) || !probe.keepsAny(file[n]!)) continue;
+      if ((n & ~all) !== base || used.has(n) || file[n] === NONE || !probe.keepsAny(file[n]!)) continue;
       const rank = numbers.indexOf(n);
       const here = rank < 0 ? 100 + n : rank;
       if (here < cost) [best, cost] = [n, here];

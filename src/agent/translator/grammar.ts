@@ -88,6 +88,8 @@ export function grammar(w: number): readonly Production[] {
     (a) => `(-${a})`,
   );
 
+  const turn = (lo: number, hi: number): number =>
+    hi === 0 || (w & (w - 1)) === 0 ? (lo >>> 0) % w : ((hi >>> 0) * (2 ** 32 % w) + ((lo >>> 0) % w)) % w;
   // Shifts by a whole value, by its low bits, by a value modulo the width
   const low = 2 ** Math.ceil(Math.log2(w)) - 1;
   const amounts: [string, number, (lo: number, hi: number) => number, (b: string) => string][] = [
@@ -96,7 +98,7 @@ export function grammar(w: number): readonly Production[] {
   ];
   if (low !== 31 && w < 64) amounts.push(["m31", 5, (lo) => lo & 31, (b) => `(${b} & 31)`]);
   if (w < 16 || (low !== 15 && w < 32)) amounts.push(["m15", 5, (lo) => lo & 15, (b) => `(${b} & 15)`]);
-  if ((w & (w - 1)) !== 0 && w <= 32) amounts.push(["mod", 5, (lo) => (lo >>> 0) % w, (b) => `(${b} %u ${w})`]);
+  if ((w & (w - 1)) !== 0) amounts.push(["mod", 5, turn, (b) => `(${b} %u ${w})`]);
   for (const [suffix, cost, take, shown] of amounts) {
     rule(
       `shl${suffix}`,
@@ -130,8 +132,6 @@ export function grammar(w: number): readonly Production[] {
       (a, b) => `(${a} >>u ${shown(b)})[0]`,
     );
   }
-  const turn = (lo: number, hi: number): number =>
-    hi === 0 || (w & (w - 1)) === 0 ? (lo >>> 0) % w : ((hi >>> 0) * (2 ** 32 % w) + ((lo >>> 0) % w)) % w;
   rule(
     "rol",
     "WW>W",

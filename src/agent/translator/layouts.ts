@@ -32,6 +32,14 @@ export function layoutsOf(
       return [{ bit, weight: BigInt.asIntN(w, weight) }];
     });
     push(out, fromWeights(additive, w));
+    // Counted in words of three bytes, say
+    for (const unit of [3n, 5n, 7n]) {
+      const counted = additive.flatMap((b) =>
+        b.weight % unit === 0n ? [{ bit: b.bit, weight: b.weight / unit }] : [],
+      );
+      const layout = counted.length > 2 ? fromWeights(counted, w) : undefined;
+      if (layout && layout.pieces.length > 2) push(out, layout);
+    }
     const masks = others.flatMap(({ bit, seen }): Weighed[] => {
       const m = influence(flow, seen, read);
       const k = m === 0n || m === undefined ? -1 : log2(m & -m);
@@ -77,7 +85,7 @@ function influence(flow: Dataflow, seen: Seen, read: Reader): bigint | undefined
   for (const k of flow.ran) {
     if (seen.outcome[k] !== RAN) continue;
     const [a, b] = [read(flow.seen, k), read(seen, k)];
-    if (a !== undefined && b !== undefined) m |= a ^ b;
+    if (a !== undefined && b !== undefined && a >= 0n && b >= 0n) m |= a ^ b;
   }
   return m;
 }

@@ -1,6 +1,6 @@
 import { RAN, SIGILL } from "../../oracle/oracle.ts";
 import { move, reachingScene, type Touched, touchedBy } from "./access.ts";
-import { type BitRole, goesOn, type Scene } from "./anatomy.ts";
+import { type BitRole, goesOn, type Scene, sameCell, samePc } from "./anatomy.ts";
 import { differences, joinShots, pickShots, randomBytes, shotsOf, test } from "./check.ts";
 import { type Anatomy, anatomyOf, type Operand } from "./fields.ts";
 import {
@@ -16,11 +16,10 @@ import {
   randomWord,
   type Source,
   sourceOf,
-  type Value,
 } from "./form.ts";
 import { amountLayout, cellReader, type Layout, layoutsOf, type Reader } from "./layouts.ts";
 import type { Probe, Seen } from "./probe.ts";
-import { type Bench, bare, find, makeSample, rulesOf, type Shots, type Skeleton, shoot, solve } from "./solve.ts";
+import { addressOf, type Bench, bare, makeSample, rulesOf, type Shots, type Skeleton, shoot, solve } from "./solve.ts";
 import { type Rng, toBig } from "./values.ts";
 
 export interface Outcome {
@@ -72,7 +71,8 @@ export class FormLearner {
     return { n, state, memory: undefined };
   }
 
-  async learn(word: number, length: number): Promise<Outcome> {
+  /** `hard`: it was tried before; with all of the budget, and a word may do nothing. */
+  async learn(word: number, length: number, hard = false): Promise<Outcome> {
     let scene = this.plainScene();
     let plain = await anatomyOf(this.probe, word, length, scene, this.file);
     let why = plain ? "it does nothing that is seen" : "it faults on every state";
@@ -85,7 +85,7 @@ export class FormLearner {
     }
     const reads = plain !== undefined && plain.flow.inputs.length > 0;
     if (plain && seen && reads) {
-      const out = await this.understand(plain, scene, length);
+      const out = await this.understand(plain, scene, length, hard);
       if (out.form) return out;
       why = out.why;
     }
@@ -94,12 +94,12 @@ export class FormLearner {
       const found = await anatomyOf(this.probe, word, length, reaching, this.file);
       if (found) {
         loose |= looseBits(found);
-        const out = await this.understand(found, reaching, length);
+        const out = await this.understand(found, reaching, length, hard);
         if (out.form) return out;
         why = `memory: ${out.why}`;
       }
-    } else if (plain && seen && !reads) {
-      const out = await this.understand(plain, scene, length);
+    } else if (plain && !reads && (seen || hard)) {
+      const out = await this.understand(plain, scene, length, hard);
       if (out.form) return out;
       why = out.why;
     }
@@ -107,14 +107,15 @@ export class FormLearner {
   }
 
   /** From a word's anatomy to a tested form. */
-  private async understand(a: Anatomy, scene: Scene, length: number): Promise<Outcome> {
-    const { regs, dests, sources: operands } = operandsOf(this.probe, a);
+  private async understand(a: Anatomy, scene: Scene, length: number, hard: boolean): Promise<Outcome> {
+    const { regs, dests, sources } = operandsOf(this.probe, a);
+    const operands = [...sources, ...(await this.flagSources(a, scene, length, sources))];
     const touched = scene.memory ? await this.touches(a, scene, length) : undefined;
     const readers = this.readers(a, touched, length);
     const candidates = this.candidates(a, scene, readers);
     let why = "no layout of its immediate fits";
     // All with a small budget first: the right layout makes the search short
-    for (const [imms, budget] of staged(candidates, this.bench.budget)) {
+    for (const [imms, budget] of staged(candidates, hard ? this.bench.budget : this.bench.budget / 8)) {
       const fields = fieldsOf(a, length, regs, imms);
       const sources: Source[] = [...operands, ...imms.map((_, imm): Source => ({ k: "imm", imm }))];
       const bench = { ...this.bench, budget };
@@ -139,6 +140,38 @@ export class FormLearner {
       why = out.form ? "a constant whatever its fields say" : out.why;
     }
     return failed(why);
+  }
+
+  /** Bits of fixed registers that matter on their own, where they are few: flags. */
+  private async flagSources(a: Anatomy, scene: Scene, length: number, sources: readonly Source[]): Promise<Source[]> {
+    const { probe } = this;
+    const out: Source[] = [];
+    for (const s of sources) {
+      if (s.k !== "cell" || probe.cells[s.cell]!.bits < 2) continue;
+      const bits = Array.from({ length: Math.min(32, probe.cells[s.cell]!.bits) }, (_, b) => b).filter(
+        (b) => (probe.keeps[2 * s.cell]! >>> b) & 1,
+      );
+      const state = probe.empty(scene.n * bits.length);
+      const memory = scene.memory && new Uint8Array(scene.memory.length * bits.length);
+      bits.forEach((b, i) => {
+        state.set(scene.state, i * scene.state.length);
+        memory?.set(scene.memory!, i * scene.memory!.length);
+        for (let k = 0; k < scene.n; k++)
+          probe.setCell(
+            state,
+            i * scene.n + k,
+            s.cell,
+            probe.lo(scene.state, k, s.cell) ^ (1 << b),
+            probe.hi(scene.state, k, s.cell),
+          );
+      });
+      const seen = await probe.run(a.word, length, state, memory);
+      const matters = bits.filter((_, i) =>
+        a.flow.ran.some((k) => othersDiffer(probe, a.flow.seen, seen, k, i * scene.n + k, s.cell)),
+      );
+      if (matters.length <= 6) for (const bit of matters) out.push({ k: "bit", cell: s.cell, bit });
+    }
+    return out;
   }
 
   remember(imm: ImmField): void {
@@ -198,14 +231,22 @@ export class FormLearner {
       for (const kind of ["store", "load"] as const)
         if (touched.get(a.flow.seen)!.some((t) => t[kind]))
           out.push({ read: (seen, k) => this.address(touched.get(seen)?.[k]?.[kind]?.at), w: probe.pcBits });
-    if (a.flow.jumps) {
-      out.push({
-        read: (seen, k) => (goesOn(probe, seen, k, length) ? undefined : toBig(seen.pc[2 * k]!, seen.pc[2 * k + 1]!)),
-        w: probe.pcBits,
-      });
-    }
-    for (const c of a.flow.outputs)
-      if (probe.cells[c]!.bits > 1) out.push({ read: cellReader(probe, c), w: probe.cells[c]!.bits });
+    // Values that follow the program counter are told from where each case began
+    const relative =
+      (read: Reader): Reader =>
+      (seen, k) => {
+        const v = read(seen, k);
+        return v === undefined ? undefined : v - toBig(seen.at[2 * k]!, seen.at[2 * k + 1]!);
+      };
+    const both = (read: Reader, w: number): void => {
+      out.push({ read, w }, { read: relative(read), w });
+    };
+    if (a.flow.jumps)
+      both(
+        (seen, k) => (goesOn(probe, seen, k, length) ? undefined : toBig(seen.pc[2 * k]!, seen.pc[2 * k + 1]!)),
+        probe.pcBits,
+      );
+    for (const c of a.flow.outputs) if (probe.cells[c]!.bits > 1) both(cellReader(probe, c), probe.cells[c]!.bits);
     return out;
   }
 
@@ -325,23 +366,12 @@ export class FormLearner {
       const exact = keep.filter((k) => found[k]![kind]!.bytes === bytes);
       const target = { lo: new Int32Array(n), hi: new Int32Array(n) };
       for (const k of exact) target.lo[k] = Number(this.address(found[k]![kind]!.at));
-      const w = Math.max(
-        probe.pcBits,
-        ...sources.map((s) => (s.k === "field" || s.k === "cell" ? bitsOf(probe, fields, s) : 0)),
+      const other = Math.max(
+        0,
+        ...sources.map((x) => (x.k === "field" || x.k === "cell" ? bitsOf(probe, fields, x) : 0)),
       );
-      const addressBits = Math.min(probe.pcBits, w);
-      const expr = find(
-        bench,
-        { ...fields, sources },
-        shots.sample,
-        exact,
-        { sort: "W", w: addressBits, value: target },
-        w,
-        [],
-        [{ k: "pc" }],
-      );
-      if (!expr) return undefined;
-      const addr: Value = { w, expr };
+      const addr = addressOf(bench, { ...fields, sources }, shots.sample, exact, target, other, [], [{ k: "pc" }]);
+      if (!addr) return undefined;
       out[kind] = { addr, bytes };
     }
     return out;
@@ -420,7 +450,6 @@ export class FormLearner {
       cases: 0,
     };
     const shots = await this.shotsOfWord(one, word, 10);
-    if (shots.seen.outcome.every((o) => o === SIGILL)) return true;
     return differences(this.probe, form, shots).length >= 5;
   }
 
@@ -468,7 +497,7 @@ export class FormLearner {
       for (let v = 0; v < map.length; v++)
         if (map[v] !== INVALID && (await wrong(put(good, f.bits, v)))) map[v] = INVALID;
       map[gather(bad, f.bits)] = INVALID;
-      if (map.every((c) => c === INVALID)) return undefined;
+      if (!map.some((c) => c >= 0)) return undefined;
       return { ...s, regs: s.regs.map((r, j) => (j === i ? { ...r, map } : r)) };
     }
     for (const [i, f] of s.imms.entries()) {
@@ -501,6 +530,12 @@ export class FormLearner {
     }
     return undefined;
   }
+}
+
+/** Whether anything but one cell ended otherwise. */
+function othersDiffer(probe: Probe, a: Seen, b: Seen, k: number, kb: number, but: number): boolean {
+  if (a.outcome[k] !== b.outcome[kb] || !samePc(a, k, b, kb)) return true;
+  return probe.cells.some((_, c) => c !== but && !sameCell(probe, a, k, b, kb, c));
 }
 
 /** Whether all bits of a layout stand in another one, equally far from each other. */

@@ -20,6 +20,8 @@ export interface Seen {
   readonly pc: Int32Array;
   readonly state: Int32Array;
   readonly memory: Uint8Array;
+  /** 1 where something changed that is no cell. */
+  readonly strayed: Uint8Array;
 }
 
 /** An oracle as the learner sees it: instruction words, integer cells, a window of memory. Counts what it asks. */
@@ -36,6 +38,8 @@ export class Probe {
   /** By cell: bits that keep what is written to them, and what the others read as; halves. */
   readonly keeps: Int32Array;
   readonly reads: Int32Array;
+  /** By length: which first bytes begin instructions of it; absent: all. */
+  readonly begins = new Map<number, Uint8Array>();
   private readonly carry: readonly number[];
 
   constructor(oracle: Oracle) {
@@ -91,6 +95,7 @@ export class Probe {
       pc: new Int32Array(seen.pc.buffer, seen.pc.byteOffset, 2 * count),
       state: new Int32Array(after.buffer, after.byteOffset, after.byteLength >> 2),
       memory: seen.memory,
+      strayed: seen.strayed,
     };
   }
 
@@ -106,6 +111,12 @@ export class Probe {
       if (memory) bytes!.set(memory, i * memory.length);
     });
     return this.run(list, length, all, bytes);
+  }
+
+  /** Whether a word may be an instruction of its length. */
+  proper(word: number, length: number): boolean {
+    const begins = this.begins.get(length);
+    return !begins || begins[this.little ? word & 255 : (word >>> (8 * (length - 1))) & 255] === 1;
   }
 
   // --- states

@@ -23,8 +23,8 @@ export class BookWriter {
       "",
     ];
     if (file.length > 0) {
-      head.push(`file R[${file.length}]: i${probe.cells[file[0]!]!.bits}`);
-      head.push(`names R ${file.map((c) => word(probe.cells[c]!.name)).join(" ")}`);
+      head.push(`file R[${file.length}]: i${probe.cells[file.find((c) => c >= 0)!]!.bits}`);
+      head.push(`names R ${file.map((c) => (c < 0 ? "none_" : word(probe.cells[c]!.name))).join(" ")}`);
     }
     for (const [c, cell] of probe.cells.entries())
       if (!file.includes(c)) head.push(`reg ${word(cell.name)}: i${cell.bits}`);
@@ -85,7 +85,7 @@ export class BookWriter {
     const plain = f.map.every((c, v) => c === INVALID || c === file[v]);
     const first = file.indexOf(f.map[0]!);
     const offset = !plain && f.map.every((c, v) => c === file[first + v]);
-    const dead = [...f.map.keys()].filter((v) => f.map[v]! >= 0 && !probe.keepsAny(f.map[v]!));
+    const dead = [...f.map.keys()].filter((v) => f.map[v] !== INVALID && (f.map[v]! < 0 || !probe.keepsAny(f.map[v]!)));
     let lines: string;
     if (plain || offset) {
       const at = plain ? "n" : `n + ${first}`;
@@ -155,7 +155,7 @@ export class BookWriter {
     };
     const value = (v: Value, w: number): string => {
       const t = shown(v.expr, v.w, v.w !== w || v.expr.k === "leaf");
-      return v.w > w ? `${t}[${w - 1}:0]` : t;
+      return v.w > w ? `${t}[${w - 1}:0]` : v.w < w ? `zext<${w}>(${t})` : t;
     };
     const used = JSON.stringify([form.outs.map((o) => names(o.expr)), form.store && names(form.store.value.expr)]);
     if (form.load) lines.push(`let loaded_ = mem<${8 * form.load.bytes}>[${value(form.load.addr, probe.pcBits)}]`);

@@ -48,6 +48,8 @@ export interface SearchResult {
 /** No expression costs more. */
 const MOST = 60;
 const CAPACITY = 60_000;
+/** Values from which a target is approached backwards. */
+const MEET = 5000;
 
 /**
  * Expressions by growing cost, those that agree on all samples once (observational equivalence), until every target is
@@ -248,7 +250,7 @@ class Search {
     for (const t of [...this.open]) {
       const target = this.o.targets[t]!;
       if (target.sort !== "W" || target.w !== this.o.w || !minus) continue;
-      const entries = this.lists.W.flat();
+      const entries = this.lists.W.flat().slice(0, MEET);
       for (const e of entries) {
         for (const way of ways) {
           const f = way.name === "xor" ? way.f : minus.f;

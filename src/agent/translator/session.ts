@@ -2,8 +2,9 @@ import type { Oracle } from "../../oracle/oracle.ts";
 import { loadIsaBook } from "../../rules/index.ts";
 import { ones } from "./arith.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
-import { Explorer, type Failure, lengthsOf, type Progress, registerFile } from "./explore.ts";
+import { Explorer, type Failure, type Progress } from "./explore.ts";
 import type { Form } from "./form.ts";
+import { lengthsOf, registerFile } from "./lengths.ts";
 import { Probe } from "./probe.ts";
 import { BookWriter } from "./rule-text.ts";
 import type { Prior } from "./solve.ts";
@@ -44,15 +45,15 @@ export async function learnIsa(oracle: Oracle, o: SessionOptions): Promise<Learn
   const probe = new Probe(oracle);
   const effort = { tried: 0 };
   const lengths = await lengthsOf(probe, rng, oracle.machine.codeBytes);
-  const file = registerFile(probe);
   await probe.calibrate(rng, lengths[0] ?? 4);
+  const file = await registerFile(probe, rng, lengths.at(-1) ?? 4);
   if (from) {
     rng.restore(from.rng);
     probe.count = from.observations;
     effort.tried = from.candidates;
   }
   const explorer = new Explorer({
-    bench: { probe, effort, prior: o.prior, budget: 300_000 },
+    bench: { probe, effort, prior: o.prior, budget: 600_000 },
     rng,
     lengths,
     file,
@@ -124,5 +125,5 @@ function apart(forms: readonly Form[]): Form[] {
 
 /** States a form is tested on, by what the oracle does in a second. */
 function casesFor(rate: number): number {
-  return Math.max(1024, Math.min(2_097_152, Math.floor(rate / 3 / 512) * 512));
+  return Math.max(1024, Math.min(2_097_152, Math.floor(rate / 12 / 512) * 512));
 }

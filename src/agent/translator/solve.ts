@@ -194,7 +194,7 @@ function solvePlace(
     { sort: bit ? "B" : "W", w: bit ? 1 : width, value: target },
     w,
     known,
-    s.jumps && !bit ? [place, ...PCS] : [place],
+    bit ? [place] : [place, ...PCS],
   );
   return expr && { out: { to: place, w, expr }, value: target };
 }
@@ -231,6 +231,8 @@ export function find(
     return out;
   };
   const leaves: Leaf[] = [];
+  // Where the target is an address of code, the program counter is the likeliest operand
+  const home = extra[0]?.k === "pc";
   const sources = [...s.sources];
   for (const x of extra) {
     const own: Source = x.k === "cell" && probe.cells[x.cell]!.bits === 1 ? { k: "bit", cell: x.cell, bit: 0 } : x;
@@ -242,10 +244,10 @@ export function find(
     leaves.push({
       name: leafName(source),
       sort: bit ? "B" : "W",
-      cost: bit ? 2 : 1,
+      cost: bit ? 2 : (source.k === "pc" || source.k === "next") && !home ? 2 : 1,
       value: cut(vectorOf(probe, s, sample, source, w), bit ? 1 : w),
     });
-    if (x.k === "cell" && !bit && probe.cells[x.cell]!.bits <= 16 && !isFile(probe, s, x.cell))
+    if (x.k === "cell" && !bit && probe.cells[x.cell]!.bits <= 8 && !isFile(probe, s, x.cell))
       for (let b = 0; b < probe.cells[x.cell]!.bits; b++) {
         const one: Source = { k: "bit", cell: x.cell, bit: b };
         if (((probe.keeps[2 * x.cell]! >>> b) & 1) === 1)
@@ -330,14 +332,10 @@ function solveJump(
     flag.lo[k] = 1;
   }
   const operands = s.sources.filter((x) => x.k === "field" || x.k === "cell");
-  const w = Math.max(
-    probe.pcBits,
-    ...operands.filter((x) => sourceBits(probe, s, x) > 8).map((x) => sourceBits(probe, s, x)),
-  );
+  const other = Math.max(...operands.filter((x) => sourceBits(probe, s, x) > 8).map((x) => sourceBits(probe, s, x)), 0);
   const pcs: Source[] = [{ k: "pc" }, { k: "next" }];
-  const to = find(bench, s, sample, taken, { sort: "W", w: probe.pcBits, value: target }, w, known, pcs);
-  if (!to) return undefined;
-  const found = { w, expr: to };
+  const found = addressOf(bench, s, sample, taken, target, other, known, pcs);
+  if (!found) return undefined;
   if (taken.length === keep.length) return { cond: undefined, target: found };
   // Where the target is the next instruction, nothing tells whether the jump was taken
   const form: Form = { ...bare(s), load: s.load, jump: { cond: undefined, target: found } };
@@ -347,6 +345,25 @@ function solveJump(
   const wide = Math.max(2, ...operands.map((x) => sourceBits(probe, s, x)));
   const cond = find(bench, s, sample, told, { sort: "B", w: 1, value: flag }, wide, []);
   return cond && { cond: { w: wide, expr: cond }, target: found };
+}
+
+/** An address of code or data: computed as wide as the program counter, or as the registers. */
+export function addressOf(
+  bench: Bench,
+  s: Pick<Skeleton, "regs" | "imms" | "length" | "sources">,
+  sample: Sample,
+  keep: readonly number[],
+  target: Vector,
+  other: number,
+  known: readonly Known[],
+  extra: readonly Source[],
+): Value | undefined {
+  const { pcBits } = bench.probe;
+  for (const w of other > 0 && other !== pcBits ? [pcBits, other] : [pcBits]) {
+    const expr = find(bench, s, sample, keep, { sort: "W", w: Math.min(w, pcBits), value: target }, w, known, extra);
+    if (expr) return { w, expr };
+  }
+  return undefined;
 }
 
 export function bare(s: Pick<Form, "length" | "mask" | "match" | "regs" | "imms">): Form {

@@ -22,6 +22,9 @@ export interface Expected {
   readonly fault?: bigint;
 }
 
+/** Why nothing can be said of an access outside the memory that a case holds. */
+export const ELSEWHERE = "memory elsewhere";
+
 /** Thrown where an instruction touches memory that a case does not hold: nothing is known of it. */
 class Elsewhere extends Error {}
 
@@ -110,7 +113,7 @@ export function expect(inst: Inst, machine: ReferenceMachine): Expected {
     }
   } catch (error) {
     if (error instanceof AccessFault) return { outcome: SIGSEGV, fault: error.address };
-    if (error instanceof Elsewhere) return { outcome: undefined, why: "memory elsewhere" };
+    if (error instanceof Elsewhere) return { outcome: undefined, why: ELSEWHERE };
     throw error;
   }
 }

@@ -18,7 +18,7 @@ import {
 import type { Decoded } from "../../rules/book.ts";
 import type { Binding } from "./bind.ts";
 import type { Random } from "./random.ts";
-import { expect, ReferenceMachine } from "./reference.ts";
+import { ELSEWHERE, expect, ReferenceMachine } from "./reference.ts";
 import { value } from "./states.ts";
 import { otherwise, type Usage, usageOf } from "./usage.ts";
 
@@ -71,13 +71,29 @@ export async function tryWord(
   random: Random,
   excused: (c: Counterexample) => boolean = () => false,
 ): Promise<TrialResult> {
+  const tried = await observeWord(oracle, binding, code, decoded, count, random);
+  if (tried && tried.blind.length > 0) {
+    const skipped = new Map([[`it reads ${tried.blind.join(" ")}, which ${oracle.name} does not show`, count]]);
+    return { cases: 0, skipped, ran: 0, faults: 0, refuted: undefined, unseen: tried.unseen };
+  }
+  if (tried) return compareCases(binding, { ...tried, excused });
+  const skipped = new Map([["a loop", count]]);
+  return { cases: 0, skipped, ran: 0, faults: 0, refuted: undefined, unseen: [] };
+}
+
+/** What an oracle does with one instruction on `count` states; null: the instruction jumps to itself. */
+export async function observeWord(
+  oracle: Oracle,
+  binding: Binding,
+  code: Uint8Array,
+  decoded: Decoded,
+  count: number,
+  random: Random,
+): Promise<Tried | null> {
   const { book, machine } = binding;
   const first = book.lift(decoded, Number(machine.code.address));
   const usage = usageOf(first);
-  if (loops(usage, first)) {
-    const skipped = new Map([["a loop", count]]);
-    return { cases: 0, skipped, ran: 0, faults: 0, refuted: undefined, unseen: [] };
-  }
+  if (loops(usage, first)) return null;
   const carry = carriedBy(binding, usage);
   const unseen = [...usage.reads, ...usage.writes].filter((s) => !binding.slots[s] && !book.slots[s]!.hidden);
   // A record carries one field at least
@@ -90,7 +106,7 @@ export async function tryWord(
   for (let i = 0; i < count; i++) fillCase(binding, usage, layout, state, i, random);
   const rest = new Uint8Array(machine.recordBytes);
   for (const f of machine.fields)
-    if (f.role === "integer" && f.settable) writeField(rest, 0, f.at, f.bits, random.bits(f.bits));
+    if (f.role === "integer" && f.settable) writeField(rest, 0, f.at, f.bits, random.bits(f.bits) & (f.kept ?? -1n));
   const batch: Batch = {
     count,
     stride: 0,
@@ -102,16 +118,30 @@ export async function tryWord(
     ...(machine.steps ? { steps: 1 } : {}),
   };
   const seen = await oracle.observe(batch);
-  return compareCases(binding, {
-    code,
-    decoded,
-    usage,
-    carry,
-    batch,
-    seen,
-    unseen: unseen.map((s) => book.slots[s]!.name),
-    excused,
-  });
+  const names = unseen.map((s) => book.slots[s]!.name);
+  const blind = [...usage.reads]
+    .filter((s) => !binding.slots[s] && !book.slots[s]!.hidden)
+    .map((s) => book.slots[s]!.name);
+  return { code, decoded, usage, carry, batch, seen, unseen: names, blind, excused: () => false };
+}
+
+/** The first observed case in which an instruction lifted another way differs; undefined: none does. */
+export function compareMutant(
+  binding: Binding,
+  tried: Tried,
+  lifter: { lift(decoded: Decoded, pc: number): Inst },
+): { first: number | undefined; cases: number } {
+  let cases = 0;
+  // A fault may write what the instruction never did, so that the oracle's value of it is needed: it is then unchanged
+  for (let from = 0; from < tried.batch.count; from += 4) {
+    const to = Math.min(tried.batch.count, from + 4);
+    const result = compareSome(binding, tried, from, to, lifter);
+    // Where the right instruction stays within the case's memory, one that goes elsewhere is wrong
+    const strays = result.skipped.has(ELSEWHERE) && !compareSome(binding, tried, from, to).skipped.has(ELSEWHERE);
+    if (result.refuted || strays) return { first: from, cases };
+    cases += result.cases;
+  }
+  return { first: undefined, cases };
 }
 
 /** A direct jump into the instruction itself would not end. */
@@ -119,7 +149,7 @@ function loops(usage: Usage, inst: Inst): boolean {
   return usage.targets.some((t) => t.op === "const" && t.hi === 0 && t.lo >= inst.pc && t.lo < inst.pc + inst.length);
 }
 
-interface Tried {
+export interface Tried {
   readonly code: Uint8Array;
   readonly decoded: Decoded;
   readonly usage: Usage;
@@ -127,6 +157,8 @@ interface Tried {
   readonly batch: Batch;
   readonly seen: Observed;
   readonly unseen: readonly string[];
+  /** Those of them that it reads. */
+  readonly blind: readonly string[];
   readonly excused: (c: Counterexample) => boolean;
 }
 
@@ -145,7 +177,12 @@ function fillCase(
     const f = machine.fields[number]!;
     if (!f.settable) return;
     const floats = (f.role === "float" || f.role === "vector") && usage.floats;
-    const any = f.bits <= 8 ? random.bits(f.bits) : value(random, f.bits, values, floats);
+    const near = usage.constants.length > 0 && f.bits > 8 && random.chance(12);
+    const any = near
+      ? BigInt.asUintN(f.bits, random.pick(usage.constants) + BigInt(random.below(3) - 1))
+      : f.bits <= 8
+        ? random.bits(f.bits)
+        : value(random, f.bits, values, floats);
     const v = f.kept === undefined ? any : any & f.kept;
     if (f.bits > 8) values.push(v);
     writeField(state, i * layout.bytes, layout.at[k]!, f.bits, v);
@@ -228,7 +265,16 @@ function slotsOf(binding: Binding, layout: ReturnType<typeof layoutOf>, state: U
   });
 }
 
-function compareCases(binding: Binding, tried: Tried): TrialResult {
+const compareCases = (binding: Binding, tried: Tried): TrialResult => compareSome(binding, tried, 0, tried.batch.count);
+
+/** Compares the cases from `from` to `to` with the reference evaluator. */
+export function compareSome(
+  binding: Binding,
+  tried: Tried,
+  from: number,
+  to: number,
+  lifter: { lift(decoded: Decoded, pc: number): Inst } = binding.book,
+): TrialResult {
   const { book, machine } = binding;
   const { batch, seen, usage, decoded, code } = tried;
   const layout = layoutOf(machine, tried.carry);
@@ -241,7 +287,7 @@ function compareCases(binding: Binding, tried: Tried): TrialResult {
   let faults = 0;
   let refuted: Counterexample | undefined;
   const guard = machine.guarded && machine.data ? machine.data.address + BigInt(machine.data.size) : 0n;
-  for (let i = 0; i < batch.count && !refuted; i++) {
+  for (let i = from; i < to && !refuted; i++) {
     const outcome = seen.outcome[i]!;
     if (outcome === ASKS || outcome === HUNG || outcome === KILLED) {
       skip(outcome === ASKS ? "a system call" : outcome === HUNG ? "a loop" : "it ends the oracle");
@@ -250,7 +296,7 @@ function compareCases(binding: Binding, tried: Tried): TrialResult {
     const at = seen.at[i]!;
     let both = lifted.get(at);
     if (!both) {
-      const inst = book.lift(decoded, Number(at));
+      const inst = lifter.lift(decoded, Number(at));
       lifted.set(at, (both = { inst, other: usage.undef ? otherwise(inst) : undefined }));
     }
     const run = (inst: Inst): { e: ReturnType<typeof expect>; m: ReferenceMachine } => {

@@ -1,3 +1,4 @@
+import { constOf } from "../../ir/fold.ts";
 import type { Effect, Inst } from "../../ir/node.ts";
 import { Node } from "../../ir/node.ts";
 
@@ -13,6 +14,8 @@ export interface Usage {
   readonly stops: ReadonlySet<string>;
   readonly undef: boolean;
   readonly floats: boolean;
+  /** Constants in it: states hold them and their neighbours, since comparisons with them change their minds there. */
+  readonly constants: readonly bigint[];
 }
 
 export function usageOf(inst: Inst): Usage {
@@ -22,6 +25,7 @@ export function usageOf(inst: Inst): Usage {
   const accesses: { address: Node; bytes: number }[] = [];
   const targets: Node[] = [];
   const stops = new Set<string>();
+  const constants = new Set<bigint>();
   let undef = false;
   let floats = false;
   const seen = new Set<Node>();
@@ -31,6 +35,7 @@ export function usageOf(inst: Inst): Usage {
     if (node.op === "get") reads.add(node.aux);
     if (node.op === "undef" && node.args.length === 0) undef = true;
     if (node.fp !== undefined) floats = true;
+    if (node.op === "const" && node.w > 1) constants.add(constOf(node));
     for (const a of node.args) walk(a);
     if (node.body) walk(node.body);
   };
@@ -70,7 +75,7 @@ export function usageOf(inst: Inst): Usage {
     }
   };
   effects(inst.effects);
-  return { reads, writes, accesses, targets, answered, stops, undef, floats };
+  return { reads, writes, accesses, targets, answered, stops, undef, floats, constants: [...constants] };
 }
 
 const asks = (node: Node): boolean => node.op === "ask" || node.args.some(asks);

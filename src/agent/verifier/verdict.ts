@@ -1,6 +1,7 @@
 import { type Oracle, OracleError } from "../../oracle/oracle.ts";
 import type { IsaBook, Row } from "../../rules/book.ts";
 import { type Binding, bind } from "./bind.ts";
+import { tryMany } from "./bulk-trial.ts";
 import { quirkOf } from "./quirks.ts";
 import { Random } from "./random.ts";
 import { type Counterexample, tryWord } from "./trial.ts";
@@ -32,12 +33,22 @@ export interface Effort {
   /** Instructions a row. */
   readonly words: number;
   readonly seed: number;
+  /** States an instruction, at most, where each goes through the evaluator and a signal. */
+  readonly slow: number;
 }
+
+/** From so many states on it is worth compiling an instruction. */
+const MANY = 1000;
 
 /** States for a row that an oracle of this speed can be asked for, where nobody said how many. */
 export function effortFor(oracle: Oracle, cases?: number, seed = 1): Effort {
   const wanted = cases ?? (oracle.machine.rate > 50_000 ? 2000 : 200);
-  return { cases: wanted, words: Math.max(1, Math.min(wanted, Math.round(Math.sqrt(wanted)), 64)), seed };
+  return {
+    cases: wanted,
+    words: Math.max(1, Math.min(wanted, Math.round(Math.sqrt(wanted)), 16)),
+    seed,
+    slow: Math.min(wanted, 4000),
+  };
 }
 
 /** Compares a row with an oracle. Rejects with OracleError; a row that cannot be tried is unknown. */
@@ -50,13 +61,20 @@ export async function verifyRow(oracle: Oracle, binding: Binding, row: Row, effo
   let words = 0;
   let faults = 0;
   let barren = 0;
-  while (cases < effort.cases && barren < 8) {
+  let quickWords = 0;
+  // A row whose instructions all take the slow way has had its share when so many were tried
+  while (cases < effort.cases && barren < 8 && words < (quickWords > 0 ? 4 : 1) * effort.words) {
     const instruction = instructionOf(book, row, random);
     if (instruction === null) return words > 0 ? done() : { k: "unknown", why: "no instruction of the row was found" };
     const { code, decoded } = instruction;
     const count = Math.max(1, Math.ceil(effort.cases / effort.words));
     const excused = (c: Counterexample): boolean => quirkOf(oracle.name, book.name, row.name, c) !== undefined;
-    const result = await tryWord(oracle, binding, code, decoded, count, random, excused);
+    const many = count >= MANY ? await tryMany(oracle, binding, code, decoded, count, random) : null;
+    // A state that is no fault of the oracle refutes; the evaluator's way knows which are
+    const quick = many?.refuted && excused(many.refuted) ? null : many;
+    const result =
+      quick ?? (await tryWord(oracle, binding, code, decoded, Math.min(count, effort.slow), random, excused));
+    if (quick !== null) quickWords++;
     if (result.refuted)
       return { k: "refuted", counterexample: result.refuted, cases: cases + result.cases, oracle: oracle.name };
     for (const [why, n] of result.skipped) skipped.set(why, (skipped.get(why) ?? 0) + n);

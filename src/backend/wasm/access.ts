@@ -1,5 +1,5 @@
 import type { Node } from "../../ir/node.ts";
-import { BIAS, PAGE_SHIFT, PERMS } from "../../memory/layout.ts";
+import { BIAS, PAGE_CODE, PAGE_SHIFT, PERMS, PROT_WRITE } from "../../memory/layout.ts";
 import { ENGINE, I32 } from "./code.ts";
 import type { Step } from "./graph.ts";
 import type { Lower } from "./lower.ts";
@@ -71,6 +71,8 @@ export class Access {
  */
 export function pushForbidden(lower: Lower, addr: Node, bytes: number, access: number): number {
   const { code } = lower;
+  // What code was decoded from is not to be written unnoticed.
+  const writes = (access & PROT_WRITE) !== 0;
   const type = naturalType(addr.w);
   const low = code.local(I32);
   lower.emit(addr, ZERO);
@@ -95,9 +97,10 @@ export function pushForbidden(lower: Lower, addr: Node, bytes: number, access: n
     permissions();
     code.op(W.i32_and);
   }
-  code.i32(access);
+  const wanted = writes ? access | PAGE_CODE : access;
+  code.i32(wanted);
   code.op(W.i32_and);
-  code.i32(access);
+  code.i32(wanted);
   code.op(W.i32_ne);
   if (type !== I32) code.op(W.i32_or);
   return low;
@@ -106,5 +109,8 @@ export function pushForbidden(lower: Lower, addr: Node, bytes: number, access: n
     code.i32(PAGE_SHIFT);
     code.op(W.i32_shr_u);
     code.mem(M.i32_load8_u, ENGINE, PERMS);
+    if (!writes) return;
+    code.i32(PAGE_CODE);
+    code.op(W.i32_xor);
   }
 }

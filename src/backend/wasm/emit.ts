@@ -323,7 +323,14 @@ export class Emitter {
         );
         return;
       case "evaluate":
-        exitAt(this.f, block.values.giveUp, batch.rest, 0, this.f.dirtyAfter(block));
+        // The first tier goes on from there, unless that would only lead back here.
+        exitAt(
+          this.f,
+          block.values.giveUp,
+          block.values.giveUp === this.f.func.entry ? Exit.Evaluate : batch.rest,
+          0,
+          this.f.dirtyAfter(block),
+        );
         return;
     }
   }

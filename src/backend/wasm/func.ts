@@ -60,6 +60,8 @@ export function buildFunc(source: CodeSource, entry: number, options: FuncOption
   for (const block of made.values())
     block.succs = block.ways.map((pc) => (block.values.setsAssumed ? undefined : made.get(pc)));
   const first = made.get(entry)!;
+  // A region that can do nothing at all would only stand in the first tier's way.
+  if (first.values.giveUp === entry) return null;
   if (!options.around.checked) leaveEarly(first, options.around, source);
   for (const block of made.values()) if (!options.resolves(block)) cutReturn(block);
   return funcOf(entry, order(first), extent);

@@ -1,5 +1,5 @@
 import type { Effect, Node } from "../../ir/node.ts";
-import { Exit, PAGE_SHIFT, PERMS, PROT_READ, PROT_WRITE } from "../../memory/layout.ts";
+import { Exit, PAGE_CODE, PAGE_SHIFT, PERMS, PROT_READ, PROT_WRITE } from "../../memory/layout.ts";
 import type { Template } from "../../rules/book.ts";
 import { type Code, F64, I64, V128, type ValueType } from "./code.ts";
 import { NotLowered } from "./interp-plan.ts";
@@ -71,9 +71,12 @@ export class InterpBody {
 
   private effects(effects: readonly Effect[], reserved: Reserved | undefined, pending: Pending[] = []): Pending[] {
     const first = effects.findIndex(changesMemory);
-    if (first >= 0 && effects.slice(first + 1).some(mayFail))
-      this.probe(effects.slice(effects[first]!.k === "store" ? first : first + 1));
-    for (const effect of effects) this.effect(effect, pending, reserved);
+    const probes = first >= 0 && effects.slice(first + 1).some(mayFail);
+    for (const [i, effect] of effects.entries()) {
+      // What traps or loads before the first store comes before the probes too.
+      if (i === first && probes) this.probe(effects.slice(effect.k === "store" ? first : first + 1));
+      this.effect(effect, pending, reserved);
+    }
     return pending;
   }
 
@@ -283,6 +286,8 @@ export class InterpBody {
   /** Leaves with a fault where the guest may not access `bytes` bytes at the address; leaves its low half behind. */
   private check(address: number, bytes: number, access: number): void {
     const { code } = this;
+    // A store to where code was decoded from leaves too: see `fault`.
+    const writes = (access & PROT_WRITE) !== 0;
     const perm = (offset: number): void => {
       code.get(address);
       code.op(W.i32_wrap_i64);
@@ -293,17 +298,21 @@ export class InterpBody {
       code.i32(PAGE_SHIFT);
       code.op(W.i32_shr_u);
       code.mem(M.i32_load8_u, this.engine, PERMS);
+      if (!writes) return;
+      code.i32(PAGE_CODE);
+      code.op(W.i32_xor);
     };
     perm(0);
     if (bytes > 1) {
       perm(bytes - 1);
       code.op(W.i32_and);
     }
-    code.i32(access);
+    const wanted = writes ? access | PAGE_CODE : access;
+    code.i32(wanted);
     code.op(W.i32_and);
-    if ((access & (access - 1)) === 0) code.op(W.i32_eqz);
+    if ((wanted & (wanted - 1)) === 0) code.op(W.i32_eqz);
     else {
-      code.i32(access);
+      code.i32(wanted);
       code.op(W.i32_ne);
     }
     code.get(address);

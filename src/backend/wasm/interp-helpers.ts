@@ -1,5 +1,16 @@
 import { LINK, MAPS, MICRO_OP, mapShift, PAGE_MAP, SIDE_PC } from "../../engine/predecode-layout.ts";
-import { CTL_ADDR, CTL_AUX, CTL_EXIT, CTL_PC, Exit, PAGE_SHIFT, PAGE_SIZE, PERMS } from "../../memory/layout.ts";
+import {
+  CTL_ADDR,
+  CTL_AUX,
+  CTL_EXIT,
+  CTL_PC,
+  Exit,
+  PAGE_CODE,
+  PAGE_SHIFT,
+  PAGE_SIZE,
+  PERMS,
+  PROT_WRITE,
+} from "../../memory/layout.ts";
 import { Code, I32, I64 } from "./code.ts";
 import type { Ways } from "./interp-body.ts";
 import { M, W } from "./opcodes.ts";
@@ -85,7 +96,39 @@ export function fault(engine: number): Code {
   code.op(W.i32_and);
   code.op(W.select);
   code.mem(M.i64_store, engine, CTL_ADDR);
+  evaluateIfCode(code, engine, page);
   return code;
+}
+
+/** A store to a page that the guest may write, and that it or the next one holds decoded code: the evaluator tells of it. */
+function evaluateIfCode(code: Code, engine: number, page: number): void {
+  code.get(page);
+  code.mem(M.i32_load8_u, engine, PERMS);
+  code.i32(PROT_WRITE);
+  code.op(W.i32_and);
+  code.if();
+  code.get(page);
+  code.mem(M.i32_load8_u, engine, PERMS);
+  code.get(page);
+  code.mem(M.i32_load8_u, engine, PERMS + 1);
+  code.op(W.i32_or);
+  code.i32(PAGE_CODE);
+  code.op(W.i32_and);
+  code.i32(0);
+  code.op(W.i32_ne);
+  code.get(1);
+  code.i64s(32);
+  code.op(W.i64_shr_u);
+  code.op(W.i64_eqz);
+  code.op(W.i32_and);
+  code.get(2);
+  code.i32(PROT_WRITE);
+  code.op(W.i32_eq);
+  code.op(W.i32_and);
+  code.if();
+  storeWord(code, engine, CTL_EXIT, () => code.i32(Exit.Evaluate));
+  code.end();
+  code.end();
 }
 
 /** Leaves the micro-op at the i64 pc in local `pc` on the stack; 0: none known, or no such pc. */

@@ -154,13 +154,15 @@ function bitsOf(n: Node): number {
   }
 }
 
-/** True where the parameter's value moves with the instruction's pc. */
+/** True where the parameter's value moves with the instruction's pc, whatever its fields are. */
 function followsPc(param: ValueParam): boolean {
   const out = new Int32Array(4);
-  const fields = new Array<number>(32).fill(1);
-  param.compute(fields, 0x100000, 4, out, 0);
-  param.compute(fields, 0x200000, 4, out, 2);
-  return out[0] !== out[2];
+  return [0, 1].every((value) => {
+    const fields = new Array<number>(32).fill(value);
+    param.compute(fields, 0x100000, 4, out, 0);
+    param.compute(fields, 0x200000, 4, out, 2);
+    return out[0] !== out[2];
+  });
 }
 
 /** True where the parameter is used otherwise than as a jump's target. */

@@ -176,13 +176,14 @@ function pickOf(n: Node, map: Node): { readonly table: Node; readonly index: Nod
   const shift = n.args[0]!;
   if (shift.op !== "lshr") return undefined;
   const [table, amount] = shift.args as [Node, Node];
-  if (table.op !== "elem" || table.w % 128 !== 0 || map.args[table.aux]!.w !== table.w) return undefined;
+  const whole = table.op === "const" ? table : table.op === "elem" ? map.args[table.aux] : undefined;
+  if (whole === undefined || table.w % 128 !== 0 || whole.w !== table.w) return undefined;
   if (amount.op !== "shl" || amount.args[1]!.op !== "const") return undefined;
   const by = amount.args[1]!;
   if ((by.big === undefined ? by.lo : Number(by.big)) !== Math.log2(n.w)) return undefined;
   const index = amount.args[0]!.op === "zext" ? amount.args[0]!.args[0]! : undefined;
   if (index === undefined || index.w > 8) return undefined;
-  return n.w === 8 || 2 ** index.w * (n.w / 8) <= 256 ? { table: map.args[table.aux]!, index } : undefined;
+  return n.w === 8 || 2 ** index.w * (n.w / 8) <= 256 ? { table: whole, index } : undefined;
 }
 
 /** How a lane's scalar is computed, into registers that are there already. */

@@ -33,6 +33,11 @@ export function isaRulebook(isa: string): { readonly text: string; readonly opti
   return { text, options: { file, files } };
 }
 
+/** Where a shipped ISA's evidence stands, or would. */
+export function evidencePath(isa: string): string | undefined {
+  return rulebooks && join(rulebooks, "isa", `${isa}.evidence`);
+}
+
 /** Names of the rulebooks of a kind: "isa" gives "riscv64", ... */
 export function rulebookNames(kind: string): string[] {
   if (!rulebooks) return [];

@@ -9,7 +9,7 @@ import { fillState } from "./states.ts";
 const BASES: readonly number[] = [3, 6, 7];
 
 /** Bytes of an instruction of a row; null: the fields drawn do not go together. */
-export function instruction(book: ExpandedBook, row: number, random: Random): Uint8Array | null {
+export function instruction(book: ExpandedBook, row: number, random: Random, lock = false): Uint8Array | null {
   const { sdm: form, assembly } = book.rows[row];
   const addresses = book.addresses ?? [];
   if (!form) return null;
@@ -38,7 +38,7 @@ export function instruction(book: ExpandedBook, row: number, random: Random): Ui
     form: picked,
     vvvv: random.below(16),
     rex: random.below(2),
-    locked: memory && form.lock ? random.below(2) : 0,
+    locked: lock && memory && form.lock ? random.below(2) : 0,
   };
   const bytes = encodeSdm(
     form,

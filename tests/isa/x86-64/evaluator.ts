@@ -1,10 +1,11 @@
 import { AccessFault, evalInst, type Machine } from "../../../src/ir/eval.ts";
+import { functionAnswer } from "../../../src/ir/float/functions.ts";
 import type { Effect, Node } from "../../../src/ir/node.ts";
 import type { IsaBook } from "../../../src/rules/book.ts";
 import * as R from "./record.ts";
 
 /** Signals that Linux sends for the book's traps. */
-const SIGNALS: Readonly<Record<string, bigint>> = {
+export const SIGNALS: Readonly<Record<string, bigint>> = {
   GP: R.SIGSEGV,
   XM: R.SIGFPE,
   MF: R.SIGFPE,
@@ -195,8 +196,14 @@ export function evaluator(book: IsaBook): (record: Uint8Array) => bigint {
   };
 }
 
+/** Records of a book as machines: their slots can be read and written. */
+export function machines(book: IsaBook): (record: Uint8Array) => RecordMachine {
+  const places = book.slots.map((slot) => placeOf(slot.name));
+  return (record) => new RecordMachine(new DataView(record.buffer, record.byteOffset, record.byteLength), places);
+}
+
 /** A record as the evaluator's machine. */
-class RecordMachine implements Machine {
+export class RecordMachine implements Machine {
   private readonly record: DataView;
   private readonly places: readonly (Place | undefined)[];
   private readonly fpu: Fpu;
@@ -243,8 +250,10 @@ class RecordMachine implements Machine {
     this.offset(addr, w);
   }
 
-  ask(): readonly bigint[] {
-    throw new Error("no questions in these tests");
+  ask(name: string, args: readonly bigint[]): readonly bigint[] {
+    const answer = functionAnswer(name, args);
+    if (answer === undefined) throw new Error("no questions in these tests");
+    return answer;
   }
 
   private offset(addr: bigint, w: number): number {
