@@ -51,7 +51,7 @@ export interface MachinePool {
  * each time all guest calls under way lose their wasm frames. So stays grow while nothing new gets compiled.
  */
 const SLICE = 20_000;
-const LONGEST_SLICE = 4_000_000;
+const LONGEST_SLICE = 1_000_000;
 
 /** PAGE_CODE of four pages. */
 const FOUR_CODE = PAGE_CODE * 0x01010101;

@@ -29,7 +29,7 @@ export type RunResult = ExitStatus | { readonly k: "timeout" } | { readonly k: "
 /** Fuel of one stay on a cpu; limits and timers are looked at in between. */
 const SLICE = 200_000;
 /** The same where nobody else waits for the cpu: each stay costs the frames of the guest calls under way. */
-const LONG_SLICE = 4_000_000;
+const LONG_SLICE = 1_000_000;
 /** What a system call costs of it. */
 const CALL = 200;
 /** Longest sleep while something outside may happen, in milliseconds. */
