@@ -8,6 +8,7 @@ const CODES = {
   // the command line
   USAGE: [2, "see sage --help"],
   NOT_YET: [2, "this part of SAGE is not built yet"],
+  REPLAY_DIVERGED: [2, "replay with the SAGE, the program and the options that recorded it"],
   INTERNAL: [70, "this is a bug in SAGE: please report it with the command line that shows it"],
   // a file
   FILE_NOT_FOUND: [127, "check the path; with --root it is a path inside the root"],

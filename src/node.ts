@@ -8,7 +8,7 @@ import { HostError } from "./host/host.ts";
 import { asset, isaRulebook, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
 import { Kernel } from "./kernel/kernel.ts";
 import { ADDRESS_LIMIT } from "./memory/layout.ts";
-import { OutOfGuestMemory } from "./memory/memory.ts";
+import { MemoryBudget, OutOfGuestMemory } from "./memory/memory.ts";
 import { readWhole, startProcess } from "./os/linux/exec.ts";
 import { Linux, type LinuxMachine } from "./os/linux/personality.ts";
 import { parseAbi } from "./os/parse.ts";
@@ -18,6 +18,9 @@ import { loadIsaBook, openIsaBook } from "./rules/index.ts";
 import type { RunOptions } from "./run-options.ts";
 
 export type { RunOptions } from "./run-options.ts";
+
+/** Bytes that all processes may map together, where nothing is said: most of it is never touched. */
+const TOGETHER = 0x400000000;
 
 /** Most interpreters a script may go through, as Linux has it (fs/exec.c). */
 const SCRIPT_DEPTH = 4;
@@ -39,6 +42,7 @@ export function runProgram(options: RunOptions): number {
   const parts = isaParts(image.isa, options.rules);
   const book = parts.book;
   const abi = parseAbi(rulebook("os/linux.abi")!, "linux.abi");
+  const budget = new MemoryBudget(options.memory ?? TOGETHER);
   const machines = new Map<string, { machines: Machines; linux: Linux }>();
   const machineFor = (isa: string, parts: IsaParts): LinuxMachine => {
     let made = machines.get(isa);
@@ -46,7 +50,8 @@ export function runProgram(options: RunOptions): number {
       const linux = new Linux(abi, isa);
       linux.readImage = parseImage;
       linux.machineFor = other;
-      const kind = { engine: options.engine as EngineKind, strict: options.strict, memory: options.memory };
+      const { strict, memory } = options;
+      const kind = { engine: options.engine as EngineKind, strict, memory, budget };
       // Counters a program may read (RISC-V Zicntr, x86's TSC) all tell monotonic time: honest, and enough to see it pass.
       const ask = () => {
         const now = options.host.monotonic();
@@ -175,11 +180,9 @@ function statusOf(linux: Linux, result: RunResult, options: RunOptions): number 
 /** Figures of all machines together. */
 function statsOf(kinds: readonly { machines: Machines }[]): Record<string, number> {
   const sum: Record<string, number> = {};
-  const all = kinds.flatMap((kind) => kind.machines.made);
-  for (const machine of all)
-    for (const [name, value] of Object.entries({ ...machine.stats(), memory: machine.memory.most }))
-      sum[name] = (sum[name] ?? 0) + value;
-  return { ...sum, machines: all.length };
+  for (const { machines } of kinds)
+    for (const [name, value] of Object.entries(machines.figures())) sum[name] = (sum[name] ?? 0) + value;
+  return sum;
 }
 
 function tellStats(options: RunOptions, figures: Record<string, number>): void {

@@ -1,8 +1,9 @@
 import { SageError, sageError } from "../errors.ts";
 import { noAudit } from "../guard/audit.ts";
-import { guard } from "../guard/guard.ts";
+import { type GuardedHost, guard } from "../guard/guard.ts";
 import { allowAll, denyAll, grantOfFlag, type Policy, parsePolicy, permissions, union } from "../guard/policy.ts";
-import { HostError, type RealHost } from "../host/host.ts";
+import { type Host, HostError, type RealHost } from "../host/host.ts";
+import { ReplayDiverged, recording, replaying } from "../host/record.ts";
 import { runProgram } from "../node.ts";
 import { type EngineName, engines, type RunOptions } from "../run-options.ts";
 import type { Arguments, OptionSpec } from "./args.ts";
@@ -59,8 +60,7 @@ The program may read its own file and use the standard streams; all else needs a
     const tell = (line: string) => void host.stderr.write(new TextEncoder().encode(`sage: ${line}\n`));
     const engine = engineOf(args.text("engine"));
     const stats = statsOf(args);
-    for (const name of ["record", "replay"])
-      if (args.has(name)) throw sageError("NOT_YET", `--${name}`, "record and replay come with a later version");
+    if (args.has("record") && args.has("replay")) throw sageError("USAGE", "--record and --replay exclude each other");
     const memory = args.text("memory");
     const timeout = args.text("timeout");
     const fuel = args.text("fuel");
@@ -84,8 +84,15 @@ The program may read its own file and use the standard streams; all else needs a
       : undefined;
     const log = auditing?.log;
     const audit = log ?? noAudit;
-    const keep = [auditing?.stat, tracing?.stat].filter((stat) => stat !== undefined);
-    const guarded = guard(host, policy, { audit, warn: tell, keep });
+    const recorded = args.has("record") ? openTrace(host, args.text("record")!) : undefined;
+    const keep = [auditing?.stat, tracing?.stat, recorded?.stat].filter((stat) => stat !== undefined);
+    const judged = guard(host, policy, { audit, warn: tell, keep });
+    const lines = recorded && inParts(recorded.line);
+    const settle = (): void => {
+      judged.settle();
+      lines?.flush();
+    };
+    const guarded = { ...answered(host, judged, lines?.line, args.text("replay")), settle };
     const run: RunOptions = {
       ...{ host: guarded, audit, program, file: real, bytes, args: rest, root, engine, stats, tell },
       trace: tracing?.line,
@@ -101,10 +108,39 @@ The program may read its own file and use the standard streams; all else needs a
     } catch (error) {
       guarded.settle();
       log?.end({ failed: error instanceof SageError ? error.code : String(error) });
+      if (error instanceof ReplayDiverged) throw sageError("REPLAY_DIVERGED", error.message);
       throw error;
     }
   },
 };
+
+/** Lines written many at a time. */
+function inParts(write: (text: string) => void): { line: (text: string) => void; flush: () => void } {
+  let held: string[] = [];
+  const flush = (): void => {
+    if (held.length) write(held.join("\n"));
+    held = [];
+  };
+  const line = (text: string): void => {
+    if (held.push(text) >= LINES_AT_ONCE) flush();
+  };
+  return { line, flush };
+}
+const LINES_AT_ONCE = 256;
+
+/** The host as it is, written down, or read back from a recording. */
+function answered(
+  real: RealHost,
+  judged: GuardedHost,
+  write: ((line: string) => void) | undefined,
+  from: string | undefined,
+): Host {
+  if (write) return recording(judged, write);
+  if (from === undefined) return judged;
+  const lines = new TextDecoder().decode(readFile(real.fs, from)).split("\n");
+  let at = 0;
+  return replaying(judged, () => lines[at++] || null);
+}
 
 function engineOf(name = "auto"): EngineName {
   const engine = engines.find((e) => e === name);

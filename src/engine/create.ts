@@ -1,6 +1,6 @@
 import { Interpreter } from "../backend/wasm/interp.ts";
 import { engineMemory } from "../memory/layout.ts";
-import { GuestMemory } from "../memory/memory.ts";
+import { GuestMemory, type MemoryBudget } from "../memory/memory.ts";
 import type { IsaBook } from "../rules/book.ts";
 import type { Ask } from "./evaluate.ts";
 import { Machine, type MachinePool } from "./machine.ts";
@@ -23,6 +23,8 @@ export interface MachineOptions {
   readonly strict: boolean;
   /** Most bytes of guest memory. */
   readonly memory?: number | undefined;
+  /** And of all machines together. */
+  readonly budget?: MemoryBudget | undefined;
   readonly ask: Ask;
   /** Executions of a head before it is compiled; left out: the engine's own. Tests want it low. */
   readonly threshold?: number;
@@ -44,8 +46,11 @@ export class Machines implements MachinePool {
   /** Register of the stack; see Machine.watchStack. */
   private readonly stack: string | undefined;
   private readonly spare: Machine[] = [];
-  /** Every machine that was ever made, for figures. */
-  readonly made: Machine[] = [];
+  /** Machines that processes have now. */
+  private readonly used = new Set<Machine>();
+  /** Figures of those that are no more. */
+  private readonly past: Record<string, number> = {};
+  private count = 0;
 
   constructor(parts: IsaParts, options: MachineOptions, stack?: string) {
     this.parts = parts;
@@ -60,28 +65,51 @@ export class Machines implements MachinePool {
 
   take(): Machine {
     const spare = this.spare.pop();
-    if (spare) return spare;
+    if (spare) {
+      spare.clear();
+      this.used.add(spare);
+      return spare;
+    }
     const machine = createMachine(this.parts, this.options);
     machine.pool = this;
     if (this.stack !== undefined) machine.watchStack(this.stack);
-    this.made.push(machine);
+    this.used.add(machine);
+    this.count++;
     return machine;
   }
 
+  /** Figures of all machines that ever were, and how many. */
+  figures(): Record<string, number> {
+    const sum = { ...this.past };
+    for (const machine of [...this.used, ...this.spare]) add(sum, figuresOf(machine));
+    return { ...sum, machines: this.count };
+  }
+
   give(machine: Machine): void {
+    this.used.delete(machine);
     if (machine.spoiled || this.spare.length >= SPARE || machine.memory.used > SPARE_BYTES) {
-      this.made.splice(this.made.indexOf(machine), 1);
+      add(this.past, figuresOf(machine));
+      machine.memory.letGo();
       return;
     }
-    machine.clear();
+    // Cleared when it is used again, which is never so for the last.
+    machine.memory.letGo();
     this.spare.push(machine);
   }
+}
+
+function figuresOf(machine: Machine): Record<string, number> {
+  return { ...machine.stats(), memory: machine.memory.most };
+}
+
+function add(sum: Record<string, number>, more: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(more)) sum[name] = (sum[name] ?? 0) + value;
 }
 
 /** A fresh address space with one hardware thread on it. */
 export function createMachine(parts: IsaParts, options: MachineOptions): Machine {
   const engine = engineMemory();
-  const memory = new GuestMemory(engine, options.memory);
+  const memory = new GuestMemory(engine, options.memory, options.budget);
   const { book, interpreter: module } = parts;
   const { strict } = options;
   if (options.engine === "eval") return new Machine(book, engine, memory, options.ask, null);

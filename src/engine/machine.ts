@@ -197,7 +197,7 @@ export class Machine implements Cpu {
     this.pool?.give(this);
   }
 
-  /** As it was when made, for another process. */
+  /** As it was when made, for another process; not a moment before. */
   clear(): void {
     this.memory.clearAll();
     this.invalidate(0, ADDRESS_LIMIT);

@@ -137,6 +137,7 @@ export class Tiered implements Tier {
     const regions = compileRegions(book, source, hot, {
       fused: relaxedMaddIsFused(),
       checked: this.checked,
+      interpreted: true,
       must: (pc) => this.again.has(pc),
       skip: (pc) => interpreter.predecoder.executions(pc) < warm || (this.sizes.get(pc) ?? 0) > MOST_TWICE,
     });

@@ -82,6 +82,9 @@ class CountedStream implements HostStream {
   readable(): boolean {
     return this.stream.readable();
   }
+  setRaw(on: boolean): void {
+    this.stream.setRaw?.(on);
+  }
 }
 
 function counted(stream: HostStream): CountedStream {

@@ -76,6 +76,8 @@ export interface HostStream {
   read(into: Uint8Array): number; // 0 at the end of input; throws HostError("EAGAIN") where nothing is there yet
   write(from: Uint8Array): number;
   windowSize(): { rows: number; columns: number } | null;
+  /** Hands a terminal's bytes through as they are, until the run ends; absent where that cannot be. */
+  setRaw?(on: boolean): void;
   /** True where a read would not block. */
   readable(): boolean;
 }

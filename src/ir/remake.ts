@@ -116,7 +116,13 @@ export function orLanes(n: number, args: readonly Node[], body: Node): Node {
   return n === 1 || nested(body) ? unroll(node) : node;
 }
 
-const nested = (n: Node): boolean => n.op === "map" || n.op === "ormap" || n.args.some(nested);
+/** Bodies with lanes inside of them; bodies are shared and their parts are too. */
+const nesting = new WeakMap<Node, boolean>();
+function nested(n: Node): boolean {
+  let found = nesting.get(n);
+  if (found === undefined) nesting.set(n, (found = n.body !== undefined || n.args.some(nested)));
+  return found;
+}
 
 /** Lane `lane` of a map or ormap's body, over its arguments. */
 export function laneOf(node: Node, lane: number): Node {

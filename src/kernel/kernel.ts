@@ -9,6 +9,8 @@ import type { DirEntry, Handle, Inode, Terminal } from "./fs/inode.ts";
 import { FILES_LIMIT, MemoryFs } from "./fs/memory.ts";
 import { type Dentry, type Start, type Walked, type WalkOptions, walk } from "./fs/path.ts";
 import { procFolder } from "./fs/proc.ts";
+import { TtyHandle } from "./fs/pty.ts";
+import { HostTty } from "./host-tty.ts";
 import { orphaned, tellParent } from "./life.ts";
 import { Locks } from "./locks.ts";
 import type { Family, SocketAddress } from "./net/address.ts";
@@ -21,6 +23,7 @@ import type { SyscallResult } from "./result.ts";
 import { flush, pull, SharedPages } from "./shared.ts";
 import type { Action, DefaultAction, Pending } from "./signals.ts";
 import { Timers } from "./timers.ts";
+import { Tty } from "./tty.ts";
 
 /** What uname and /proc tell, and what a signal does by default: facts of the guest's OS. */
 export interface Personality {
@@ -149,7 +152,12 @@ export class Kernel {
     this.root = { inode: this.rootInode(now), parent: null, name: "" };
     this.mounts.set(
       "dev",
-      deviceFolder(host, now, () => this.terminal()),
+      deviceFolder(
+        host,
+        now,
+        () => this.terminal(),
+        () => this,
+      ),
     );
     this.mounts.set("proc", procFolder(this, now));
   }
@@ -243,28 +251,42 @@ export class Kernel {
     return { root, cwd: this.walk({ root, cwd: root }, path, { follow: true }).at };
   }
 
-  /** Descriptors 0, 1, 2: the host's streams. */
+  /** Descriptors 0, 1, 2: the host's streams; those that are its terminal are one terminal. */
   standardFiles(leader: number): FdTable {
     const files = new FdTable(OPEN_FILES);
     const now = this.host.realtime();
-    for (const stream of [this.host.stdin, this.host.stdout, this.host.stderr]) {
-      const handle = new StreamHandle(stream, this.ino(), now, leader);
-      const access = stream === this.host.stdin && !stream.isTerminal ? 0 : stream.isTerminal ? F.O_RDWR : F.O_WRONLY;
-      files.add(
-        new Description(
-          handle,
-          access,
-          null,
-          stream.isTerminal ? "/dev/pts/0" : `${stream.type}:[${handle.stat().ino}]`,
-        ),
-      );
+    const streams = [this.host.stdin, this.host.stdout, this.host.stderr];
+    if (streams.some((stream) => stream.isTerminal)) {
+      this.hostTerminal = new HostTty(this, this.host);
+      this.hostTerminal.session = this.hostTerminal.foreground = leader;
+    }
+    for (const stream of streams) {
+      if (stream.isTerminal && this.hostTerminal) {
+        files.add(new Description(new TtyHandle(this, this.hostTerminal), F.O_RDWR, null, "/dev/pts/0"));
+        continue;
+      }
+      const handle = new StreamHandle(stream, this.ino(), now);
+      const access = stream === this.host.stdin ? 0 : F.O_WRONLY;
+      files.add(new Description(handle, access, null, `${stream.type}:[${handle.stat().ino}]`));
     }
     return files;
   }
+  /** The host's terminal, where one of its streams is one. */
+  hostTerminal: HostTty | null = null;
+  isHostTerminal(terminal: Terminal): boolean {
+    return terminal === this.hostTerminal;
+  }
+  /** Takes in what was typed meanwhile. */
+  pump(terminal: Terminal): void {
+    if (terminal === this.hostTerminal) this.hostTerminal!.pump();
+  }
 
+  /** The controlling terminal of the process that runs. */
   private terminal(): Handle | null {
-    const stream = [this.host.stdin, this.host.stdout, this.host.stderr].find((s) => s.isTerminal);
-    return stream ? new StreamHandle(stream, this.ino(), this.host.realtime(), 1) : null;
+    const sid = this.current?.sid;
+    for (const terminal of this.terminals)
+      if (terminal instanceof Tty && sid && terminal.session === sid) return new TtyHandle(this, terminal);
+    return null;
   }
 
   private rootInode(now: () => bigint): Inode {

@@ -27,6 +27,15 @@ export class OutOfGuestMemory extends Error {}
 /** `wasm` pages are 64 KiB. */
 const WASM_PAGE = 0x10000;
 
+/** What all processes of a run may map together. */
+export class MemoryBudget {
+  used = 0;
+  readonly limit: number;
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+}
+
 /** Bytes from which a range is looked at before it is cleared. */
 const FEW = 0x40000;
 
@@ -77,7 +86,10 @@ export class GuestMemory {
   private bytes: Uint8Array;
   private words: DataView;
 
-  constructor(engineMemory: WebAssembly.Memory, limit = 0xf0000000) {
+  private readonly budget: MemoryBudget;
+
+  constructor(engineMemory: WebAssembly.Memory, limit = 0xf0000000, budget = new MemoryBudget(limit)) {
+    this.budget = budget;
     this.wasm = new WebAssembly.Memory({ initial: 0, maximum: (ADDRESS_LIMIT - BIAS) / WASM_PAGE });
     this.perms = new Uint8Array(engineMemory.buffer, PERMS, PERMS_SIZE);
     this.limit = limit;
@@ -125,6 +137,7 @@ export class GuestMemory {
       if (perm & PAGE_CODE) this.onCodeChange(page * PAGE_SIZE, PAGE_SIZE);
       if (perm & PAGE_BACKED) {
         this.used -= PAGE_SIZE;
+        this.budget.used -= PAGE_SIZE;
         if (run < 0) run = page;
       } else if (run >= 0) {
         this.clear(run * PAGE_SIZE, page * PAGE_SIZE);
@@ -136,9 +149,11 @@ export class GuestMemory {
 
   /** Becomes a copy of another address space: pages, bytes and permissions. This one must be empty. Throws OutOfGuestMemory. */
   copyFrom(other: GuestMemory): void {
-    if (other.used > this.limit) throw new OutOfGuestMemory();
+    if (other.used > this.limit || this.budget.used + other.used > this.budget.limit) throw new OutOfGuestMemory();
     this.reach(Math.min(BIAS + other.bytes.length, ADDRESS_LIMIT));
     this.used = other.used;
+    this.budget.used += other.used;
+    if (this.used > this.most) this.most = this.used;
     const from = new Int32Array(other.wasm.buffer);
     const { perms } = other;
     for (let page = BIAS >>> PAGE_SHIFT; page < perms.length; page++) {
@@ -167,6 +182,12 @@ export class GuestMemory {
       const at = page * PAGE_SIZE - BIAS;
       if (perm & PAGE_BACKED && !isZero(words, at >> 2)) words.fill(0, at >> 2, (at + PAGE_SIZE) >> 2);
     }
+    this.letGo();
+  }
+
+  /** Nothing of this memory is used any more. */
+  letGo(): void {
+    this.budget.used -= this.used;
     this.used = 0;
   }
 
@@ -260,9 +281,10 @@ export class GuestMemory {
 
   /** Accounts for `size` more bytes and has the wasm memory cover guest addresses below `end`. */
   private reserve(end: number, size: number): void {
-    if (this.used + size > this.limit) throw new OutOfGuestMemory();
+    if (this.used + size > this.limit || this.budget.used + size > this.budget.limit) throw new OutOfGuestMemory();
     this.reach(end);
     this.used += size;
+    this.budget.used += size;
     if (this.used > this.most) this.most = this.used;
   }
 

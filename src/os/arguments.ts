@@ -50,17 +50,18 @@ export { StructPlace };
 
 /** Reads a row's arguments once, into kernel terms. Throws what POSIX gives for those that cannot be read. */
 export class ArgumentReader {
-  private readonly memory: GuestMemory;
+  /** Of the call being read. */
+  private memory!: GuestMemory;
   private readonly at: number;
   private readonly pathMax: number;
-  constructor(book: AbiBook, memory: GuestMemory) {
-    this.memory = memory;
+  constructor(book: AbiBook) {
     this.at = book.constant("AT_FDCWD");
     this.pathMax = book.constant("PATH_MAX");
   }
 
-  read(row: CallRow, registers: readonly RegisterValue[]): ArgValue[] {
+  read(row: CallRow, registers: readonly RegisterValue[], memory: GuestMemory): ArgValue[] {
     const { args } = row;
+    this.memory = memory;
     const values: ArgValue[] = [];
     for (let i = 0; i < args.length; i++) values.push(this.one(args[i]!.type, registers, i, args));
     return values;
@@ -119,10 +120,4 @@ export class ArgumentReader {
 function length(register: RegisterValue, type: ArgType): number {
   const int = type.k === "scalar" && type.as === "int";
   return int ? Math.max(0, register.lo) : unsigned(register);
-}
-
-/** The result register for what a handler returned. */
-export function encodeResult(book: AbiBook, row: CallRow, value: number): number {
-  const set = book.set(row.result);
-  return set ? book.encode(set.name, value) : value;
 }

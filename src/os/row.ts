@@ -48,6 +48,17 @@ export interface RowContext {
   layout(name: string): Layout | undefined;
 }
 
+/** What a row's text says. */
+interface Parsed {
+  readonly args: readonly Arg[];
+  readonly result: string;
+  /** Every argument is in the register of its place. */
+  readonly plain: boolean;
+  readonly byArg: number;
+  readonly registers: number;
+  readonly resultSet: SymbolSet | undefined;
+}
+
 /** A call, or one operation of a call. Arguments are parsed when first asked for: most programs use few calls. */
 export class CallRow {
   readonly number: number;
@@ -63,7 +74,7 @@ export class CallRow {
   readonly line: number;
   private readonly spec: string;
   private readonly context: RowContext;
-  private parsed: { args: readonly Arg[]; result: string } | undefined;
+  private parsed: Parsed | undefined;
 
   constructor(number: number, cells: readonly string[], line: number, context: RowContext) {
     this.number = number;
@@ -96,19 +107,27 @@ export class CallRow {
   }
   /** Register number of the argument that `by` names. */
   get byArg(): number {
-    return this.args.findIndex((arg) => arg.name === this.by?.arg);
+    return this.parse().byArg;
+  }
+  /** How many argument registers matter. */
+  get registers(): number {
+    return this.parse().registers;
+  }
+  /** The set that the result is translated through. */
+  get resultSet(): SymbolSet | undefined {
+    return this.parse().resultSet;
   }
 
   /** Values of the arguments in their order, of argument registers in the ABI's. */
   arrange<T extends Halves>(registers: readonly T[]): readonly Halves[] {
-    const { args } = this;
-    if (args.every((arg, i) => arg.register === i)) return registers;
+    const { args, plain } = this.parse();
+    if (plain) return registers;
     return args.map(({ register, fixed }) =>
       register < 0 ? { lo: fixed | 0, hi: fixed < 0 ? -1 : 0 } : registers[register]!,
     );
   }
 
-  private parse(): { args: readonly Arg[]; result: string } {
+  private parse(): Parsed {
     if (this.parsed) return this.parsed;
     const [left = "", result = "int"] = this.spec.split("->").map((part) => part.trim());
     const tokens = left === "..." ? [] : left.split(/\s+/).filter(Boolean);
@@ -122,7 +141,14 @@ export class CallRow {
       return { name, type, register: at === undefined ? next++ : Number(at), fixed: 0 };
     });
     if (args.some((arg) => arg.register > 5)) throw this.fail("a call has at most six arguments");
-    this.parsed = { args, result };
+    this.parsed = {
+      args,
+      result,
+      plain: args.every((arg, i) => arg.register === i),
+      byArg: args.findIndex((arg) => arg.name === this.by?.arg),
+      registers: this.by || left === "..." ? 6 : args.reduce((most, arg) => Math.max(most, arg.register + 1), 0),
+      resultSet: this.context.set(result),
+    };
     return this.parsed;
   }
 

@@ -45,6 +45,7 @@ export class Runner {
   private readonly kernel: Kernel;
   private readonly linux: Linux;
   private readonly dispatchers = new Map<Linux, Dispatcher>();
+  private recent: { readonly linux: Linux; readonly dispatcher: Dispatcher } | undefined;
   private readonly tracer: Tracer;
   private readonly hooks: RunHooks;
   private readonly deadline: bigint | null;
@@ -100,6 +101,7 @@ export class Runner {
       const over = this.overLimit();
       if (over) return over;
       kernel.timers.run();
+      kernel.hostTerminal?.look();
       let ran = false;
       for (const task of kernel.tasks.size === 1 ? kernel.tasks : [...kernel.tasks]) {
         const { process } = task;
@@ -113,7 +115,7 @@ export class Runner {
         kernel.enter(task.space);
         this.step(task);
         if (process.exit) this.finish(process, process.exit);
-        if (this.fuel <= 0) break;
+        if (this.overLimit()) break;
       }
       if (!ran && kernel.tasks.size && !this.idle()) return this.result ?? { k: "deadlock" };
     }
@@ -161,12 +163,14 @@ export class Runner {
 
   private dispatcher(task: Task): Dispatcher {
     const { personality } = task;
+    if (personality === this.recent?.linux) return this.recent.dispatcher;
     const linux = personality instanceof Linux ? personality : this.linux;
     let made = this.dispatchers.get(linux);
     if (!made) {
       made = new Dispatcher(linux.book, linux.abi);
       this.dispatchers.set(linux, made);
     }
+    this.recent = { linux, dispatcher: made };
     return made;
   }
 
@@ -246,7 +250,7 @@ export class Runner {
   private idle(): boolean {
     const { host, timers } = this.kernel;
     let next: bigint | null = this.deadline;
-    let outside = false;
+    let outside = this.kernel.hostTerminal?.engaged ?? false;
     const soonest = (at: bigint): void => {
       if (next === null || at < next) next = at;
     };

@@ -4,7 +4,7 @@ import type { Task } from "../kernel/process.ts";
 import { fail, type SyscallResult } from "../kernel/result.ts";
 import { GuestFault, OutOfGuestMemory } from "../memory/memory.ts";
 import type { AbiBook, Machine } from "./abi.ts";
-import { ArgumentReader, type ArgValue, encodeResult, type RegisterValue } from "./arguments.ts";
+import { ArgumentReader, type ArgValue, type RegisterValue } from "./arguments.ts";
 import { AbiError } from "./error.ts";
 import type { CallRow } from "./row.ts";
 
@@ -24,6 +24,9 @@ export class Dispatcher {
   readonly abi: Machine;
   private readonly rows: ReadonlyMap<number, CallRow>;
   private readonly handlers: ReadonlyMap<string, Handler>;
+  private readonly reader: ArgumentReader;
+  /** Slots of the call's number, its result, its arguments. */
+  private slots: readonly number[] | undefined;
 
   /** Throws AbiError where the rulebook has no calls for the machine. */
   constructor(book: AbiBook, abi: Machine, kernelCalls: ReadonlyMap<string, Handler> = handlers) {
@@ -33,17 +36,20 @@ export class Dispatcher {
     this.abi = abi;
     this.rows = rows;
     this.handlers = kernelCalls;
+    this.reader = new ArgumentReader(book);
   }
 
   /** Serves the call that stands in the task's registers, up to its result; nothing is written back yet. */
   call(task: Task): Call {
     const { cpu } = task;
-    const number = cpu.lo(cpu.slot(this.abi.number));
-    const given = this.abi.args.map((name) => {
-      const slot = cpu.slot(name);
-      return { lo: cpu.lo(slot), hi: cpu.hi(slot) };
-    });
+    // All cpus of one ISA number their slots alike.
+    this.slots ??= [this.abi.number, this.abi.result, ...this.abi.args].map((name) => cpu.slot(name));
+    const { slots } = this;
+    const number = cpu.lo(slots[0]!);
     const row = this.rows.get(number);
+    const count = row ? row.registers : 6;
+    const given: RegisterValue[] = [];
+    for (let i = 0; i < count; i++) given.push({ lo: cpu.lo(slots[i + 2]!), hi: cpu.hi(slots[i + 2]!) });
     const registers = row?.arrange(given) ?? given;
     if (!row) return { row, operation: undefined, number, registers, values: undefined, result: fail("ENOSYS") };
     const operation = row.by ? row.operations.get((registers[row.byArg]!.lo & row.by.mask) >>> 0) : undefined;
@@ -55,10 +61,7 @@ export class Dispatcher {
     if (!handler) return { row, operation, number, registers, values: undefined, result: fail("ENOSYS") };
     let values: ArgValue[] | undefined;
     const result = guarded(() => {
-      values = new ArgumentReader(this.book, task.space.memory).read(
-        chosen,
-        operation ? operation.arrange(given) : registers,
-      );
+      values = this.reader.read(chosen, operation ? operation.arrange(given) : registers, task.space.memory);
       return handler(task, ...(values as never[]));
     });
     return { row, operation, number, registers, values, result };
@@ -69,11 +72,12 @@ export class Dispatcher {
     if (typeof result !== "number" && result.k !== "error") return;
     const chosen = call.operation ?? call.row;
     const value = typeof result === "number" ? this.encode(chosen, result) : -this.errno(result.code);
-    task.cpu.set(task.cpu.slot(this.abi.result), value | 0, Math.floor(value / 0x100000000) | 0);
+    task.cpu.set(this.slots?.[1] ?? task.cpu.slot(this.abi.result), value | 0, Math.floor(value / 0x100000000) | 0);
   }
 
   private encode(row: CallRow | undefined, value: number): number {
-    return row ? encodeResult(this.book, row, value) : value;
+    const set = row?.resultSet;
+    return set ? this.book.encode(set.name, value) : value;
   }
 
   private errno(code: string): number {

@@ -61,15 +61,9 @@ test("terms mean what the evaluator says, op by op", async () => {
     check(new NodeClass("select", w, [c, a, b]), w, [any(), any(), random.bits(1)]);
     check(new NodeClass("sext", w + 5, [a]), w, [any(), 0n, 0n]);
   }
-  assert.equal(
-    (await solver.check([...terms.lines, `(assert (or ${wrong.join(" ")}))`, "(check-sat)"].join("\n"), [])).k,
-    "unsat",
-  );
+  assert.equal((await solver.check([...terms.lines, `(assert (or ${wrong.join(" ")}))`].join("\n"))).k, "unsat");
   // And a wrong one is found
-  assert.equal(
-    (await solver.check(`(declare-const s1 (_ BitVec 8))(assert (= (bvmul s1 s1) #x09))(check-sat)`, ["s1"])).k,
-    "sat",
-  );
+  assert.equal((await solver.check(`(declare-const s1 (_ BitVec 8))(assert (= (bvmul s1 s1) #x09))`)).k, "sat");
 });
 
 test("instructions are equal to themselves and differ from others", async () => {

@@ -65,3 +65,54 @@ test("loads of one address with a store between are two values, in compiled code
   assert.equal(run("interp", lines), expected);
   assert.equal(run("wasm", lines), expected);
 });
+
+/** Addresses in `early`: all of its instructions have four bytes. */
+const LOOP = CODE + 12;
+const FUNCTION = CODE + 48;
+const RETURN = CODE + 72;
+const hex = (address: number): string => `0x${address.toString(16)}`;
+
+/**
+ * A function that saves a register at 8(s0) and returns early where a0 is 0, restoring it; `between` comes after the
+ * save. Every second call is such a one; results and the restored register are added up at 32(s0).
+ */
+const early = (between: string): string[] => [
+  "addi a4, s0, 0",
+  "addi s0, s0, 32",
+  "li s3, 0",
+  "andi a0, s4, 1",
+  "addi s1, s4, 5",
+  `jal ra, ${hex(FUNCTION)}`,
+  "add s3, s3, s1",
+  "add s3, s3, a1",
+  "addi s4, s4, -1",
+  `bnez s4, ${hex(LOOP)}`,
+  "sd s3, 0(s0)",
+  "ebreak",
+  // FUNCTION
+  "addi s0, s0, -32",
+  "sd s1, 8(s0)",
+  between,
+  `beqz a0, ${hex(RETURN)}`,
+  "addi s1, a0, 3",
+  "add a1, s1, s1",
+  // RETURN
+  "ld s1, 8(s0)",
+  "addi s0, s0, 32",
+  "ret",
+];
+
+for (const [what, between] of [
+  ["as it was saved", "nop"],
+  ["stored to through another register", "sw a3, 8(a4)"],
+  ["stored to in part", "sb a3, 9(s0)"],
+  ["stored to beside", "sd a3, 16(s0)"],
+] as const) {
+  test(`a register restored by an early return, ${what}`, () => {
+    const lines = early(between);
+    for (const line of lines) assert.equal(book.assemble(line, CODE).length, 4, line);
+    const expected = run("eval", lines);
+    assert.equal(run("interp", lines), expected);
+    assert.equal(run("wasm", lines), expected);
+  });
+}

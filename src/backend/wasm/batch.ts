@@ -1,10 +1,11 @@
 import type { Slot } from "../../ir/node.ts";
-import { CTL } from "../../memory/layout.ts";
+import { CTL, type Exit } from "../../memory/layout.ts";
 import type { Access } from "./access.ts";
 import type { Summaries } from "./analysis.ts";
 import type { ValueType } from "./code.ts";
 import type { FloatHost } from "./float.ts";
 import type { Func } from "./func.ts";
+import type { Step } from "./graph.ts";
 import type { Sticky } from "./sticky.ts";
 
 /** How a function of the batch is called: arguments in the order of `takes`, results after the pc. */
@@ -35,6 +36,8 @@ export interface Batch {
   readonly access: Access;
   readonly resident: ReadonlySet<number>;
   readonly assumedZero: ReadonlySet<number>;
+  /** How code leaves at an instruction that it cannot express. */
+  readonly rest: typeof Exit.Dispatch | typeof Exit.Evaluate;
 }
 
 /** Words in engine memory: slots that the code which left has stored. */
@@ -43,6 +46,18 @@ export const MASK_WORDS = 16;
 
 /** The sticky slot of the function's float ops. */
 export function findSticky(func: Func): Sticky | undefined {
-  for (const block of func.blocks) for (const step of block.values.steps) if (step.k === "float") return step.sticky;
+  for (const block of func.blocks) {
+    const found = stickyAmong(block.values.steps);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function stickyAmong(steps: readonly Step[]): Sticky | undefined {
+  for (const step of steps) {
+    if (step.k === "float") return step.sticky;
+    const inside = step.k === "if" ? (stickyAmong(step.then) ?? stickyAmong(step.else)) : undefined;
+    if (inside !== undefined) return inside;
+  }
   return undefined;
 }

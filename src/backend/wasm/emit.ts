@@ -327,7 +327,7 @@ export class Emitter {
         exitAt(
           this.f,
           block.values.giveUp,
-          block.values.giveUp === this.f.func.entry ? Exit.Evaluate : Exit.Dispatch,
+          block.values.giveUp === this.f.func.entry ? Exit.Evaluate : batch.rest,
           0,
           this.f.dirtyAfter(block),
         );

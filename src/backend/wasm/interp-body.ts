@@ -71,9 +71,12 @@ export class InterpBody {
 
   private effects(effects: readonly Effect[], reserved: Reserved | undefined, pending: Pending[] = []): Pending[] {
     const first = effects.findIndex(changesMemory);
-    if (first >= 0 && effects.slice(first + 1).some(mayFail))
-      this.probe(effects.slice(effects[first]!.k === "store" ? first : first + 1));
-    for (const effect of effects) this.effect(effect, pending, reserved);
+    const probes = first >= 0 && effects.slice(first + 1).some(mayFail);
+    for (const [i, effect] of effects.entries()) {
+      // What traps or loads before the first store comes before the probes too.
+      if (i === first && probes) this.probe(effects.slice(effect.k === "store" ? first : first + 1));
+      this.effect(effect, pending, reserved);
+    }
     return pending;
   }
 

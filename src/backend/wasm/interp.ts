@@ -16,6 +16,19 @@ export interface InterpParts {
   readonly regions: WebAssembly.Table;
 }
 
+/** Rows by module: every process of a run reads the same. */
+const known = new WeakMap<WebAssembly.Module, RowsReader>();
+
+function rowsOf(module: WebAssembly.Module): RowsReader {
+  let rows = known.get(module);
+  if (!rows) {
+    const section = WebAssembly.Module.customSections(module, ROWS_SECTION)[0];
+    rows = new RowsReader(JSON.parse(new TextDecoder().decode(section)) as RowsText);
+    known.set(module, rows);
+  }
+  return rows;
+}
+
 /** The first tier: runs guest code from its first instruction on, see interp-module.ts and predecode.ts. */
 export class Interpreter implements Tier {
   readonly predecoder: Predecoder;
@@ -27,8 +40,7 @@ export class Interpreter implements Tier {
 
   /** `module` is compiled from interpreterBytes(book). */
   constructor(book: IsaBook, module: WebAssembly.Module, parts: InterpParts) {
-    const section = WebAssembly.Module.customSections(module, ROWS_SECTION)[0];
-    this.rows = new RowsReader(JSON.parse(new TextDecoder().decode(section)) as RowsText);
+    this.rows = rowsOf(module);
     if (this.rows.count !== book.rows.length * book.variants) throw new Error("interpreter of another rulebook");
     const { engine, guest, regions } = parts;
     this.words = new Int32Array(engine.buffer);

@@ -1,5 +1,5 @@
 import type { Inst, Slot } from "../../ir/node.ts";
-import { ENGINE_MEMORY_BYTES, STATE } from "../../memory/layout.ts";
+import { ENGINE_MEMORY_BYTES, Exit, STATE } from "../../memory/layout.ts";
 import { IMPORT_ENGINE, IMPORT_FLOAT, IMPORT_GUEST, IMPORTS } from "./abi.ts";
 import { Access } from "./access.ts";
 import { type Batch, findSticky } from "./batch.ts";
@@ -35,6 +35,8 @@ export interface RegionOptions {
   readonly depthLimit?: number;
   /** Check every access: one that is not allowed leaves with the state before its instruction, for the evaluator. */
   readonly checked?: boolean;
+  /** What cannot be expressed here is for the interpreter behind the dispatcher, and not for the evaluator. */
+  readonly interpreted?: boolean;
   /** Names in the module, for profilers. */
   readonly names?: boolean;
   /** Entries to compile even where another function of the batch runs through them. */
@@ -141,7 +143,8 @@ function findFuncs(
     if (!wanted.has(pc) && (funcs.length >= limits.maxFunctions || instructions > limits.maxInstructions)) continue;
     const alone = (inst: Inst): boolean => standsAlone(inst, around);
     const func = buildFunc(source, pc, { maxBlocks: limits.maxBlocks, around, alone, resolves: worth });
-    if (func === null) continue;
+    // Nothing would be done there, and the interpreter would come back at once.
+    if (func === null || (limits.interpreted && func.blocks[0]!.values.giveUp === pc)) continue;
     indexOf.set(pc, funcs.length);
     funcs.push(func);
     instructions += func.instructions;
@@ -198,6 +201,7 @@ function emitModule(
     access: new Access(),
     resident: all.resident,
     assumedZero: all.assumedZero,
+    rest: options.interpreted ? Exit.Dispatch : Exit.Evaluate,
   };
   const exports = new Map<number, string>();
   const sizes = new Map<number, number>();

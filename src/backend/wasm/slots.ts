@@ -47,7 +47,10 @@ export function watched(source: CodeSource, roles: Roles, tastes: Tastes, splitt
 }
 
 function learnEffects(effects: readonly Effect[], resident: Set<number>, assumed: Set<number>): void {
+  const seen = new Set<Node>();
   const zero = (node: Node): void => {
+    if (seen.has(node)) return;
+    seen.add(node);
     if (node.op === "get" && node.w <= 8) {
       resident.add(node.aux);
       assumed.add(node.aux);
@@ -72,13 +75,15 @@ function learnEffects(effects: readonly Effect[], resident: Set<number>, assumed
 }
 
 /** The mode arguments of float ops; those of lanes are arguments that all lanes share. */
-function modes(node: Node, args: readonly Node[], found: Node[] = []): Node[] {
+function modes(node: Node, args: readonly Node[], found: Node[] = [], seen = new Set<Node>()): Node[] {
+  if (seen.has(node)) return found;
+  seen.add(node);
   const row = OPS[node.op];
   if (row.kind === "float" && !TESTS.has(node.op)) {
     const mode = node.args[node.args.length - 1]!;
     found.push(mode.op === "elem" ? args[mode.aux]! : mode);
   }
-  if (args.length > 0) for (const arg of node.args) modes(arg, args, found);
+  if (args.length > 0) for (const arg of node.args) modes(arg, args, found, seen);
   return found;
 }
 const TESTS: ReadonlySet<string> = new Set(["feq", "flt", "fle"]);
@@ -90,8 +95,13 @@ export const standsAlone = (inst: Inst, roles: Roles): boolean =>
 /** A read or write of a resident slot that is neither accumulation nor a rounding mode taken for zero. */
 function touches(effects: readonly Effect[], resident: ReadonlySet<number>, assumed: ReadonlySet<number>): boolean {
   if (resident.size === 0) return false;
-  const reads = (node: Node): boolean =>
-    node.op === "get" ? resident.has(node.aux) && !assumed.has(node.aux) : node.args.some(reads);
+  // Values share their parts: each is looked at once.
+  const free = new Set<Node>();
+  const reads = (node: Node): boolean => {
+    if (free.has(node)) return false;
+    free.add(node);
+    return node.op === "get" ? resident.has(node.aux) && !assumed.has(node.aux) : node.args.some(reads);
+  };
   for (const e of effects) {
     if (e.k === "set") {
       if (resident.has(e.slot)) {

@@ -36,7 +36,8 @@ function accumulated(slot: number, value: Node): StickyTerm[] | undefined {
   }
   if (value.op !== "select") return undefined;
   const [guard, yes, no] = value.args as [Node, Node, Node];
-  const [x, y] = [accumulated(slot, yes), accumulated(slot, no)];
+  const x = accumulated(slot, yes);
+  const y = x && accumulated(slot, no);
   if (!x || !y) return undefined;
   const [long, short, when] = x.length >= y.length ? [x, y, guard] : [y, x, unary("not", guard)];
   if (!short.every((term, i) => equal(term, long[i]!))) return undefined;

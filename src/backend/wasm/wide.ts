@@ -161,8 +161,8 @@ export class Wide {
       const pieces =
         node.op === "map" ? undefined : piecesOf(node, 128 * k, w, (n) => this.isKept(n) || this.l.isKept(n));
       if (pieces !== undefined) {
-        if (w < 128) pieces.push({ node: undefined, lo: 0, w: 128 - w, at: w });
-        this.assemble(pieces, any);
+        if (w < 128 && !any) pieces.push({ node: undefined, lo: 0, w: 128 - w, at: w });
+        this.assemble(pieces);
         return;
       }
     }
@@ -242,8 +242,8 @@ export class Wide {
     code.lane(REPLACE[64], 1);
   }
 
-  /** Pushes 128 bits put together from pieces. */
-  private assemble(pieces: readonly Piece[], any: boolean): void {
+  /** Pushes 128 bits put together from pieces, anything above them. */
+  private assemble(pieces: readonly Piece[]): void {
     const { code } = this.l;
     const [first] = pieces;
     const solid = pieces.filter((p) => p.node !== undefined);
@@ -252,11 +252,9 @@ export class Wide {
       return;
     }
     // One value as it is, perhaps with bits above that do not matter.
-    if (solid.length === 1 && first!.node !== undefined && first!.lo % 128 === 0 && this.vector(first!)) {
-      if (first!.w === 128 || any) {
-        this.v(first!.node, first!.lo / 128, any);
-        return;
-      }
+    if (pieces.length === 1 && first!.lo % 128 === 0 && this.vector(first!)) {
+      this.v(first!.node!, first!.lo / 128, first!.w < 128);
+      return;
     }
     const same =
       solid.length > 1 &&
@@ -274,7 +272,7 @@ export class Wide {
       return;
     }
     const scalars = solid.filter((p) => !this.byByte(p));
-    this.shuffled(pieces, any && scalars.length === 0);
+    this.shuffled(pieces);
     for (const p of scalars) {
       const float = this.asFloat(p);
       if (float) {
@@ -304,10 +302,11 @@ export class Wide {
   }
 
   /** Pushes the bytes that come from vectors and constants, zeros or anything where a scalar will stand. */
-  private shuffled(pieces: readonly Piece[], any: boolean): void {
+  private shuffled(pieces: readonly Piece[]): void {
     const { code } = this.l;
     const fixed = new Array<number>(16).fill(0);
-    const open = new Array<boolean>(16).fill(any);
+    const last = pieces[pieces.length - 1]!;
+    const open = Array.from({ length: 16 }, (_, i) => 8 * i >= last.at + last.w);
     const from: { node: Node; chunk: number; byte: number }[] = [];
     for (const p of pieces) {
       const at = p.at / 8;

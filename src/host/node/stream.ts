@@ -72,7 +72,20 @@ export class NodeStream implements HostStream {
   windowSize(): { rows: number; columns: number } | null {
     if (!this.isTerminal) return null;
     const stream: WriteStream | undefined = [process.stdout, process.stderr].find((s) => s.isTTY);
-    return stream ? { rows: stream.rows, columns: stream.columns } : null;
+    if (!stream) return null;
+    // Node itself learns of a new size in its event loop only, which a running guest keeps from turning.
+    (stream as { _refreshSize?: () => void })._refreshSize?.();
+    return { rows: stream.rows, columns: stream.columns };
+  }
+
+  /** Raw both ways: Node turns input raw, and puts everything back at exit; output is stty's. */
+  setRaw(on: boolean): void {
+    const stdin = process.stdin;
+    if (!stdin.isTTY) return;
+    stdin.setRawMode(on);
+    stdin.pause();
+    const { spawnSync } = process.getBuiltinModule("node:child_process");
+    spawnSync("stty", [on ? "-opost" : "opost"], { stdio: [this.fd, "ignore", "ignore"] });
   }
 
   /** The end of a terminal's input can be followed by more; that of a pipe cannot. */

@@ -3,6 +3,7 @@ import { F } from "../flags.ts";
 import type { Handle, Inode, OpenHow } from "../fs/inode.ts";
 import { MemoryFile } from "../fs/memory.ts";
 import { type Dentry, pathOf } from "../fs/path.ts";
+import { PtyMaster } from "../fs/pty.ts";
 import { MemoryFifo } from "../fs/special.ts";
 import type { Span } from "../guest.ts";
 import { posix } from "../posix.ts";
@@ -52,7 +53,19 @@ export function open(task: Task, dir: number, path: string, flags: number, mode:
   if (inode.type === "dir" && (write || create)) return fail("EISDIR");
   if (!at.made) permitted(task, inode, (how.read ? 4 : 0) | (write ? 2 : 0));
   if (inode instanceof MemoryFifo) return openFifo(task, inode, how, new Opening(flags, at.found));
-  return files.add(new Description(inode.open(how), flags & ~OPEN_ONLY, at.found), cloexec);
+  const handle = inode.open(how);
+  if (!(flags & F.O_NOCTTY)) adoptTerminal(task, handle);
+  return files.add(new Description(handle, flags & ~OPEN_ONLY, at.found), cloexec);
+}
+
+/** A session without a terminal gets the first that its leader opens. */
+function adoptTerminal(task: Task, handle: Handle): void {
+  const { process, kernel } = task;
+  const { terminal } = handle;
+  if (!terminal || handle instanceof PtyMaster || terminal.session || process.sid !== process.pid) return;
+  for (const other of kernel.terminals) if (other.session === process.sid) return;
+  terminal.session = process.sid;
+  terminal.foreground = process.pgid;
 }
 
 /** How a file becomes a descriptor. */
@@ -67,10 +80,10 @@ class Opening {
 
 /** A FIFO opens when its other side does (fifo(7)); for writing without waiting only where somebody reads. */
 function openFifo(task: Task, inode: MemoryFifo, how: OpenHow, { flags, found }: Opening): SyscallResult {
-  const pipe = inode.shared();
   const nonblocking = (flags & F.O_NONBLOCK) !== 0;
-  if (how.write && !how.read && nonblocking && pipe.readers === 0) return fail("ENXIO");
+  if (how.write && !how.read && nonblocking && inode.shared().readers === 0) return fail("ENXIO");
   const file = new Description(inode.open(how), flags & ~OPEN_ONLY, found);
+  const pipe = inode.shared();
   const others = (): number => (how.write ? pipe.readersEver : pipe.writersEver);
   const before = others();
   const there = how.write ? pipe.readers > 0 : pipe.writers > 0;

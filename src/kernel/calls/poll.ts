@@ -168,6 +168,11 @@ export function epollCreate(task: Task, flags: number): SyscallResult {
   );
 }
 
+/** The first form, where the argument was a size that had to be one. */
+export function epollCreateSized(task: Task, size: number): SyscallResult {
+  return size > 0 ? epollCreate(task, 0) : fail("EINVAL");
+}
+
 function epollOf(task: Task, fd: number): Epoll {
   const { handle } = task.files.get(fd);
   if (!(handle instanceof Epoll)) throw posix("EINVAL");

@@ -110,6 +110,8 @@ function fill(file: Description, span: Span, at: number): number {
 function readSpans(file: Description, spans: readonly Span[], at: number): number {
   let done = 0;
   for (const span of spans) {
+    // What came before a bad part counts.
+    if (done && span.size > 0 && span.usable(2).size === 0) return done;
     const n = fill(file, span, at + done);
     if (n === WOULD_BLOCK) return done || WOULD_BLOCK;
     done += n;
@@ -124,13 +126,18 @@ function put(task: Task, file: Description, spans: readonly Span[], at: number |
   const total = spans.reduce((sum, span) => sum + span.size, 0);
   const run = (offset: number): number => {
     const rest = skip(spans, sent);
-    const n = writeSpans(task, file, rest, offset);
+    const n = told(task, () => writeSpans(task, file, rest, offset));
     if (n === WOULD_BLOCK) return sent && file.nonblocking ? sent : WOULD_BLOCK;
     sent += n;
     return file.handle.seekable || sent >= total || file.nonblocking ? sent : WOULD_BLOCK;
   };
+  return transfer(task, file, run, at);
+}
+
+/** Who writes to a pipe that nobody reads is told by SIGPIPE too. */
+function told(task: Task, write: () => number): number {
   try {
-    return transfer(task, file, run, at);
+    return write();
   } catch (error) {
     if ((error as { code?: string }).code === "EPIPE")
       raise(task, { signal: task.personality.signal("SIGPIPE"), code: 0 });

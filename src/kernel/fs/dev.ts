@@ -1,9 +1,11 @@
 import type { FileType, Host, HostStream } from "../../host/host.ts";
 import { F } from "../flags.ts";
+import type { Kernel } from "../kernel.ts";
 import { posix } from "../posix.ts";
 import { attempt } from "./host.ts";
-import { type FileStat, type Handle, Inode, type OpenHow, type Terminal, type TerminalSettings } from "./inode.ts";
+import { type FileStat, type Handle, Inode, type OpenHow } from "./inode.ts";
 import { type MemoryDir, MemoryFs, MemoryLink } from "./memory.ts";
+import { PtmxNode, PtsFolder } from "./pty.ts";
 
 /** A device number as Linux packs small ones. */
 const rdev = (major: number, minor: number): number => (major << 8) | minor;
@@ -69,45 +71,17 @@ class Device extends Inode implements Handle {
   }
 }
 
-/** Settings of a fresh Linux terminal (stty sane): ICRNL IXON, OPOST ONLCR, B38400 CS8 CREAD, ISIG ICANON ECHO ... */
-const SANE: TerminalSettings = {
-  iflag: 0x500,
-  oflag: 0x5,
-  cflag: 0xbf,
-  lflag: 0x8a3b,
-  line: 0,
-  cc: [3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22, 0, 0, 0],
-};
-
-class HostTerminal implements Terminal {
-  settings = SANE;
-  foreground: number;
-  session: number;
-  size: { rows: number; columns: number } | null = null;
-  private readonly stream: HostStream;
-  constructor(stream: HostStream, foreground: number) {
-    this.stream = stream;
-    this.foreground = foreground;
-    this.session = foreground;
-  }
-  windowSize(): { rows: number; columns: number } {
-    return this.size ?? this.stream.windowSize() ?? { rows: 24, columns: 80 };
-  }
-}
-
 /** One of the host's standard streams as a file. */
 export class StreamHandle implements Handle {
   readonly seekable = false;
   readonly outside = true;
   readonly stream: HostStream;
-  readonly terminal: Terminal | undefined;
   private readonly ino: number;
   private readonly now: bigint;
-  constructor(stream: HostStream, ino: number, now: bigint, leader: number) {
+  constructor(stream: HostStream, ino: number, now: bigint) {
     this.stream = stream;
     this.ino = ino;
     this.now = now;
-    this.terminal = stream.isTerminal ? new HostTerminal(stream, leader) : undefined;
   }
   read(into: Uint8Array): number {
     return attempt(() => this.stream.read(into));
@@ -117,7 +91,7 @@ export class StreamHandle implements Handle {
   }
   stat(): FileStat {
     const { type } = this.stream;
-    const number = this.stream.isTerminal ? rdev(136, 0) : type === "char" ? rdev(1, 3) : 0;
+    const number = type === "char" ? rdev(1, 3) : 0;
     const base = deviceStat(type, this.ino, type === "char" ? 0o620 : 0o600, number);
     return { ...base, atime: this.now, mtime: this.now, ctime: this.now };
   }
@@ -137,7 +111,12 @@ export class StreamHandle implements Handle {
 const LINKS = { fd: "/proc/self/fd", stdin: "/proc/self/fd/0", stdout: "/proc/self/fd/1", stderr: "/proc/self/fd/2" };
 
 /** /dev: null zero full random urandom tty, stdin and friends, shm and pts folders. */
-export function deviceFolder(host: Host, now: () => bigint, terminal: () => Handle | null): MemoryDir {
+export function deviceFolder(
+  host: Host,
+  now: () => bigint,
+  terminal: () => Handle | null,
+  kernel: () => Kernel,
+): MemoryDir {
   const fs = new MemoryFs("dev", 6, now);
   const dir = fs.root();
   const sink = (from: Uint8Array): number => from.length;
@@ -159,7 +138,9 @@ export function deviceFolder(host: Host, now: () => bigint, terminal: () => Hand
   dir.place("tty", new TerminalNode(terminal, fs.ino()));
   for (const [name, target] of Object.entries(LINKS)) dir.place(name, new MemoryLink(fs, target));
   dir.mkdir("shm", 0o1777);
-  dir.mkdir("pts", 0o755);
+  const pts = new PtsFolder(kernel);
+  dir.place("pts", pts);
+  dir.place("ptmx", new PtmxNode(kernel, pts));
   return dir;
 }
 
