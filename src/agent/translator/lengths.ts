@@ -1,7 +1,7 @@
 import { RAN } from "../../oracle/oracle.ts";
-import { bitRoles, dataflow, NONE, runWords, type Scene } from "./anatomy.ts";
+import { bitRoles, dataflow, NONE, runWords, type Scene, sameCell, samePc } from "./anatomy.ts";
 import { ones } from "./arith.ts";
-import type { Probe } from "./probe.ts";
+import type { Probe, Seen } from "./probe.ts";
 import type { Rng } from "./values.ts";
 
 /** Lengths in bytes that instructions have; marks in the probe which first bytes begin those of each. */
@@ -15,7 +15,8 @@ async function steppedLengths(probe: Probe, rng: Rng, most: number): Promise<num
   const n = 4096;
   const words = new Uint32Array(n);
   for (let k = 0; k < n; k++) words[k] = rng.next() >>> 0;
-  const seen = await probe.run(words, most, probe.states(rng, n, "window"));
+  const state = probe.states(rng, n, "window");
+  const seen = { ...(await probe.run(words, most, state)), before: state };
   const counts = new Map<number, number>();
   let ran = 0;
   const firsts = new Map<number, Uint16Array>();
@@ -33,6 +34,14 @@ async function steppedLengths(probe: Probe, rng: Rng, most: number): Promise<num
     .filter(([, c]) => c > ran / 20)
     .map(([l]) => l)
     .sort((a, b) => a - b);
+  if (lengths.length === 1 && probe.unit === 1) {
+    // The counter may count words: then bytes behind its step matter too
+    const bytes = await meaningfulBytes(probe, words, seen, most, lengths[0]!);
+    if (bytes > lengths[0]! && bytes % lengths[0]! === 0) {
+      probe.unit = bytes / lengths[0]!;
+      return [bytes];
+    }
+  }
   // Of a machine with several lengths: a first byte belongs to the length that it was seen with most
   if (lengths.length > 1)
     for (const l of lengths) {
@@ -41,6 +50,45 @@ async function steppedLengths(probe: Probe, rng: Rng, most: number): Promise<num
       probe.begins.set(l, Uint8Array.from(own, mark));
     }
   return lengths;
+}
+
+/** How many of a word's bytes change what it does, of words that step on by `step`. */
+async function meaningfulBytes(
+  probe: Probe,
+  words: Uint32Array,
+  seen: Seen & { readonly before: Int32Array },
+  most: number,
+  step: number,
+): Promise<number> {
+  const picked: number[] = [];
+  for (let k = 0; k < words.length && picked.length < 128; k++)
+    if (seen.outcome[k] === RAN && seen.pc[2 * k]! - seen.at[2 * k]! === step) picked.push(k);
+  const row = 2 * probe.cells.length;
+  const state = probe.empty(picked.length);
+  picked.forEach((k, i) => {
+    state.set(seen.before.subarray(k * row, (k + 1) * row), i * row);
+  });
+  const own = Uint32Array.from(picked, (k) => words[k]!);
+  const base = await probe.run(own, most, state);
+  let last = step;
+  for (let b = step; b < most; b++) {
+    const shift = 8 * (probe.little ? b : most - 1 - b);
+    const other = await probe.run(
+      own.map((w) => (w ^ (255 << shift)) >>> 0),
+      most,
+      state,
+    );
+    let differ = 0;
+    for (let i = 0; i < picked.length; i++) {
+      const same =
+        base.outcome[i] === other.outcome[i] &&
+        probe.cells.every((_, c) => sameCell(probe, base, i, other, i, c)) &&
+        samePc(base, i, other, i);
+      if (!same) differ++;
+    }
+    if (differ * 4 > picked.length) last = b + 1;
+  }
+  return last;
 }
 
 /** Where whole pieces of code run: a length is one at whose end control arrives; longer ones begin otherwise than shorter ones. */

@@ -31,7 +31,7 @@ export class Probe {
   readonly pcBits: number;
   readonly little: boolean;
   /** Bytes an address stands for. */
-  readonly unit: number;
+  unit: number;
   readonly dataAt: number;
   readonly dataSize: number;
   count = 0;

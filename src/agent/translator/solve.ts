@@ -347,6 +347,15 @@ function solveJump(
   return cond && { cond: { w: wide, expr: cond }, target: found };
 }
 
+/** Cases begin at few places, and many a function of few values is a constant: the program counter counts once, in a sum. */
+function straight(e: Expr): boolean {
+  const count = (x: Expr): number =>
+    x.k === "leaf" ? (/^%(pc|next)$/.test(x.leaf.name) ? 1 : 0) : x.args.reduce((n, a) => n + count(a), 0);
+  const summed = (x: Expr): boolean =>
+    count(x) === 0 || x.k === "leaf" || (/^(add|sub)$/.test(x.rule.name) && x.args.every(summed));
+  return count(e) <= 1 && summed(e);
+}
+
 /** An address of code or data: computed as wide as the program counter, or as the registers. */
 export function addressOf(
   bench: Bench,
@@ -361,7 +370,7 @@ export function addressOf(
   const { pcBits } = bench.probe;
   for (const w of other > 0 && other !== pcBits ? [pcBits, other] : [pcBits]) {
     const expr = find(bench, s, sample, keep, { sort: "W", w: Math.min(w, pcBits), value: target }, w, known, extra);
-    if (expr) return { w, expr };
+    if (expr && straight(expr)) return { w, expr };
   }
   return undefined;
 }

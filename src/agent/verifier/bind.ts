@@ -29,7 +29,14 @@ export function bind(book: IsaBook, machine: OracleMachine): Binding {
       break;
     }
   });
-  return { book, machine, slots, pc: machine.fields.findIndex((f) => f.role === "pc") };
+  // A stub whose sizes are in bytes does not show that its addresses name words: the book says so
+  const words = book.unitBytes > 1 && machine.unitsPerByte === 1;
+  return {
+    book,
+    machine: words ? { ...machine, unitsPerByte: 1 / book.unitBytes } : machine,
+    slots,
+    pc: machine.fields.findIndex((f) => f.role === "pc"),
+  };
 }
 
 function spellings(name: string): string[] {
