@@ -20,6 +20,7 @@ import {
 } from "../../../src/ir/build.ts";
 import { checkInst } from "../../../src/ir/check.ts";
 import { evalInst } from "../../../src/ir/eval.ts";
+import { elem } from "../../../src/ir/lanes.ts";
 import { type Effect, type FpPolicy, type Inst, Node, type Op, type Slot } from "../../../src/ir/node.ts";
 import { OPS } from "../../../src/ir/ops.ts";
 import { instText } from "../../../src/ir/text.ts";
@@ -44,6 +45,14 @@ const MODES = [...[0, 1, 2, 3, 4].map((rm) => constNum(3, rm)), reg(3)];
 /** Every way to write an op over registers. */
 function* samples(op: Op): Generator<Node> {
   const row = OPS[op];
+  if (op === "map" || op === "ormap") {
+    for (const w of [8, 16, 32, 64]) {
+      const body = binary("xor", elem(w, 0), elem(w, 1));
+      const args = [reg(128, 0), reg(128, 1)];
+      yield new Node(op, op === "map" ? 128 : w, args, { aux: 128 / w, body });
+    }
+    return;
+  }
   const tests = op === "feq" || op === "flt" || op === "fle";
   if (row.kind === "float") {
     for (const fp of POLICIES)
