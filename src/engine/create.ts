@@ -33,7 +33,7 @@ export interface MachineOptions {
 /** Executions of a head before it is compiled. Late pays: most programs are over before (see docs/performance.md). */
 const HOT = 100_000;
 /** For `wasm`, which is to run compiled code in all but the first rounds. */
-const EAGER = 500;
+const EAGER = 2000;
 
 /** Machines that were given back and wait for another process: at most so many, of at most so much memory each. */
 const SPARE = 8;

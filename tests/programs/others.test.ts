@@ -23,7 +23,7 @@ const CASES: readonly Case[] = [
     "import hashlib, json, re; print(hashlib.sha256(b'guest').hexdigest(), json.dumps({'a': [1, 2.5, None]}), re.findall(r'(\\w)=(\\d+)', 'a=1 b=22'), 'ñ'.encode())",
   ),
   {
-    ...program("python3: modules", "python3", ["-"], { stdin: script("modules.py") }),
+    ...program("python3: modules", "python3", ["-"], { stdin: script("modules.py"), limit: 300 }),
     env: { PYTHONHASHSEED: "0", PYTHONDONTWRITEBYTECODE: "1", PYTHONUTF8: "1" },
   },
   python("an error", "import sys; sys.stdout.write('before\\n'); sys.exit(3)"),
