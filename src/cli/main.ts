@@ -58,11 +58,20 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
   if (first === "--version" || first === "-V") return shown(io, `${version}\n`);
   if (first === "help") return rest.length ? dispatch([...rest, "--help"], io) : shown(io, overview());
   const listed = commands.find((c) => c.name === first || c.name === `${first} ${rest[0]}`);
-  if (!listed) throw sageError("USAGE", `there is no command ${first}`, "sage --help lists the commands");
+  if (!listed) return incomplete(first, rest, io);
   const { command } = await listed.load();
   const own = listed.name === first ? rest : rest.slice(1);
   const args = parseArguments(listed.name, command.spec, own);
   return args ? command.run(args, io) : shown(io, helpText(listed.name, command.spec));
+}
+
+/** A command of two words without its second, or none. Throws USAGE. */
+function incomplete(first: string, rest: readonly string[], io: Io): number {
+  const longer = commands.filter((c) => c.name.startsWith(`${first} `));
+  if (longer.length === 0) throw sageError("USAGE", `there is no command ${first}`, "sage --help lists the commands");
+  if (rest.includes("--help") || rest.includes("-h"))
+    return shown(io, `${columns(longer.map((c) => [`sage ${c.name}`, c.summary]))}\n`);
+  throw sageError("USAGE", `sage ${first} is not whole`, `write ${longer.map((c) => `sage ${c.name}`).join(" or ")}`);
 }
 
 function shown(io: Io, text: string): number {

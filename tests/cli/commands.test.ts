@@ -62,7 +62,7 @@ test("each error is one line with a code, and an exit status of its own", async 
   const stranger = put("stranger", buildElf({ machine: 258 }));
   const cases: [string[], number, RegExp][] = [
     [["frobnicate"], 2, /^sage: USAGE: there is no command frobnicate/],
-    [["audit"], 2, /^sage: USAGE: there is no command audit/],
+    [["audit"], 2, /^sage: USAGE: sage audit is not whole/],
     [["run"], 2, /^sage: USAGE: too few arguments/],
     [["run", path.join(dir, "none")], 127, /^sage: FILE_NOT_FOUND: /],
     [["run", "--root", dir, "/none"], 127, /^sage: FILE_NOT_FOUND: there is no \/none /],
@@ -83,6 +83,7 @@ test("each error is one line with a code, and an exit status of its own", async 
     [["ir", "--at", "0x90000", program], 2, /^sage: ADDRESS: 0x90000 is not in/],
     [["ir", "--emit", "c", program], 2, /^sage: USAGE: there is no form c/],
     [["rules", "z80"], 2, /^sage: RULEBOOK_UNKNOWN: /],
+    [["learn"], 2, /^sage: USAGE: sage learn is not whole \(write sage learn isa\)/],
     [["rules", "riscv64", "frob"], 2, /^sage: ROW_UNKNOWN: /],
     [["audit", "verify", text], 1, /^sage: AUDIT_BROKEN: .* line 1 /],
   ];
