@@ -3,7 +3,9 @@ import { ENGINE, F32, F64, V128 } from "./code.ts";
 import { type FloatHost, inexactBits } from "./float-host.ts";
 import { leastNormal, reportsDenormals } from "./float-operands.ts";
 import { pushReference } from "./float-reference.ts";
-import type { Lanes, Registers } from "./lanes.ts";
+import type { Registers } from "./lanes-registers.ts";
+import { byLane } from "./lanes-scalar.ts";
+import type { Lanes } from "./lanes-values.ts";
 import { FD, M, W } from "./opcodes.ts";
 import { type FloatOp, floatOp, V } from "./simd-codes.ts";
 import type { Sticky } from "./sticky.ts";
@@ -130,7 +132,7 @@ export function floatLanes(lanes: Lanes, node: Node, host: FloatHost, sticky: St
   code.release(least);
   code.unlikely();
   code.if();
-  lanes.byLane(node, c, {
+  byLane(lanes, node, c, {
     out,
     push: (op) => {
       pushReference(l, op, host, sticky?.(op));
