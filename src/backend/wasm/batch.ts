@@ -3,7 +3,7 @@ import { CTL, type Exit } from "../../memory/layout.ts";
 import type { Access } from "./access.ts";
 import type { Summaries } from "./analysis.ts";
 import type { ValueType } from "./code.ts";
-import type { FloatHost } from "./float.ts";
+import type { FloatHost } from "./float-host.ts";
 import type { Func } from "./func.ts";
 import type { Step } from "./graph.ts";
 import type { Sticky } from "./sticky.ts";

@@ -2,7 +2,7 @@ import { CTL_EXIT, CTL_FUEL, CTL_PC, Exit, STATE } from "../../memory/layout.ts"
 import { UNWOUND } from "./abi.ts";
 import { MASK_WORDS, type Signature, STORED_MASK } from "./batch.ts";
 import { ENGINE, F64, I32, I64, V128 } from "./code.ts";
-import { updateLimits } from "./float.ts";
+import { updateLimits } from "./float-host.ts";
 import { type Frame, storeAs, WIDE } from "./frame.ts";
 import type { Block } from "./func.ts";
 import type { Edge } from "./jump.ts";

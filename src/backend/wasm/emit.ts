@@ -4,7 +4,7 @@ import { type Analysis, staysInside } from "./analysis.ts";
 import type { Batch } from "./batch.ts";
 import { call, ret } from "./call.ts";
 import { type Code, ENGINE, I32, I64 } from "./code.ts";
-import { updateLimits } from "./float.ts";
+import { updateLimits } from "./float-host.ts";
 import { Frame, LOWER, type Rep, SEXT, WIDE } from "./frame.ts";
 import type { Block } from "./func.ts";
 import { dispatch, type Edge, jump } from "./jump.ts";

@@ -3,7 +3,7 @@ import { isZero, zero } from "../../ir/fold.ts";
 import type { Effect, Inst, Node } from "../../ir/node.ts";
 import { remake } from "../../ir/remake.ts";
 import type { Flow, RawBlock } from "./discover.ts";
-import { accumulates } from "./lanes.ts";
+import { accumulates } from "./lanes-fit.ts";
 import { unlowerable } from "./lowerable.ts";
 import { type Sticky, type StickyTerm, stickyTerms } from "./sticky.ts";
 

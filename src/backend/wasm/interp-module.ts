@@ -6,7 +6,7 @@ import type { IsaBook, Row, Template } from "../../rules/book.ts";
 import { IMPORT_ENGINE, IMPORT_FLOAT, IMPORT_GUEST, IMPORTS } from "./abi.ts";
 import { Bytes } from "./bytes.ts";
 import { I32, I64 } from "./code.ts";
-import type { FloatHost } from "./float.ts";
+import type { FloatHost } from "./float-host.ts";
 import { InterpBody, type Ways } from "./interp-body.ts";
 import { exitAt, fault, functionWays, type Helpers, lookup, type Shape } from "./interp-helpers.ts";
 import { NotLowered, planUop, type UopPlan } from "./interp-plan.ts";

@@ -1,7 +1,11 @@
 import type { Node, Op } from "../../ir/node.ts";
 import { ENGINE, F32, F64, V128 } from "./code.ts";
-import { type FloatHost, inexactBits, leastNormal, pushReference, reportsDenormals } from "./float.ts";
-import type { Lanes, Registers } from "./lanes.ts";
+import { type FloatHost, inexactBits } from "./float-host.ts";
+import { leastNormal, reportsDenormals } from "./float-operands.ts";
+import { pushReference } from "./float-reference.ts";
+import type { Registers } from "./lanes-registers.ts";
+import { byLane } from "./lanes-scalar.ts";
+import type { Lanes } from "./lanes-values.ts";
 import { FD, M, W } from "./opcodes.ts";
 import { type FloatOp, floatOp, V } from "./simd-codes.ts";
 import type { Sticky } from "./sticky.ts";
@@ -17,7 +21,7 @@ export type StickyOf = (float: Node) => Sticky;
 
 /**
  * A float op on all lanes at once, to nearest even as the host does it, where the rounding mode is that and every
- * result is such that it raised nothing new: as with scalars (float.ts), finite and normal where NX is set already.
+ * result is such that it raised nothing new: as with scalars (float-fast.ts), finite and normal where NX is set already.
  * Else all lanes are done one by one. `sticky` undefined: nobody asks for exceptions, only NaNs are not the host's.
  */
 export function floatLanes(lanes: Lanes, node: Node, host: FloatHost, sticky: StickyOf | undefined): Registers {
@@ -128,7 +132,7 @@ export function floatLanes(lanes: Lanes, node: Node, host: FloatHost, sticky: St
   code.release(least);
   code.unlikely();
   code.if();
-  lanes.byLane(node, c, {
+  byLane(lanes, node, c, {
     out,
     push: (op) => {
       pushReference(l, op, host, sticky?.(op));

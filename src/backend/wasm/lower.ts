@@ -1,7 +1,7 @@
 import type { Node, Op } from "../../ir/node.ts";
 import { type Code, F32, F64, I32, I64, V128, type ValueType } from "./code.ts";
 import { Demand, FLOAT, FULL, LOW } from "./demand.ts";
-import type { FloatHost } from "./float.ts";
+import type { FloatHost } from "./float-host.ts";
 import { LaneLower } from "./lanes.ts";
 import { LOWERINGS } from "./lower-ops.ts";
 import { pushNarrow, takesWide } from "./narrow.ts";

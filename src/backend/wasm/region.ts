@@ -7,7 +7,7 @@ import { I32 } from "./code.ts";
 import type { CodeSource } from "./discover.ts";
 import { enter } from "./door.ts";
 import { Emitter } from "./emit.ts";
-import { inexactBits } from "./float.ts";
+import { inexactBits } from "./float-host.ts";
 import { type Block, buildFunc, cutCalls, type Func } from "./func.ts";
 import type { Surroundings } from "./graph.ts";
 import { halvesOf, Splitter, Tastes } from "./halves.ts";

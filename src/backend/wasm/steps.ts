@@ -3,7 +3,8 @@ import { BIAS, Exit, PROT_READ, PROT_WRITE, STATE } from "../../memory/layout.ts
 import { pushForbidden } from "./access.ts";
 import { ENGINE, F32, F64, I32, I64, V128, type ValueType } from "./code.ts";
 import { FLOAT, LOW } from "./demand.ts";
-import { lowerFloat, updateLimits } from "./float.ts";
+import { lowerFloat } from "./float.ts";
+import { updateLimits } from "./float-host.ts";
 import type { Frame } from "./frame.ts";
 import type { Step } from "./graph.ts";
 import { leaveBefore } from "./leave.ts";
