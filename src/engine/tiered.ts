@@ -1,6 +1,7 @@
 import { IMPORT_ENGINE, IMPORT_FLOAT, IMPORT_GUEST, IMPORTS } from "../backend/wasm/abi.ts";
 import { floatImport } from "../backend/wasm/floatcall.ts";
 import type { Interpreter } from "../backend/wasm/interp.ts";
+import { TooLarge } from "../backend/wasm/lower.ts";
 import { relaxedMaddIsFused } from "../backend/wasm/probe.ts";
 import { compileRegions } from "../backend/wasm/region.ts";
 import { ADDRESS_LIMIT, CTL_ADDR, CTL_AUX, CTL_EXIT, Exit } from "../memory/layout.ts";
@@ -37,6 +38,16 @@ interface Batch {
   /** Places in the table. */
   readonly places: readonly number[];
   readonly extent: readonly (readonly [first: number, end: number])[];
+}
+
+/** What was compiled; null where it would have become too large. */
+function sized<T>(compile: () => T): T | null {
+  try {
+    return compile();
+  } catch (error) {
+    if (error instanceof TooLarge) return null;
+    throw error;
+  }
 }
 
 /** The interpreter, and compiled regions for what became hot in it. */
@@ -134,13 +145,15 @@ export class Tiered implements Tier {
       constant: (address: number, size: number) => code.constant(address, size),
       guess: (slot: number) => this.parts.state.lo(slot) >>> 0,
     };
-    const regions = compileRegions(book, source, hot, {
-      fused: relaxedMaddIsFused(),
-      checked: this.checked,
-      interpreted: true,
-      must: (pc) => this.again.has(pc),
-      skip: (pc) => interpreter.predecoder.executions(pc) < warm || (this.sizes.get(pc) ?? 0) > MOST_TWICE,
-    });
+    const regions = sized(() =>
+      compileRegions(book, source, hot, {
+        fused: relaxedMaddIsFused(),
+        checked: this.checked,
+        interpreted: true,
+        must: (pc) => this.again.has(pc),
+        skip: (pc) => interpreter.predecoder.executions(pc) < warm || (this.sizes.get(pc) ?? 0) > MOST_TWICE,
+      }),
+    );
     if (regions) this.install(regions);
     for (const pc of hot) {
       if (this.known.has(pc)) continue;

@@ -42,7 +42,14 @@ interface Kept {
   readonly clean: Want;
 }
 
+/** Values pushed between two resets: beyond, shared values are being computed again and again. */
+const MOST_EMITTED = 1_000_000;
+
+/** Code that would grow without measure: what it is for is left to the first tier. */
+export class TooLarge extends Error {}
+
 export class Lower {
+  private emitted = 0;
   readonly code: Code;
   readonly env: LowerEnv;
   private readonly kept = new Map<Node, Kept>();
@@ -85,6 +92,7 @@ export class Lower {
 
   /** Forgets kept values and uses, gives their locals back. */
   reset(): void {
+    this.emitted = 0;
     for (const kept of this.kept.values()) this.code.release(kept.local);
     this.kept.clear();
     for (const local of this.vectors.values()) this.code.release(local);
@@ -126,6 +134,7 @@ export class Lower {
 
   /** Pushes the value in its natural type, bits above the width as wanted. */
   emit(node: Node, want: Want = ANY): void {
+    if (++this.emitted > MOST_EMITTED) throw new TooLarge();
     const kept = this.kept.get(node);
     if (kept !== undefined) {
       this.fromKept(node, kept, want);
