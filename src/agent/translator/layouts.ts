@@ -1,8 +1,8 @@
 import { RAN } from "../../oracle/oracle.ts";
 import type { BitRole, Dataflow, Scene } from "./anatomy.ts";
 import type { ImmField } from "./form.ts";
-import type { Production } from "./grammar.ts";
 import type { Probe, Seen } from "./probe.ts";
+import type { Production } from "./production.ts";
 import { high, toBig } from "./values.ts";
 
 /** How bits of a word form a number: what a form's immediate may be. */

@@ -1,14 +1,12 @@
 import { RAN, SIGILL } from "../../oracle/oracle.ts";
 import { move, reachingScene, type Touched, touchedBy } from "./access.ts";
 import { type BitRole, goesOn, type Scene, sameCell, samePc } from "./anatomy.ts";
-import { differences, joinShots, pickShots, randomBytes, shotsOf, test } from "./check.ts";
+import { joinShots, pickShots, randomBytes, shotsOf, test } from "./check.ts";
 import { type Anatomy, anatomyOf, type Operand } from "./fields.ts";
 import {
   type Condition,
   type Form,
-  gather,
   type ImmField,
-  INVALID,
   immValue,
   leavesOf,
   type Place,
@@ -18,6 +16,7 @@ import {
   sourceOf,
 } from "./form.ts";
 import { amountLayout, cellReader, type Layout, layoutsOf, type Reader } from "./layouts.ts";
+import { narrowed } from "./narrow.ts";
 import type { Probe, Seen } from "./probe.ts";
 import { addressOf, type Bench, bare, makeSample, rulesOf, type Shots, type Skeleton, shoot, solve } from "./solve.ts";
 import { type Rng, toBig } from "./values.ts";
@@ -388,7 +387,7 @@ export class FormLearner {
       const body = solve(bench, skeleton, shots);
       if (!body) {
         // The expression found before was right but for some words
-        const restricted = last && (await this.narrowed(skeleton, last.form, last.words));
+        const restricted = last && (await narrowed(probe, rng, skeleton, last.form, last.words));
         last = undefined;
         if (!restricted)
           return failed(round === 0 ? "no expression found" : "no expression fits the differences found");
@@ -406,7 +405,7 @@ export class FormLearner {
         ),
       ];
       if (illegal.length > 0) {
-        const restricted = await this.narrowed(skeleton, form, illegal.slice(0, 6));
+        const restricted = await narrowed(probe, rng, skeleton, form, illegal.slice(0, 6));
         if (!restricted) return failed("some words of it are illegal");
         skeleton = restricted;
         shots = await this.firstShots(skeleton, access);
@@ -418,11 +417,6 @@ export class FormLearner {
       shots = joinShots(pickShots(probe, result.shots, ran.slice(0, 12)), shots);
     }
     return failed("too many corrections");
-  }
-
-  private async narrowed(skeleton: Skeleton, form: Form, words: readonly number[]): Promise<Skeleton | undefined> {
-    for (const word of words) if (await this.alwaysWrong(form, word)) return this.restrict(skeleton, form, word);
-    return undefined;
   }
 
   private async firstShots(s: Skeleton, access: boolean): Promise<Shots> {
@@ -437,98 +431,6 @@ export class FormLearner {
       store: s.store && { ...s.store, value: s.store.addr },
     };
     return shotsOf(this.probe, this.rng, form, 96, true);
-  }
-
-  /** Whether a word differs from the form on most states: the word is at fault, not the expression. */
-  private async alwaysWrong(form: Form, word: number): Promise<boolean> {
-    const one: Form = {
-      ...form,
-      mask: form.length >= 4 ? -1 : 2 ** (8 * form.length) - 1,
-      match: word | 0,
-      where: [],
-      regs: form.regs,
-      cases: 0,
-    };
-    const shots = await this.shotsOfWord(one, word, 10);
-    return differences(this.probe, form, shots).length >= 5;
-  }
-
-  private async shotsOfWord(form: Form, word: number, n: number): Promise<Shots> {
-    const access = form.load !== undefined || form.store !== undefined;
-    const fixed: Form = { ...form, mask: -1, match: word | 0 };
-    const pinned: Form = { ...fixed, regs: form.regs.map((f) => pinnedField(f, word)), imms: [] };
-    if (!access) {
-      const { words, state } = makeSample(this.probe, this.rng, pinned, n);
-      words.fill(word);
-      return shoot(this.probe, form, words, state);
-    }
-    return shotsOf(
-      this.probe,
-      this.rng,
-      { ...pinned, imms: form.imms.map((i) => ({ ...i, pieces: i.pieces })), load: form.load, store: form.store },
-      n,
-      true,
-    );
-  }
-
-  /** Finds which field makes a word of a form differ, and excludes that. */
-  private async restrict(s: Skeleton, form: Form, bad: number): Promise<Skeleton | undefined> {
-    let good: number | undefined;
-    for (let i = 0; i < 24 && good === undefined; i++) {
-      const w = randomWord(this.rng, s);
-      if (!(await this.alwaysWrong(form, w))) good = w;
-    }
-    if (good === undefined) return undefined;
-    const all = s.length >= 4 ? -1 : 2 ** (8 * s.length) - 1;
-    const wrong = (w: number): Promise<boolean> => this.alwaysWrong(form, w >>> 0);
-    // Two registers that may not be the same
-    for (let i = 0; i < s.regs.length; i++)
-      for (let j = i + 1; j < s.regs.length; j++) {
-        const [a, b] = [s.regs[i]!, s.regs[j]!];
-        if (a.bits.length !== b.bits.length || gather(bad, a.bits) !== gather(bad, b.bits)) continue;
-        const apart = put(bad, a.bits, (gather(bad, a.bits) + 1) % a.map.length);
-        const together = put(put(bad, a.bits, gather(good, a.bits)), b.bits, gather(good, a.bits));
-        if (!(await wrong(apart)) && (await wrong(together)))
-          return { ...s, where: [...s.where, { k: "distinct", a: i, b: j }] };
-      }
-    for (const [i, f] of s.regs.entries()) {
-      if (await wrong(put(bad, f.bits, gather(good, f.bits)))) continue;
-      const map = f.map.slice();
-      for (let v = 0; v < map.length; v++)
-        if (map[v] !== INVALID && (await wrong(put(good, f.bits, v)))) map[v] = INVALID;
-      map[gather(bad, f.bits)] = INVALID;
-      if (!map.some((c) => c >= 0)) return undefined;
-      return { ...s, regs: s.regs.map((r, j) => (j === i ? { ...r, map } : r)) };
-    }
-    for (const [i, f] of s.imms.entries()) {
-      const bits = f.pieces.map((p) => p.bit);
-      if (await wrong(put(bad, bits, gather(good, bits)))) continue;
-      // One bit of it that is none of the immediate's, or one value that is special
-      for (const [p, piece] of f.pieces.entries()) {
-        if (await wrong(bad ^ (1 << piece.bit))) continue;
-        const ends = p === 0 || p === f.pieces.length - 1;
-        if (!ends || !(await wrong(put(good, [piece.bit], (bad >>> piece.bit) & 1)))) continue;
-        const pieces = f.pieces.filter((x) => x !== piece);
-        if (pieces.length === 0) return undefined;
-        const width = Math.max(...pieces.map((x) => x.to)) + 1;
-        return {
-          ...s,
-          mask: s.mask | (1 << piece.bit),
-          match: s.match | (good & (1 << piece.bit)),
-          imms: s.imms.map((x, j) => (j === i ? { ...f, pieces, width } : x)),
-        };
-      }
-      if (s.where.filter((c) => c.k === "not").length >= 2) return undefined;
-      return { ...s, where: [...s.where, { k: "not", imm: i, value: immValue(f, bad) }] };
-    }
-    // What seemed not to matter
-    const fixed = s.mask | bitsOfFields(s);
-    for (let bit = 0; bit < 8 * s.length; bit++) {
-      if ((fixed >>> bit) & 1 || ((bad ^ good) >>> bit) % 2 === 0) continue;
-      if (await wrong(bad ^ (1 << bit))) continue;
-      return { ...s, mask: (s.mask | (1 << bit)) & all, match: s.match | (good & (1 << bit)) };
-    }
-    return undefined;
   }
 }
 
@@ -578,27 +480,6 @@ function looseBits(a: Anatomy | undefined): number {
     if (r.k === "register" || r.k === "inert") m |= 1 << bit;
   });
   return m;
-}
-
-const put = (word: number, bits: readonly number[], v: number): number => {
-  let w = word;
-  bits.forEach((bit, k) => {
-    w = (w & ~(1 << bit)) | (((v >>> k) & 1) << bit);
-  });
-  return w >>> 0;
-};
-
-function bitsOfFields(s: Pick<Form, "regs" | "imms">): number {
-  let m = 0;
-  for (const f of s.regs) for (const b of f.bits) m |= 1 << b;
-  for (const f of s.imms) for (const p of f.pieces) m |= 1 << p.bit;
-  return m;
-}
-
-/** The field with nothing but the word's own value. */
-function pinnedField(f: RegField, word: number): RegField {
-  const map = f.map.map((c, v) => (v === gather(word, f.bits) ? c : INVALID));
-  return { ...f, map };
 }
 
 function bitsOf(probe: Probe, s: Pick<Form, "regs">, x: Source): number {

@@ -1,5 +1,5 @@
 import { ones } from "./arith.ts";
-import type { Production, Sort } from "./grammar.ts";
+import type { Production, Sort } from "./production.ts";
 import { high, maskHigh, maskLow } from "./values.ts";
 
 /** A value by sample: low halves, and high ones where the width is above 32. */

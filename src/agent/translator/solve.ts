@@ -13,8 +13,9 @@ import {
   type Value,
   vectorOf,
 } from "./form.ts";
-import { grammar, type Production } from "./grammar.ts";
+import { grammar } from "./grammar.ts";
 import type { Probe, Seen } from "./probe.ts";
+import type { Production } from "./production.ts";
 import { type Expr, type Leaf, search, type Target, type Vector } from "./search.ts";
 import { high, put, type Rng, toBig } from "./values.ts";
 

@@ -11,6 +11,9 @@ export function put(lo: number, hi: number, w: number): number {
   return w >= 32 ? lo | 0 : lo & ((1 << w) - 1);
 }
 
+/** One bit. */
+export const bool = (lo: number): number => put(lo, 0, 1);
+
 export const maskLow = (w: number): number => (w >= 32 ? -1 : (1 << w) - 1);
 export const maskHigh = (w: number): number => (w >= 64 ? -1 : w > 32 ? (1 << (w - 32)) - 1 : 0);
 

@@ -7,11 +7,13 @@ import * as early from "./early.ts";
 import * as futex from "./futex.ts";
 import * as locks from "./locks.ts";
 import * as memory from "./memory.ts";
+import * as message from "./message.ts";
 import * as paths from "./paths.ts";
 import * as poll from "./poll.ts";
 import * as process from "./process.ts";
 import * as signal from "./signal.ts";
 import * as socket from "./socket.ts";
+import * as socketOptions from "./socket-options.ts";
 import * as terminal from "./terminal.ts";
 import * as time from "./time.ts";
 import * as timers from "./timers.ts";
@@ -29,11 +31,13 @@ const modules = [
   futex,
   locks,
   memory,
+  message,
   paths,
   poll,
   process,
   signal,
   socket,
+  socketOptions,
   terminal,
   time,
   timers,
