@@ -1,5 +1,6 @@
 import { binary, compare, concat, constNum, extract, get, select, sext, trunc, unary, zext } from "../ir/build.ts";
 import { type Effect, Node } from "../ir/node.ts";
+import { withArgs } from "../ir/rewrite.ts";
 import { SINK, type SlotParam, ZERO } from "./book.ts";
 import { type Core, evalInt } from "./core.ts";
 import type { EncField } from "./encoding.ts";
@@ -302,8 +303,7 @@ export class TemplateLifter extends Lifter {
         field,
       ),
     );
-    const { op, w, lo, hi, big, aux, fp, mem, body, name } = first;
-    return new Node(op, w, args, { lo, hi, aux, fp, mem, body, name, ...(big === undefined ? {} : { big }) });
+    return withArgs(first, args);
   }
 }
 

@@ -2,6 +2,7 @@ import { sext, trunc } from "../ir/build.ts";
 import { type Effect, Node } from "../ir/node.ts";
 import { OPS } from "../ir/ops.ts";
 import { unroll } from "../ir/remake.ts";
+import { mapEffect, withArgs } from "../ir/rewrite.ts";
 import type { Template, ValueParam } from "./book.ts";
 import type { Core } from "./core.ts";
 import { compute } from "./decode-time.ts";
@@ -78,27 +79,12 @@ class Parameters {
   }
 
   private effect(e: Effect): Effect | Effect[] {
-    switch (e.k) {
-      case "load":
-      case "rmw":
-      case "ask":
-        return { k: e.k, node: this.node(e.node) };
-      case "store":
-        return { ...e, addr: this.node(e.addr), value: this.node(e.value) };
-      case "set":
-        return { ...e, value: this.node(e.value) };
-      case "jump":
-        return { ...e, target: this.node(e.target) };
-      case "if": {
-        const then = this.effects(e.then);
-        const other = this.effects(e.else);
-        // Call, return and jump to one place differ for the engine only.
-        if (then.length === other.length && then.every((t, i) => same(t, other[i]))) return other;
-        return [{ k: "if", cond: this.node(e.cond), then, else: other }];
-      }
-      default:
-        return e;
-    }
+    if (e.k !== "if") return mapEffect(e, (n) => this.node(n));
+    const then = this.effects(e.then);
+    const other = this.effects(e.else);
+    // Call, return and jump to one place differ for the engine only.
+    if (then.length === other.length && then.every((t, i) => same(t, other[i]))) return other;
+    return [{ k: "if", cond: this.node(e.cond), then, else: other }];
   }
 
   private node(n: Node): Node {
@@ -114,10 +100,10 @@ class Parameters {
     if (this.decodeTime(n) && n.w <= 64 && worthAnOperand(n, this.lean)) return this.param(n);
     // A lane's body is shared by rows: what this one's fields say in it is said lane by lane.
     if (n.body && hasLeaf(n.body)) return this.node(unroll(n));
-    const args = n.args.map((a) => this.node(a));
-    if (args.every((a, i) => a === n.args[i])) return n;
-    const { op, w, lo, hi, big, aux, fp, mem, body, name } = n;
-    return new Node(op, w, args, { lo, hi, aux, fp, mem, body, name, ...(big === undefined ? {} : { big }) });
+    return withArgs(
+      n,
+      n.args.map((a) => this.node(a)),
+    );
   }
 
   private decodeTime(n: Node): boolean {

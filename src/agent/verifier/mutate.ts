@@ -1,6 +1,7 @@
 import { constBig, constNum, constOf, get } from "../../ir/build.ts";
 import type { Effect, Inst } from "../../ir/node.ts";
 import { Node, type Op } from "../../ir/node.ts";
+import { rewrite } from "../../ir/rewrite.ts";
 import type { Random } from "./random.ts";
 
 /**
@@ -130,38 +131,7 @@ function eachNode(effects: readonly Effect[], f: (n: Node) => void): void {
 
 /** The instruction with one node in another's place, everywhere. */
 function replace(inst: Inst, at: Node, by: Node): Inst {
-  const memo = new Map<Node, Node>([[at, by]]);
-  const node = (n: Node): Node => {
-    let out = memo.get(n);
-    if (out === undefined) {
-      const args = n.args.map(node);
-      const { op, w, lo, hi, big, aux, fp, mem, name, body } = n;
-      out = args.every((a, i) => a === n.args[i])
-        ? n
-        : new Node(op, w, args, { lo, hi, aux, fp, mem, name, body, ...(big === undefined ? {} : { big }) });
-      memo.set(n, out);
-    }
-    return out;
-  };
-  const effect = (e: Effect): Effect => {
-    switch (e.k) {
-      case "load":
-      case "rmw":
-      case "ask":
-        return { k: e.k, node: node(e.node) };
-      case "store":
-        return { ...e, addr: node(e.addr), value: node(e.value) };
-      case "set":
-        return { ...e, value: node(e.value) };
-      case "jump":
-        return { ...e, target: node(e.target) };
-      case "if":
-        return { ...e, cond: node(e.cond), then: e.then.map(effect), else: e.else.map(effect) };
-      default:
-        return e;
-    }
-  };
-  return { ...inst, effects: inst.effects.map(effect) };
+  return rewrite(inst, (n) => (n === at ? by : undefined));
 }
 
 /** `n` of them, drawn without repeats. */

@@ -1,6 +1,7 @@
+import { constBig } from "../../ir/build.ts";
 import { constOf } from "../../ir/fold.ts";
-import type { Effect, Inst } from "../../ir/node.ts";
-import { Node } from "../../ir/node.ts";
+import type { Effect, Inst, Node } from "../../ir/node.ts";
+import { rewrite } from "../../ir/rewrite.ts";
 
 /** What an instruction touches. */
 export interface Usage {
@@ -82,43 +83,8 @@ const asks = (node: Node): boolean => node.op === "ask" || node.args.some(asks);
 
 /** The instruction with what the architecture leaves open all ones; the evaluator takes it for zero. */
 export function otherwise(inst: Inst): Inst {
-  const memo = new Map<Node, Node>();
-  const node = (n: Node): Node => {
-    let out = memo.get(n);
-    if (out) return out;
-    if (n.op === "undef" && n.args.length === 0) {
-      const ones = (1n << BigInt(n.w)) - 1n;
-      out =
-        n.w > 64
-          ? new Node("const", n.w, [], { big: ones })
-          : new Node("const", n.w, [], { lo: Number(ones & 0xffffffffn) | 0, hi: Number(ones >> 32n) | 0 });
-    } else {
-      const args = n.args.map(node);
-      const { op, w, lo, hi, big, aux, fp, mem, name, body } = n;
-      out = args.every((a, i) => a === n.args[i])
-        ? n
-        : new Node(op, w, args, { lo, hi, aux, fp, mem, name, body, ...(big === undefined ? {} : { big }) });
-    }
-    memo.set(n, out);
-    return out;
-  };
-  const effect = (e: Effect): Effect => {
-    switch (e.k) {
-      case "load":
-      case "rmw":
-      case "ask":
-        return { k: e.k, node: node(e.node) };
-      case "store":
-        return { ...e, addr: node(e.addr), value: node(e.value) };
-      case "set":
-        return { ...e, value: node(e.value) };
-      case "if":
-        return { k: "if", cond: node(e.cond), then: e.then.map(effect), else: e.else.map(effect) };
-      case "jump":
-        return { ...e, target: node(e.target) };
-      default:
-        return e;
-    }
-  };
-  return { ...inst, effects: inst.effects.map(effect) };
+  return rewrite(inst, (n) => {
+    if (n.op !== "undef" || n.args.length > 0) return undefined;
+    return constBig(n.w, (1n << BigInt(n.w)) - 1n);
+  });
 }

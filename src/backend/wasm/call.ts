@@ -1,9 +1,9 @@
-import { CTL_EXIT, CTL_FUEL, CTL_PC, Exit, STATE } from "../../memory/layout.ts";
+import { CTL_FUEL, Exit } from "../../memory/layout.ts";
 import { UNWOUND } from "./abi.ts";
 import { MASK_WORDS, type Signature, STORED_MASK } from "./batch.ts";
 import { ENGINE, F64, I32, I64, V128 } from "./code.ts";
 import { updateLimits } from "./float-host.ts";
-import { type Frame, storeAs, WIDE } from "./frame.ts";
+import { type Frame, leaveWith, WIDE } from "./frame.ts";
 import type { Block } from "./func.ts";
 import type { Edge } from "./jump.ts";
 import { exitAt, exitTo, orTouched, unwound } from "./leave.ts";
@@ -124,18 +124,7 @@ function unwind(
   code.i64s(UNWOUND);
   code.op(W.i64_ne);
   code.if();
-  code.i32(0);
-  code.get(pc);
-  code.mem(M.i64_store, ENGINE, CTL_PC);
-  code.i32(0);
-  code.i32(Exit.Dispatch);
-  code.mem(M.i32_store, ENGINE, CTL_EXIT);
-  to.results.forEach((slot, i) => {
-    const type = to.resultTypes[i]!;
-    code.i32(0);
-    code.get(results[i]!);
-    storeAs(code, type, STATE + batch.slots[slot]!.offset);
-  });
+  leaveWith(code, pc, to, results, batch.slots);
   for (let i = 0; i * 32 < batch.slots.length; i++) {
     code.i32(0);
     code.i32(changes.data[callee * changes.words + i]!);

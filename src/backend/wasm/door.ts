@@ -1,9 +1,9 @@
 import type { Slot } from "../../ir/node.ts";
-import { CTL_EXIT, CTL_PC, Exit, STATE } from "../../memory/layout.ts";
+import { CTL_PC, STATE } from "../../memory/layout.ts";
 import { UNWOUND } from "./abi.ts";
 import type { Signature } from "./batch.ts";
 import { Code, ENGINE, I64 } from "./code.ts";
-import { loadAs, storeAs } from "./frame.ts";
+import { leaveWith, loadAs } from "./frame.ts";
 import { M, W } from "./opcodes.ts";
 
 /** The dispatcher's way in: arguments from memory, results into it. depth: calls that may nest. */
@@ -27,18 +27,7 @@ export function enter(entry: number, signature: Signature, slots: readonly Slot[
   code.i64s(UNWOUND);
   code.op(W.i64_ne);
   code.if();
-  code.i32(0);
-  code.get(pc);
-  code.mem(M.i64_store, ENGINE, CTL_PC);
-  code.i32(0);
-  code.i32(Exit.Dispatch);
-  code.mem(M.i32_store, ENGINE, CTL_EXIT);
-  signature.results.forEach((slot, i) => {
-    const type = signature.resultTypes[i]!;
-    code.i32(0);
-    code.get(held[i]!);
-    storeAs(code, type, STATE + slots[slot]!.offset);
-  });
+  leaveWith(code, pc, signature, held, slots);
   code.end();
   return code;
 }

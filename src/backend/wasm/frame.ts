@@ -1,5 +1,5 @@
-import type { Node } from "../../ir/node.ts";
-import { CTL_FUEL, STATE } from "../../memory/layout.ts";
+import type { Node, Slot } from "../../ir/node.ts";
+import { CTL_EXIT, CTL_FUEL, CTL_PC, Exit, STATE } from "../../memory/layout.ts";
 import type { Analysis } from "./analysis.ts";
 import { type Batch, findSticky, type Signature } from "./batch.ts";
 import { Code, ENGINE, F64, I32, I64, V128, type ValueType } from "./code.ts";
@@ -253,6 +253,27 @@ export class Frame implements LowerEnv {
 export function loadAs(code: Code, type: ValueType, offset: number): void {
   if (type === V128) code.memSimd(FD.v128_load, ENGINE, offset);
   else code.mem(type === I32 ? M.i32_load : type === F64 ? M.f64_load : M.i64_load, ENGINE, offset);
+}
+
+/** To the dispatcher, at the pc in a local; what a callee gave back in locals goes to memory. */
+export function leaveWith(
+  code: Code,
+  pc: number,
+  { results, resultTypes }: Pick<Signature, "results" | "resultTypes">,
+  held: readonly number[],
+  slots: readonly Slot[],
+): void {
+  code.i32(0);
+  code.get(pc);
+  code.mem(M.i64_store, ENGINE, CTL_PC);
+  code.i32(0);
+  code.i32(Exit.Dispatch);
+  code.mem(M.i32_store, ENGINE, CTL_EXIT);
+  results.forEach((slot, i) => {
+    code.i32(0);
+    code.get(held[i]!);
+    storeAs(code, resultTypes[i]!, STATE + slots[slot]!.offset);
+  });
 }
 
 /** Stores the value of `type` that is on the stack, above its address, into engine memory. */

@@ -312,7 +312,9 @@ const eachOf = (messages: Place<ManyHeader>, i: number): Place<MessageHeader> =>
   set: (value) => messages.set({ ...value, len: 0 }, i),
 });
 
-export function sendmmsg(
+/** As many messages as go through at once; only the first may wait. */
+function many(
+  call: typeof sendmsg,
   task: Task,
   fd: number,
   messages: Place<ManyHeader>,
@@ -321,11 +323,21 @@ export function sendmmsg(
 ): SyscallResult {
   let done = 0;
   for (; done < Math.min(count, IOV_MAX); done++) {
-    const result = sendmsg(task, fd, eachOf(messages, done), done ? flags | F.MSG_DONTWAIT : flags);
+    const result = call(task, fd, eachOf(messages, done), done ? flags | F.MSG_DONTWAIT : flags);
     if (typeof result !== "number") return done || result;
     messages.set({ ...messages.get(done), len: result }, done);
   }
   return done;
+}
+
+export function sendmmsg(
+  task: Task,
+  fd: number,
+  messages: Place<ManyHeader>,
+  count: number,
+  flags: number,
+): SyscallResult {
+  return many(sendmsg, task, fd, messages, count, flags);
 }
 export function recvmmsg(
   task: Task,
@@ -334,11 +346,5 @@ export function recvmmsg(
   count: number,
   flags: number,
 ): SyscallResult {
-  let done = 0;
-  for (; done < Math.min(count, IOV_MAX); done++) {
-    const result = recvmsg(task, fd, eachOf(messages, done), done ? flags | F.MSG_DONTWAIT : flags);
-    if (typeof result !== "number") return done || result;
-    messages.set({ ...messages.get(done), len: result }, done);
-  }
-  return done;
+  return many(recvmsg, task, fd, messages, count, flags);
 }
