@@ -1,10 +1,14 @@
 #!/usr/bin/env node
 // CommonJS, and one file: Node starts it 4 ms sooner than modules.
-if (Number.parseInt(process.versions.node, 10) < 22) {
+const major = Number.parseInt(process.versions.node, 10);
+if (major < 22) {
   console.error(
     `sage: NODE_TOO_OLD: SAGE needs Node 22 or newer, this is ${process.version} (install one, or run npx sage)`,
   );
   process.exit(2);
 }
+// Node's exit waits for V8's compile jobs; one that needs memory for its code waits for this thread: neither would end
+// (nodejs/node#54918). Code built on this thread keeps them apart. Later versions may not know the flag.
+if (major <= 26) require("node:v8").setFlagsFromString("--no-maglev-build-code-on-background");
 require("node:module").enableCompileCache?.();
 require("../dist/cli.cjs").main(process.argv.slice(2));

@@ -9,7 +9,9 @@ execFileSync(process.execPath, ["scripts/build.mjs"], { stdio: "inherit" });
 
 const named = process.argv.slice(2);
 const files = named.length ? named : globSync("tests/**/*.test.ts").sort();
-const events = run({ files, concurrency: 2 });
+// The flag keeps Node from hanging at exit, as in bin/sage.js.
+const execArgv = ["--no-maglev-build-code-on-background"];
+const events = run({ files, concurrency: 2, execArgv });
 
 let counts;
 events.on("test:summary", (summary) => {
