@@ -1,7 +1,7 @@
 import type { Node } from "../../ir/node.ts";
 import { type Code, F64 } from "./code.ts";
 import type { FloatHost, Limits } from "./float-host.ts";
-import { ARITH, leastNormal, modeOf, pushFloat, pushOperand, reportsDenormals } from "./float-operands.ts";
+import { ARITH, COMPARISONS, leastNormal, modeOf, pushFloat, pushOperand, reportsDenormals } from "./float-operands.ts";
 import type { Lower } from "./lower.ts";
 import { FC, FD, W } from "./opcodes.ts";
 
@@ -87,9 +87,7 @@ export function fastWay(
       const double = a.w === 64;
       l.float(a);
       l.float(b);
-      if (node.op === "feq") code.op(double ? W.f64_eq : W.f32_eq);
-      else if (node.op === "flt") code.op(double ? W.f64_lt : W.f32_lt);
-      else code.op(double ? W.f64_le : W.f32_le);
+      code.op(COMPARISONS[node.op]![double ? 0 : 1]);
       code.set(result);
       if (limits === undefined) return "exact";
       for (const x of [a, b]) {

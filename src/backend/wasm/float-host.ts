@@ -31,6 +31,8 @@ export interface Limits {
   readonly f64: number;
   readonly f32: number;
   readonly exponent: number;
+  /** The least normal double where NX is set, else NaN. */
+  readonly least: number;
 }
 
 /** Locals for limits; to be set with updateLimits. */
@@ -38,6 +40,7 @@ export const newLimits = (code: Code): Limits => ({
   f64: code.freshLocal(F64),
   f32: code.freshLocal(F32),
   exponent: code.freshLocal(I32),
+  least: code.freshLocal(F64),
 });
 
 /** Sets the limits from the sticky slot in memory. */
@@ -57,6 +60,13 @@ export function updateLimits(code: Code, host: FloatHost, sticky: Sticky, limits
   code.tee(limits.f64);
   code.op(W.f32_demote_f64);
   code.set(limits.f32);
+  code.f64Const(2 ** -1022);
+  code.f64Const(Number.NaN);
+  code.get(limits.f64);
+  code.f64Const(0);
+  code.op(W.f64_gt);
+  code.op(W.select);
+  code.set(limits.least);
   code.i32(0x7fe);
   code.i32(0);
   code.get(limits.f64);
