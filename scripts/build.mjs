@@ -9,6 +9,7 @@ const common = {
   platform: "node",
   target: "node22",
   minifySyntax: true,
+  minifyWhitespace: true,
   legalComments: "none",
 };
 
