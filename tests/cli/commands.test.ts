@@ -5,6 +5,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import test from "node:test";
+import { commands } from "../../src/cli/commands.ts";
 import { sage } from "../../src/cli/main.ts";
 import { inRoot } from "../../src/cli/rooted.ts";
 import { version } from "../../src/cli/version.ts";
@@ -193,8 +194,8 @@ test("a run with --audit leaves a log that verifies, begins with what was run, a
 test("a reader that went away ends a command quietly", async () => {
   const errors: Uint8Array[] = [];
   const stderr = { ...closed, write: (from: Uint8Array) => errors.push(from) };
-  assert.equal(await sage(["--help"], { ...nodeHost(), stdout: closed, stderr }), 141);
-  assert.equal(await sage(["frob"], { ...nodeHost(), stdout: closed, stderr: closed }), 141);
+  assert.equal(await sage(["--help"], commands, { ...nodeHost(), stdout: closed, stderr }), 141);
+  assert.equal(await sage(["frob"], commands, { ...nodeHost(), stdout: closed, stderr: closed }), 141);
   assert.deepEqual(errors, []);
 });
 
