@@ -18,6 +18,7 @@ import type { Family, SocketAddress } from "./net/address.ts";
 import { Network } from "./net/network.ts";
 import type { Credentials } from "./net/queue.ts";
 import type { SocketType } from "./net/socket.ts";
+import { type Notice, Notices } from "./notices.ts";
 import { Pipe } from "./pipe.ts";
 import type { News, Process, Task } from "./process.ts";
 import type { SyscallResult } from "./result.ts";
@@ -72,6 +73,8 @@ export interface Personality {
   /** A signal as signalfd tells it. */
   signalRecord(pending: Pending): Uint8Array;
   readonly signalRecordSize: number;
+  /** An event as inotify tells it. */
+  noticeRecord(notice: Notice): Uint8Array;
   /** The addresses that a thread's own variables count from, by number. False where the address is none for a program. */
   setBase(task: Task, which: number, address: number): boolean;
   base(task: Task, which: number): number;
@@ -127,6 +130,7 @@ export class Kernel {
   readonly network = new Network(this);
   readonly timers: Timers;
   readonly locks = new Locks();
+  readonly notices: Notices;
   /** The thread whose call is being served. */
   running: Task | undefined;
   /** Files that processes map shared, by device and inode. */
@@ -152,6 +156,7 @@ export class Kernel {
     this.ids = { uid: options.uid ?? 0, gid: options.gid ?? 0 };
     this.booted = host.monotonic();
     this.timers = new Timers(host);
+    this.notices = new Notices(this);
     const now = (): bigint => host.realtime();
     this.scratch = new MemoryFs("memory", 0x20, now, undefined, this.filesLimit);
     this.root = { inode: this.rootInode(now), parent: null, name: "" };
