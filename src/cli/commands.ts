@@ -5,6 +5,11 @@ export const commands: readonly Listed[] = [
   { name: "inspect", summary: "say what a file is, and what is odd about it", load: () => import("./inspect.ts") },
   { name: "disasm", summary: "disassemble a program", load: () => import("./disasm.ts") },
   { name: "ir", summary: "show what a program's instructions mean", load: () => import("./ir.ts") },
+  {
+    name: "rules fmt",
+    summary: "print what rows do, in infix or in prefix",
+    load: () => import("./rules-fmt.ts"),
+  },
   { name: "rules", summary: "list the rulebooks and their rows", load: () => import("./rules.ts") },
   {
     name: "learn isa",
