@@ -10,6 +10,7 @@ import { FILES_LIMIT, MemoryFs } from "./fs/memory.ts";
 import { type Dentry, type Start, type Walked, type WalkOptions, walk } from "./fs/path.ts";
 import { procFolder } from "./fs/proc.ts";
 import { TtyHandle } from "./fs/pty.ts";
+import { sysFolder } from "./fs/sys.ts";
 import { HostTty } from "./host-tty.ts";
 import { orphaned, tellParent } from "./life.ts";
 import { Locks } from "./locks.ts";
@@ -31,6 +32,8 @@ export interface Personality {
   readonly release: string;
   readonly version: string;
   readonly machine: string;
+  /** Text of /proc/cpuinfo. */
+  readonly cpuinfo: string;
   readonly page: number;
   /** Clock ticks a second. */
   readonly tick: number;
@@ -53,6 +56,8 @@ export interface Personality {
   socketTypeNumber(type: SocketType): number;
   familyNumber(family: Family): number;
   errorNumber(code: string): number;
+  /** F.O_* bits as the OS numbers them. */
+  openFlags(flags: number): number;
   /** Name of a socket option, or "". */
   optionName(level: string, number: number): string;
   readAddress(bytes: Uint8Array): SocketAddress | null;
@@ -160,6 +165,7 @@ export class Kernel {
       ),
     );
     this.mounts.set("proc", procFolder(this, now));
+    this.mounts.set("sys", sysFolder(this));
   }
 
   /** Files in memory may take as much again as the guest's memory. */

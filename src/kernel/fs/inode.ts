@@ -47,6 +47,8 @@ export interface Handle {
   arrivals?(): number;
   /** Goes up as room for writing comes. */
   drains?(): number;
+  /** More lines of /proc/PID/fdinfo (proc_pid_fdinfo(5)). */
+  info?(): Readonly<Record<string, string | number>>;
   /** True where waiting must look at the outside world. */
   readonly outside?: boolean;
 }

@@ -52,6 +52,7 @@ export class Linux implements Personality {
   readonly release: string;
   readonly version: string;
   readonly machine: string;
+  readonly cpuinfo: string;
   readonly page: number;
   readonly tick: number;
   readonly utime: { readonly now: number; readonly omit: number };
@@ -75,6 +76,7 @@ export class Linux implements Personality {
     this.release = book.release;
     this.version = book.version;
     this.machine = abi.machine;
+    this.cpuinfo = book.cpuinfo.get(isa) ?? "processor\t: 0\n\n";
     this.page = abi.page;
     this.tick = abi.tick;
     this.utime = { now: book.constant("UTIME_NOW"), omit: book.constant("UTIME_OMIT") };
@@ -120,6 +122,9 @@ export class Linux implements Personality {
   optionName(level: string, number: number): string {
     const set = OPTION_SETS.get(level);
     return set ? (this.book.decode(set, number) as string) : "";
+  }
+  openFlags(flags: number): number {
+    return this.book.encode("O", flags);
   }
   readAddress(bytes: Uint8Array): SocketAddress | null {
     return readAddress(this.book, bytes);
