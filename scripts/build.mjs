@@ -10,6 +10,8 @@ const common = {
   target: "node22",
   minifySyntax: true,
   legalComments: "none",
+  // Only training and learning load it
+  external: ["@jax-js/jax"],
 };
 
 await import("./assets.ts");
