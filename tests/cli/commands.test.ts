@@ -44,6 +44,7 @@ test("help: of all, of each command, and every command that the first lists is t
     "ir",
     "rules",
     "learn isa",
+    "train",
     "verify",
     "eval blocks",
     "audit verify",
