@@ -16,6 +16,7 @@ export const commands: readonly Listed[] = [
     summary: "learn an instruction set from something that executes it",
     load: () => import("./learn-isa.ts"),
   },
+  { name: "train", summary: "train the model that guides learning, by self-play", load: () => import("./train.ts") },
   { name: "verify", summary: "run a rulebook's rows beside a real machine", load: () => import("./verify.ts") },
   {
     name: "eval blocks",

@@ -46,6 +46,7 @@ test("help: of all, of each command, and every command that the first lists is t
     "rules fmt",
     "rules",
     "learn isa",
+    "train",
     "verify",
     "eval blocks",
     "audit verify",
