@@ -1,20 +1,20 @@
-import { hotRows, interpreterBytes } from "./backend/wasm/interp-module.ts";
 import { type EngineKind, type IsaParts, Machines } from "./engine/create.ts";
 import { sageError } from "./errors.ts";
 import { detect, parseImage } from "./format/detect.ts";
 import type { Image } from "./format/image.ts";
 import { checkRunnable } from "./format/runnable.ts";
 import { HostError } from "./host/host.ts";
-import { asset, isaRulebook, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
+import { asset, hasAsset, isaRulebook, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
 import { Kernel } from "./kernel/kernel.ts";
 import { ADDRESS_LIMIT } from "./memory/layout.ts";
 import { MemoryBudget, OutOfGuestMemory } from "./memory/memory.ts";
+import type { AbiBook } from "./os/abi.ts";
+import { openAbi } from "./os/blob.ts";
 import { readWhole, startProcess } from "./os/linux/exec.ts";
 import { Linux, type LinuxMachine } from "./os/linux/personality.ts";
 import { parseAbi } from "./os/parse.ts";
 import { epitaph, Runner, type RunResult, shellStatus } from "./os/run.ts";
-import type { IsaBook } from "./rules/book.ts";
-import { loadIsaBook, openIsaBook } from "./rules/index.ts";
+import { openIsaBook } from "./rules/open.ts";
 import type { RunOptions } from "./run-options.ts";
 
 export type { RunOptions } from "./run-options.ts";
@@ -25,23 +25,20 @@ const TOGETHER = 0x400000000;
 /** Most interpreters a script may go through, as Linux has it (fs/exec.c). */
 const SCRIPT_DEPTH = 4;
 
-/** The shipped rulebook of an ISA: precompiled where the build did it, else from its text. */
-function isaBook(isa: string): IsaBook {
-  const made = asset(`${isa}.book`);
-  if (made) return openIsaBook(made);
-  const source = isaRulebook(isa);
-  if (source === null) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook for ${isa}`);
-  return loadIsaBook(source.text, source.options);
+/** Runs a program on Node; gives the exit status as a shell would see it (128 + n for a signal). */
+export async function runProgram(options: RunOptions): Promise<number> {
+  const builds = options.rules !== undefined || rulebookNames("isa").some((isa) => !isBuilt(isa));
+  return runWith(options, builds ? await import("./engine/make-parts.ts") : null);
 }
 
-/** Runs a program on Node; gives the exit status as a shell would see it (128 + n for a signal). */
-export function runProgram(options: RunOptions): number {
+/** As runProgram, where what makes parts is at hand (or not needed). */
+export function runWith(options: RunOptions, maker: Maker): number {
   if (options.engine === "llvm") throw sageError("NOT_YET", "--engine llvm", "choose interp, wasm or auto");
   if (options.rules === "learned") throw sageError("NOT_YET", "--rules learned", "give a rulebook file");
   const { image, args, path } = loadProgram(options);
-  const parts = isaParts(image.isa, options.rules);
+  const parts = isaParts(image.isa, options.rules, maker);
   const book = parts.book;
-  const abi = parseAbi(rulebook("os/linux.abi")!, "linux.abi");
+  const abi = linuxAbi();
   const budget = new MemoryBudget(options.memory ?? TOGETHER);
   const machines = new Map<string, { machines: Machines; linux: Linux }>();
   const machineFor = (isa: string, parts: IsaParts): LinuxMachine => {
@@ -67,7 +64,7 @@ export function runProgram(options: RunOptions): number {
   const other = (isa: string): LinuxMachine | null => {
     if (isa === image.isa) return machineFor(isa, parts);
     return rulebookNames("isa").includes(isa) && abi.machines.has(isa)
-      ? machineFor(isa, isaParts(isa, undefined))
+      ? machineFor(isa, isaParts(isa, undefined, maker))
       : null;
   };
   const { cpu, linux } = machineFor(book.name, parts);
@@ -132,9 +129,15 @@ function loadProgram(options: RunOptions): { image: Image; args: string[]; path:
   return { image, args, path };
 }
 
+/** The shipped rulebook of Linux, fresh: a run chooses its tables in it. */
+function linuxAbi(): AbiBook {
+  const made = asset("linux.abi");
+  return made ? openAbi(new TextDecoder().decode(made)) : parseAbi(rulebook("os/linux.abi")!, "linux.abi");
+}
+
 /** A file by its guest path, before there is a process. */
 function readGuestFile(options: RunOptions, path: string, script: string): Uint8Array {
-  const linux = new Linux(parseAbi(rulebook("os/linux.abi")!, "linux.abi"), rulebookNames("isa")[0]!);
+  const linux = new Linux(linuxAbi(), rulebookNames("isa")[0]!);
   const kernel = new Kernel({ host: options.host, personality: linux, root: options.root });
   const at = kernel.start();
   try {
@@ -148,23 +151,36 @@ function readGuestFile(options: RunOptions, path: string, script: string): Uint8
 /** Parts by ISA: runs in one process share them. */
 const partsOf = new Map<string, IsaParts>();
 
-function isaParts(isa: string, rules: string | undefined): IsaParts {
-  if (rules !== undefined) return givenParts(isa, rules);
+/** Makes parts from text. It is much code, which a start from what was built has no use for; null: not loaded. */
+type Maker = typeof import("./engine/make-parts.ts") | null;
+
+function isaParts(isa: string, rules: string | undefined, maker: Maker): IsaParts {
+  if (rules !== undefined) return givenParts(isa, rules, maker);
   let parts = partsOf.get(isa);
-  if (!parts) {
-    const book = isaBook(isa);
-    const bytes = asset(`${isa}.wasm`) ?? interpreterBytes(book, { hot: hotRows(rulebook(`isa/${isa}.hot`)) });
-    parts = { book, interpreter: new WebAssembly.Module(bytes) };
-    partsOf.set(isa, parts);
-  }
+  if (!parts) partsOf.set(isa, (parts = isBuilt(isa) ? builtParts(isa) : textParts(isa, maker)));
   return parts;
 }
 
+function isBuilt(isa: string): boolean {
+  return hasAsset(`${isa}.book`);
+}
+
+function builtParts(isa: string): IsaParts {
+  return { book: openIsaBook(asset(`${isa}.book`)!), interpreter: new WebAssembly.Module(asset(`${isa}.wasm`)!) };
+}
+
+function textParts(isa: string, maker: Maker): IsaParts {
+  const source = isaRulebook(isa);
+  if (source === null) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook for ${isa}`);
+  return maker!.makeParts(source.text, source.options, rulebook(`isa/${isa}.hot`));
+}
+
 /** From a rulebook that the user names. */
-function givenParts(isa: string, file: string): IsaParts {
-  const book = loadIsaBook(readText(file), { file });
-  if (book.name !== isa) throw sageError("ISA_UNSUPPORTED", `the program is for ${isa}, ${file} is about ${book.name}`);
-  return { book, interpreter: new WebAssembly.Module(interpreterBytes(book)) };
+function givenParts(isa: string, file: string, maker: Maker): IsaParts {
+  const parts = maker!.makeParts(readText(file), { file }, null);
+  const { name } = parts.book;
+  if (name !== isa) throw sageError("ISA_UNSUPPORTED", `the program is for ${isa}, ${file} is about ${name}`);
+  return parts;
 }
 
 function statusOf(linux: Linux, result: RunResult, options: RunOptions): number {

@@ -133,6 +133,10 @@ export class Emitter {
       code.i32(from.routes[way]!);
       code.set(this.f.route);
     }
+    if (succ.index <= from.index && !this.f.spends(from, succ)) {
+      code.br(code.depth - this.f.loops[succ.index]!);
+      return;
+    }
     if (succ.index <= from.index) {
       code.get(this.f.fuel);
       code.i32(1);

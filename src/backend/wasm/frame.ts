@@ -6,6 +6,7 @@ import { Code, ENGINE, F64, I32, I64, V128, type ValueType } from "./code.ts";
 import { lowerFloat } from "./float.ts";
 import { type FloatHost, type Limits, newLimits } from "./float-host.ts";
 import { pushExceptions } from "./float-reference.ts";
+import { spendingWays, wayBack } from "./fuel.ts";
 import type { Block, Func } from "./func.ts";
 import { Lower, type LowerEnv } from "./lower.ts";
 import { FD, M, W } from "./opcodes.ts";
@@ -36,7 +37,9 @@ export class Frame implements LowerEnv {
    */
   readonly touched: readonly number[];
   readonly preserved: number[];
+  /** Fuel left, where ways back spend it here; -1: none does. */
   readonly fuel: number;
+  private readonly spending: ReadonlySet<number>;
   /** Parameter: calls that may still nest; -1: none can nest without end. */
   readonly depth: number;
   readonly sticky: Sticky | undefined;
@@ -65,7 +68,11 @@ export class Frame implements LowerEnv {
     this.preserved = batch.summaries.preserved.list(analysis.index);
     this.labels = new Int32Array(this.func.blocks.length);
     this.loops = new Int32Array(this.func.blocks.length);
-    this.fuel = this.func.blocks.some((block) => block.isHeader) ? this.code.freshLocal(I32) : -1;
+    this.spending = spendingWays(this.func, (block) => {
+      const callee = block.flow.k === "call" ? batch.summaries.calleeOf(block) : -1;
+      return callee >= 0 && batch.signatures[callee]!.recursive;
+    });
+    this.fuel = this.spending.size > 0 ? this.code.freshLocal(I32) : -1;
     this.sticky = findSticky(this.func);
     this.limits = this.sticky && newLimits(this.code);
     this.touched = this.touchedByCalls().map((mask) => (mask ? this.code.freshLocal(I32) : -1));
@@ -158,6 +165,27 @@ export class Frame implements LowerEnv {
     storeAs(code, type, STATE + this.batch.slots[slot]!.offset);
   }
 
+  /** As storeSlot where that hardly ever runs: the host would hold a whole value ready, made for what comes before. */
+  storeSlotApart(slot: number): void {
+    if (this.reps[slot] === WIDE) {
+      this.storeSlot(slot);
+      return;
+    }
+    const { code } = this;
+    const offset = STATE + this.batch.slots[slot]!.offset;
+    code.i32(0);
+    code.get(this.narrowLocal(slot));
+    code.mem(M.i32_store, ENGINE, offset);
+    code.i32(0);
+    if (this.reps[slot] === LOWER) code.i32(0);
+    else {
+      code.get(this.narrowLocal(slot));
+      code.i32(31);
+      code.op(W.i32_shr_s);
+    }
+    code.mem(M.i32_store, ENGINE, offset + 4);
+  }
+
   /** Reads the slot from memory as a block that begins now wants it. */
   loadSlot(slot: number, rep: Rep): void {
     const { code } = this;
@@ -239,6 +267,11 @@ export class Frame implements LowerEnv {
   }
   dirtyAfter(block: Block): number[] {
     return this.analysis.dirtyAtEnd(block);
+  }
+
+  /** Whether the way back to a loop's begin spends fuel. */
+  spends(from: Block, head: Block): boolean {
+    return this.spending.has(wayBack(this.func, from, head));
   }
 
   storeFuel(): void {
