@@ -4,14 +4,7 @@ import { ExactTests, testedExactly, twoSteps } from "./exact-group.ts";
 import { lowerFloat } from "./float.ts";
 import { compute, knownFloat } from "./float-fast.ts";
 import { newLimits, updateLimits } from "./float-host.ts";
-import {
-  ARITH,
-  COMPARISONS,
-  modeOf,
-  operands,
-  reportsDenormals,
-  resultType,
-} from "./float-operands.ts";
+import { ARITH, COMPARISONS, modeOf, operands, reportsDenormals, resultType } from "./float-operands.ts";
 import type { Frame } from "./frame.ts";
 import type { Step } from "./graph.ts";
 import { FD, W } from "./opcodes.ts";
