@@ -25,6 +25,9 @@ const PRODUCTS: ReadonlySet<Op> = new Set<Op>(["fmul", "fdiv", "fma"]);
 /** Members of a group at most: all results stay in locals until the tests. */
 const MOST = 16;
 
+/** From so many products on they are tested in pairs. */
+const PAIRS = 5;
+
 /** Looks through what changes signs only. */
 const bare = (node: Node): Node => (node.op === "fneg" || node.op === "fabs" ? bare(node.args[0]!) : node);
 
@@ -58,6 +61,8 @@ export class FloatGroup {
   private last(node: Node): number {
     const own = this.order.get(node);
     if (own !== undefined) return own;
+    // Exceptions are read from memory: all that were raised must be there.
+    if (node.op === "get" && this.f.batch.resident.has(node.aux)) return Number.POSITIVE_INFINITY;
     if (node.args.length === 0 || node.op === "load" || node.op === "rmw") return -1;
     let last = this.latest.get(node);
     if (last !== undefined) return last;
@@ -85,7 +90,7 @@ export class FloatGroup {
       this.flush();
     if (compares && this.members.length === 0) return false;
     const signed = args.filter((arg) => arg !== bare(arg) && this.memberOf.has(bare(arg)));
-    for (const arg of args) if (!signed.includes(arg)) lower.bindFloat(arg);
+    for (const arg of args) lower.bindFloat(bare(arg));
     const type = resultType(node);
     const result = code.freshLocal(type);
     const vector = this.compute(node, result);
@@ -168,7 +173,7 @@ export class FloatGroup {
 
   /**
    * Finite are results, and what is compared. What is an operand of one that is tested needs no test. Numbers less
-   * themselves are zero, all others NaN; and the limit is a NaN where NX is not set.
+   * themselves are zero, all others NaN; and the limit is no more than zero where NX is not set.
    */
   private finite(): void {
     const { f } = this;
@@ -213,20 +218,66 @@ export class FloatGroup {
    * squares, which need no sign to be taken off, and are tiny sooner.
    */
   private notTiny(): void {
-    const { code, limits } = this.f;
-    for (const { node, result } of this.members) {
-      if (!PRODUCTS.has(node.op)) continue;
-      const wide = node.w === 64;
+    const { code } = this.f;
+    const products = this.members.filter(({ node }) => PRODUCTS.has(node.op));
+    const singles = products.filter(({ node }) => node.w === 32);
+    const doubles = products.filter(({ node }) => node.w === 64);
+    for (const { result } of singles) {
       for (const _ of [0, 1]) {
         code.get(result);
-        if (!wide) code.op(W.f64_promote_f32);
+        code.op(W.f64_promote_f32);
       }
       code.op(W.f64_mul);
-      if (wide) code.get(limits!.least);
-      else code.f64Const(2 ** -252);
+      code.f64Const(2 ** -252);
       code.op(W.f64_gt);
       this.unless();
     }
+    if (doubles.length >= PAIRS) {
+      this.leastOfPairs(doubles.map(({ result }) => result));
+      return;
+    }
+    for (const { result } of doubles) {
+      code.get(result);
+      code.get(result);
+      code.op(W.f64_mul);
+      this.aboveLeast();
+    }
+  }
+
+  /** The double on the stack is larger than the least normal one. */
+  private aboveLeast(): void {
+    this.f.code.get(this.f.limits!.least);
+    this.f.code.op(W.f64_gt);
+    this.unless();
+  }
+
+  /** The same for the squares of all, of which two at a time are compared with the least so far. */
+  private leastOfPairs(results: readonly number[]): void {
+    const { code } = this.f;
+    const least = code.local(V128);
+    const pair = code.local(V128);
+    for (let i = 0; i < results.length; i += 2) {
+      code.get(results[i]!);
+      code.fd(FD.f64x2_splat);
+      if (i + 1 < results.length) {
+        code.get(results[i + 1]!);
+        code.lane(FD.f64x2_replace_lane, 1);
+      }
+      code.set(pair);
+      if (i > 0) code.get(least);
+      code.get(pair);
+      code.get(pair);
+      code.fd(FD.f64x2_mul);
+      if (i > 0) code.fd(FD.f64x2_pmin);
+      code.set(least);
+    }
+    for (const lane of [0, 1]) {
+      code.get(least);
+      code.lane(FD.f64x2_extract_lane, lane);
+      this.aboveLeast();
+    }
+    code.release(pair);
+    code.release(least);
   }
 
   /** No operand is denormal, where that is an exception. */

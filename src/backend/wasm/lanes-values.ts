@@ -355,7 +355,7 @@ export class Lanes extends LaneRegisters {
   /** A float op lane by lane, each as a scalar would be. */
   private floatsByLane(float: Node, c: Container, host: FloatHost, of: StickyOf): Registers {
     const { code } = this;
-    const limits = { f64: code.local(F64), f32: code.local(F32), exponent: code.local(I32), least: code.local(F64) };
+    const limits = { f64: code.local(F64), f32: code.local(F32), least: code.local(F64) };
     updateLimits(code, host, of(this.one(float)), limits);
     const registers = byLane(this, float, c, {
       out: this.each(c, () => this.l.wide.bytes([])),
