@@ -19,14 +19,14 @@ interface Iovec {
 }
 
 /** Waits for a file: the same transfer again until it does something. */
-function blockOn(task: Task, file: Description, again: () => number): SyscallResult {
+function blockOn(task: Task, file: Description, again: () => number, midway?: () => boolean): SyscallResult {
   const attempt = (): SyscallResult | null => {
     if (interrupted(task)) return fail("ERESTART");
     const n = again();
     return n === WOULD_BLOCK ? null : n;
   };
   const wait = { until: null, poll: attempt, expired: () => fail("EAGAIN"), outside: file.handle.outside === true };
-  return block(wait);
+  return block(midway ? { ...wait, midway } : wait);
 }
 
 /** Tells who watches a file of a transfer. */
@@ -42,6 +42,7 @@ function transfer(
   run: (at: number) => number,
   at: number | null,
   what: number,
+  midway?: () => boolean,
 ): SyscallResult {
   const once = (): number => {
     const n = run(at ?? file.position);
@@ -58,7 +59,7 @@ function transfer(
     pull(task.space);
   }
   if (n !== WOULD_BLOCK) return n;
-  return file.nonblocking ? fail("EAGAIN") : blockOn(task, file, once);
+  return file.nonblocking ? fail("EAGAIN") : blockOn(task, file, once, midway);
 }
 
 function readable(task: Task, fd: number): Description {
@@ -144,7 +145,7 @@ function put(task: Task, file: Description, spans: readonly Span[], at: number |
     sent += n;
     return file.handle.seekable || sent >= total || file.nonblocking ? sent : WOULD_BLOCK;
   };
-  return transfer(task, file, run, at, F.IN_MODIFY);
+  return transfer(task, file, run, at, F.IN_MODIFY, () => sent > 0);
 }
 
 /** Who writes to a pipe that nobody reads is told by SIGPIPE too. */
