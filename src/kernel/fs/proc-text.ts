@@ -36,7 +36,8 @@ export function statLine(process: Process): string {
 
 /** /proc/PID/status: the lines that programs look for. */
 export function statusOf(process: Process): string {
-  const { uid, gid } = process.ids;
+  const { real, effective, saved, groups } = process.credentials;
+  const ids = (kind: "uid" | "gid"): string => [real, effective, saved, effective].map((of) => of[kind]).join("\t");
   const task = process.tasks[0];
   const kib = (bytes: number): string => `${String(Math.floor(bytes / 1024)).padStart(8)} kB`;
   const set = (bits: bigint): string => bits.toString(16).padStart(16, "0");
@@ -48,10 +49,10 @@ export function statusOf(process: Process): string {
     ["Pid", String(process.pid)],
     ["PPid", String(process.parent)],
     ["TracerPid", "0"],
-    ["Uid", `${uid}\t${uid}\t${uid}\t${uid}`],
-    ["Gid", `${gid}\t${gid}\t${gid}\t${gid}`],
+    ["Uid", ids("uid")],
+    ["Gid", ids("gid")],
     ["FDSize", "64"],
-    ["Groups", String(gid)],
+    ["Groups", groups.join(" ")],
     ["VmPeak", kib(process.space.size)],
     ["VmSize", kib(process.space.size)],
     ["VmHWM", kib(process.space.memory.used)],

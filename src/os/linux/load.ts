@@ -46,7 +46,7 @@ export function load(kernel: Kernel, linux: Linux, task: Task, program: Program)
   trampoline(space, process, linux);
   const linkerBase = linker ? place(space, linker.image, linker.path, null) : 0;
   const entry = image.entry + base;
-  const sp = stack(kernel, linux, space, program, { base, linker: linkerBase, entry, stackTop });
+  const sp = stack(kernel, linux, process, program, { base, linker: linkerBase, entry, stackTop });
   for (let slot = 0; slot < cpu.slots.length; slot++) cpu.set(slot, 0, 0);
   cpu.set(cpu.slot(linux.abi.stack), sp | 0, 0);
   cpu.pc = linker ? linker.image.entry + linkerBase : entry;
@@ -125,8 +125,8 @@ const AT = {
 } as const;
 
 /** Writes strings, auxv, envp, argv and argc as execve leaves them; returns the stack pointer, 16-byte aligned. */
-function stack(kernel: Kernel, linux: Linux, space: AddressSpace, program: Program, loaded: Loaded): number {
-  const { memory } = space;
+function stack(kernel: Kernel, linux: Linux, process: Process, program: Program, loaded: Loaded): number {
+  const { memory } = process.space;
   let top = loaded.stackTop - 8;
   const push = (bytes: Uint8Array): number => {
     top -= bytes.length;
@@ -147,7 +147,8 @@ function stack(kernel: Kernel, linux: Linux, space: AddressSpace, program: Progr
   top = Math.floor(top / 16) * 16;
   const seed = push(random);
   const { phdr } = program.image;
-  const { uid, gid } = kernel.ids;
+  const { real, effective } = process.credentials;
+  const other = real.uid !== effective.uid || real.gid !== effective.gid;
   const aux: [number, number][] = [
     [AT.HWCAP, linux.abi.hwcap],
     [AT.PAGESZ, linux.abi.page],
@@ -158,11 +159,11 @@ function stack(kernel: Kernel, linux: Linux, space: AddressSpace, program: Progr
     [AT.BASE, loaded.linker],
     [AT.FLAGS, 0],
     [AT.ENTRY, loaded.entry],
-    [AT.UID, uid],
-    [AT.EUID, uid],
-    [AT.GID, gid],
-    [AT.EGID, gid],
-    [AT.SECURE, 0],
+    [AT.UID, real.uid],
+    [AT.EUID, effective.uid],
+    [AT.GID, real.gid],
+    [AT.EGID, effective.gid],
+    [AT.SECURE, other ? 1 : 0],
     [AT.RANDOM, seed],
     [AT.EXECFN, execfn],
     ...(platform ? ([[AT.PLATFORM, platform]] as [number, number][]) : []),
