@@ -11,6 +11,8 @@ const common = {
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: "none",
+  // Only training and learning load it
+  external: ["@jax-js/jax"],
 };
 
 await import("./assets.ts");

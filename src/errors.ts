@@ -46,6 +46,8 @@ const CODES = {
   ORACLE_DIED: [1, "start it again; nothing that was known before has changed"],
   ORACLE_GARBAGE: [1, "is it a GDB stub? nothing that was known before has changed"],
   ORACLE_REFUSES: [1, "see docs/oracles.md for what an oracle must be able to do"],
+  // models
+  MODEL_BAD: [1, "train one with `sage train`, or fetch the file again"],
   // a run that was stopped
   TIMEOUT: [124, "give more with --timeout SECONDS"],
   OUT_OF_MEMORY: [126, "give more with --memory SIZE"],

@@ -82,6 +82,8 @@ export class AbiBook implements Symbols, RowContext {
   release = "";
   version = "";
   readonly machines = new Map<string, Machine>();
+  /** What /proc/cpuinfo says, by ISA. */
+  readonly cpuinfo = new Map<string, string>();
   readonly errors = new Map<string, ErrorRow>();
   readonly errorNames = new Map<number, string>();
   readonly signals = new Map<number, SignalRow>();

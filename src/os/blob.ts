@@ -7,6 +7,7 @@ interface AbiBlob {
   readonly os: string;
   readonly release: string;
   readonly version: string;
+  readonly cpuinfo: readonly (readonly [string, string])[];
   readonly machines: readonly (Omit<Machine, "trampoline"> & { readonly trampoline: readonly number[] })[];
   readonly errors: readonly ErrorRow[];
   readonly signals: readonly SignalRow[];
@@ -26,6 +27,7 @@ export function abiBlob(book: AbiBook): string {
   const places = new Map(rows.map((row, i) => [row, i]));
   const blob: AbiBlob = {
     ...{ file: book.file, os: book.os, release: book.release, version: book.version },
+    cpuinfo: [...book.cpuinfo],
     machines: [...book.machines.values()].map((row) => ({ ...row, trampoline: [...row.trampoline] })),
     errors: [...book.errors.values()],
     signals: [...book.signals.values()],
@@ -55,6 +57,7 @@ export function openAbi(json: string): AbiBook {
   book.os = blob.os;
   book.release = blob.release;
   book.version = blob.version;
+  for (const [isa, text] of blob.cpuinfo) book.cpuinfo.set(isa, text);
   for (const row of blob.machines) book.machines.set(row.isa, { ...row, trampoline: Uint8Array.from(row.trampoline) });
   for (const row of blob.errors) book.addError(row);
   for (const row of blob.signals) book.addSignal(row);

@@ -96,6 +96,9 @@ function declaration(book: AbiBook, word: string, rest: string, line: number): v
     case "abi":
       machine(book, words, line);
       return;
+    case "cpuinfo":
+      book.cpuinfo.set(words[0]!, processor(rest.slice(words[0]!.length)));
+      return;
     case "error":
       book.addError({ name: words[0]!, number: number(1), text: words.slice(2).join(" ") });
       return;
@@ -194,6 +197,23 @@ function machine(book: AbiBook, words: readonly string[], line: number): void {
     trampoline: Uint8Array.from(need("trampoline").match(/../g) ?? [], (hex) => Number.parseInt(hex, 16)),
   };
   book.machines.set(isa, row);
+}
+
+/** Columns of /proc/cpuinfo: names fill up with tabs to here. */
+const NAME_COLUMN = 16;
+const TAB = 8;
+
+/** A processor as /proc/cpuinfo tells of it: "| NAME: VALUE" each. */
+function processor(text: string): string {
+  const lines = split(text)
+    .filter((cell) => cell !== "")
+    .map((cell) => {
+      const at = cell.indexOf(":");
+      const name = cell.slice(0, at);
+      const tabs = Math.ceil((NAME_COLUMN - name.length) / TAB);
+      return `${name}${"\t".repeat(Math.max(0, tabs))}:${cell.slice(at + 1)}\n`;
+    });
+  return `${lines.join("")}\n`;
 }
 
 function frame(book: AbiBook, words: readonly string[], line: number): void {

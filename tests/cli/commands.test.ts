@@ -43,8 +43,10 @@ test("help: of all, of each command, and every command that the first lists is t
     "inspect",
     "disasm",
     "ir",
+    "rules fmt",
     "rules",
     "learn isa",
+    "train",
     "verify",
     "eval blocks",
     "audit verify",
@@ -243,4 +245,18 @@ test("disasm shows labels, words and text, and what no row decodes", async () =>
   const { address, word, row, text } = JSON.parse(plain.stdout);
   assert.deepEqual([address, word, row], ["0x10000", "00500513", "addi"]);
   assert.match(text, /^addi a0, ?zero, ?5$/);
+});
+
+test("rules fmt prints either spelling from the other", async () => {
+  const infix = await run("rules", "fmt", "riscv64", "addiw");
+  assert.equal(infix.stdout, "  addiw  rd = sext(rs1[31:0] + imm)\n");
+  const prefix = await run("rules", "fmt", "--prefix", "--json", "riscv64", "addiw");
+  const { text } = JSON.parse(prefix.stdout).rows[0];
+  assert.equal((await run("rules", "fmt", "--text", text)).stdout, "rd = sext(rs1[31:0] + imm)\n");
+  assert.match((await run("rules", "fmt", "riscv64", "add")).stdout, /^ +add +rd = r +# r: rs1 \+ rs2\n$/);
+  const all = JSON.parse((await run("rules", "fmt", "--prefix", "--json", "aarch64")).stdout);
+  assert.ok(all.rows.length > 1000);
+  const unknown = await run("rules", "fmt", "riscv64", "nothing");
+  assert.equal(unknown.status, 2);
+  assert.match(unknown.stderr, /^sage: ROW_UNKNOWN: .*\n$/);
 });

@@ -37,6 +37,8 @@ export interface SearchOptions {
   readonly costs?: ArrayLike<number>;
   /** Candidates to try. */
   readonly budget: number;
+  /** True: no steps backwards from the targets; cheap where many small searches are done. */
+  readonly forwards?: boolean;
 }
 
 export interface SearchResult {
@@ -103,13 +105,13 @@ class Search {
         if (own < cost) this.grow(rule, i, cost, cost - own);
       }
       // Backwards from the targets: dear, so each time that the pool has tripled
-      if (this.open.size === 0 || this.tried < next) continue;
+      if (this.o.forwards || this.open.size === 0 || this.tried < next) continue;
       next = Math.max(400, 3 * this.tried);
       this.meet();
       if (this.open.size > 0) this.branch();
     }
-    if (this.open.size > 0) this.meet();
-    if (this.open.size > 0) this.branch();
+    if (this.open.size > 0 && !this.o.forwards) this.meet();
+    if (this.open.size > 0 && !this.o.forwards) this.branch();
     return { found: this.found, tried: this.tried };
   }
 
@@ -250,7 +252,7 @@ class Search {
     for (const t of [...this.open]) {
       const target = this.o.targets[t]!;
       if (target.sort !== "W" || target.w !== this.o.w || !minus) continue;
-      const entries = this.lists.W.flat().slice(0, MEET);
+      const entries = this.lists.W.flat().slice(0, Math.min(MEET, this.o.budget >> 2));
       for (const e of entries) {
         for (const way of ways) {
           const f = way.name === "xor" ? way.f : minus.f;

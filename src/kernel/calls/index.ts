@@ -9,7 +9,9 @@ import * as ids from "./ids.ts";
 import * as locks from "./locks.ts";
 import * as memory from "./memory.ts";
 import * as message from "./message.ts";
+import * as notices from "./notices.ts";
 import * as paths from "./paths.ts";
+import * as pidfd from "./pidfd.ts";
 import * as poll from "./poll.ts";
 import * as process from "./process.ts";
 import * as signal from "./signal.ts";
@@ -34,7 +36,9 @@ const modules = [
   locks,
   memory,
   message,
+  notices,
   paths,
+  pidfd,
   poll,
   process,
   signal,
