@@ -193,7 +193,7 @@ function vector(task: Task, iov: Place<Iovec>): Span[] {
 
 function seekable(file: Description, offset: number): number {
   if (offset < 0) throw posix("EINVAL");
-  if (!file.handle.seekable) throw posix("ESPIPE");
+  if (!file.handle.seekable && !file.handle.placeless) throw posix("ESPIPE");
   return offset;
 }
 
@@ -375,6 +375,7 @@ export function splice(
 export function lseek(task: Task, fd: number, offset: number, whence: string): SyscallResult {
   const file = task.files.get(fd);
   if (file.flags & F.O_PATH) return fail("EBADF");
+  if (file.handle.placeless) return whence === "" ? fail("EINVAL") : 0;
   if (!file.handle.seekable) return fail("ESPIPE");
   const target = seekTarget(file, offset, whence);
   if (target === null) return fail("EINVAL");
