@@ -129,6 +129,7 @@ export class Runner {
         return { k: "saved" };
       }
       kernel.timers.run();
+      kernel.network.outside.pump();
       kernel.hostTerminal?.look();
       let ran = false;
       for (const task of kernel.tasks.size === 1 ? kernel.tasks : [...kernel.tasks]) {
@@ -324,7 +325,7 @@ export class Runner {
   private idle(): boolean {
     const { host, timers } = this.kernel;
     let next: bigint | null = this.deadline;
-    let outside = this.kernel.hostTerminal?.engaged ?? false;
+    let outside = this.kernel.network.outside.busy || (this.kernel.hostTerminal?.engaged ?? false);
     const soonest = (at: bigint): void => {
       if (next === null || at < next) next = at;
     };
