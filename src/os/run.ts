@@ -134,6 +134,7 @@ export class Runner {
         return { k: "saved" };
       }
       kernel.timers.run();
+      kernel.network.outside.pump();
       kernel.hostTerminal?.look();
       let ran = false;
       for (const task of kernel.turns) {
@@ -328,7 +329,7 @@ export class Runner {
   private idle(): boolean {
     const { host, timers } = this.kernel;
     let next: bigint | null = this.deadline;
-    let outside = this.kernel.hostTerminal?.engaged ?? false;
+    let outside = this.kernel.network.outside.busy || (this.kernel.hostTerminal?.engaged ?? false);
     const soonest = (at: bigint): void => {
       if (next === null || at < next) next = at;
     };
