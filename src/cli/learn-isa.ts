@@ -1,4 +1,5 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { placesOf } from "../agent/translator/checkpoint.ts";
 import type { Progress } from "../agent/translator/explore.ts";
 import { learnIsa } from "../agent/translator/session.ts";
 import { sageError } from "../errors.ts";
@@ -36,7 +37,12 @@ export const command: Command = {
     const seed = parseAmount("--seed", args.text("seed") ?? "1", true);
     const from = args.has("resume") && existsSync(checkpoint) ? readFileSync(checkpoint, "utf8") : undefined;
     try {
-      const oracle = await openOracle(name, /^qemu-(\w+)$/.exec(name)?.[1] ?? "");
+      const oracle = await openOracle(
+        name,
+        /^qemu-(\w+)$/.exec(name)?.[1] ?? "",
+        undefined,
+        from === undefined ? undefined : placesOf(from),
+      );
       try {
         const isa = args.text("name") ?? oracle.machine.isa ?? "learned";
         let full = false;
