@@ -35,7 +35,10 @@ function renumbered(inst: Inst): Inst {
     if (out) return out;
     const args = n.args.map(node);
     const aux = n.op === "get" ? (slots.get(n.aux) ?? -1) : n.aux;
-    out = aux === n.aux && args.every((a, i) => a === n.args[i]) ? n : new Node(n.op, n.w, args, { ...(n as NodeExtra), aux });
+    out =
+      aux === n.aux && args.every((a, i) => a === n.args[i])
+        ? n
+        : new Node(n.op, n.w, args, { ...(n as NodeExtra), aux });
     done.set(n, out);
     return out;
   };

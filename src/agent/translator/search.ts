@@ -37,6 +37,8 @@ export interface SearchOptions {
   readonly costs?: ArrayLike<number>;
   /** Candidates to try. */
   readonly budget: number;
+  /** True: no steps backwards from the targets; cheap where many small searches are done. */
+  readonly forwards?: boolean;
 }
 
 export interface SearchResult {
@@ -106,13 +108,13 @@ class Search {
         if (own < cost) this.grow(rule, i, cost, cost - own);
       }
       // Backwards from the targets: dear, so each time that the pool has tripled
-      if (this.open.size === 0 || this.tried < next) continue;
+      if (this.o.forwards || this.open.size === 0 || this.tried < next) continue;
       next = Math.max(400, 3 * this.tried);
       this.meet();
       if (this.open.size > 0) this.branch();
     }
-    if (this.open.size > 0) this.meet();
-    if (this.open.size > 0) this.branch();
+    if (this.open.size > 0 && !this.o.forwards) this.meet();
+    if (this.open.size > 0 && !this.o.forwards) this.branch();
     return { found: this.found, tried: this.tried };
   }
 
@@ -255,7 +257,7 @@ class Search {
     const byStart = this.byStart(words);
     for (const t of open) {
       const { value } = this.o.targets[t]!;
-      for (const e of words.slice(0, MEET)) {
+      for (const e of words.slice(0, Math.min(MEET, this.o.budget >> 2))) {
         for (const way of ways) {
           // add: t - e; xor: t ^ e; sub: e - t, so that t = e - that
           const f = way.name === "xor" ? way.f : minus.f;
