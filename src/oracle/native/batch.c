@@ -215,13 +215,13 @@ static void handler(int signal, siginfo_t *info, void *frame) {
   static struct state after;
   u64 pc = frame_pc(context);
   if (fast_running) {
-    if (signal == SIGVTALRM && ++ticks < 3) return;
+    if (signal == SIGVTALRM && ++ticks < 15) return;  // a whole chunk, and qemu's translating it
     fast_failed = 1;
     frame_set_pc(context, (u64)fast_abort);
     return;
   }
   if (signal == SIGVTALRM) {
-    if (!running || ++ticks < 3) return;
+    if (!running || ++ticks < 4) return;
     if (pc < CODE - REACH || pc >= CODE + REACH) return;
   } else if (!running) {
     back_ = frame_back(context);  // the first trap, from frame_enter
