@@ -330,7 +330,14 @@ void begin(void) {
     read_all(codes, code_size + length_size + n * job.record);
     if (job.memory) read_all(memories, n * job.memory);
     if (n && !run_fast()) run_framed(0, n);
+    // No later case jumps into what is left of an earlier one
     for (u32 k = 0; k < 4 && k < n; k++) place(slot_of(k), 0, 0);
+#ifndef SYS_MPROTECT
+    if (FULL) {  // nor into what it stored there
+      fill_traps((void *)(CODE - PAGE), SLOT * 1024);
+      flush(CODE - PAGE, SLOT * 1024);
+    }
+#endif
     // Mostly all cases end alike: one result then stands for them all
     u64 alike = n;
     for (u64 k = 1; k < n && alike == n; k++) {
