@@ -6,6 +6,7 @@ import type { Image } from "./format/image.ts";
 import { checkRunnable } from "./format/runnable.ts";
 import { HostError } from "./host/host.ts";
 import { asset, isaRulebook, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
+import type { Node } from "./ir/node.ts";
 import { Kernel } from "./kernel/kernel.ts";
 import { ADDRESS_LIMIT } from "./memory/layout.ts";
 import { MemoryBudget, OutOfGuestMemory } from "./memory/memory.ts";
@@ -148,13 +149,20 @@ function readGuestFile(options: RunOptions, path: string, script: string): Uint8
 /** Parts by ISA: runs in one process share them. */
 const partsOf = new Map<string, IsaParts>();
 
+/** What sees the values that regions compute, in the place of the shipped rewrite rows: for harvesting them, and for comparison. */
+let rewriting: ((node: Node) => Node) | undefined;
+export function rewriteWith(change: (node: Node) => Node): void {
+  rewriting = change;
+  partsOf.clear();
+}
+
 function isaParts(isa: string, rules: string | undefined): IsaParts {
   if (rules !== undefined) return givenParts(isa, rules);
   let parts = partsOf.get(isa);
   if (!parts) {
     const book = isaBook(isa);
     const bytes = asset(`${isa}.wasm`) ?? interpreterBytes(book, { hot: hotRows(rulebook(`isa/${isa}.hot`)) });
-    parts = { book, interpreter: new WebAssembly.Module(bytes) };
+    parts = { book, interpreter: new WebAssembly.Module(bytes), rewrite: rewriting };
     partsOf.set(isa, parts);
   }
   return parts;

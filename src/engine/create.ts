@@ -1,4 +1,5 @@
 import { Interpreter } from "../backend/wasm/interp.ts";
+import type { Node } from "../ir/node.ts";
 import { engineMemory } from "../memory/layout.ts";
 import { GuestMemory, type MemoryBudget } from "../memory/memory.ts";
 import type { IsaBook } from "../rules/book.ts";
@@ -15,6 +16,8 @@ export interface IsaParts {
   readonly book: IsaBook;
   /** Compiled from interpreterBytes(book); not needed for "eval". */
   readonly interpreter: WebAssembly.Module | null;
+  /** Rewrite rows for compiled regions: an equal value that costs less, or the value itself. */
+  readonly rewrite?: ((node: Node) => Node) | undefined;
 }
 
 export interface MachineOptions {
@@ -110,7 +113,7 @@ function add(sum: Record<string, number>, more: Readonly<Record<string, number>>
 export function createMachine(parts: IsaParts, options: MachineOptions): Machine {
   const engine = engineMemory();
   const memory = new GuestMemory(engine, options.memory, options.budget);
-  const { book, interpreter: module } = parts;
+  const { book, interpreter: module, rewrite } = parts;
   const { strict } = options;
   if (options.engine === "eval") return new Machine(book, engine, memory, options.ask, null);
   if (!module) throw new Error("this engine needs the interpreter's module");
@@ -120,6 +123,6 @@ export function createMachine(parts: IsaParts, options: MachineOptions): Machine
     if (options.engine === "interp") return interpreter;
     const threshold = options.threshold ?? (options.engine === "auto" ? HOT : EAGER);
     interpreter.predecoder.threshold = threshold;
-    return new Tiered({ book, code, memory, engine, state, interpreter, regions, threshold, strict });
+    return new Tiered({ book, code, memory, engine, state, interpreter, regions, threshold, strict, rewrite });
   });
 }
