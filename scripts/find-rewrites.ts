@@ -97,7 +97,7 @@ for (const [i, { pattern, count }] of common.slice(0, Number(patterns)).entries(
     found.push({ row, count, saved: size - o.size! });
     break;
   }
-  if (i % 50 === 0) {
+  if (i % 200 === 0) {
     console.error(
       `${i} patterns, ${rewriter.tried} candidates, ${proposed} proposed, ${found.length} proved, ${refuted} refuted, ${unknown} undecided, ${Math.round((performance.now() - began) / 1000)} s`,
     );

@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { hotRows, interpreterBytes } from "./backend/wasm/interp-module.ts";
 import { type EngineKind, type IsaParts, Machines } from "./engine/create.ts";
 import { sageError } from "./errors.ts";
@@ -16,6 +19,8 @@ import { parseAbi } from "./os/parse.ts";
 import { epitaph, Runner, type RunResult, shellStatus } from "./os/run.ts";
 import type { IsaBook } from "./rules/book.ts";
 import { loadIsaBook, openIsaBook } from "./rules/index.ts";
+import { isLearned, joinLearned, LEARNED } from "./rules/learned.ts";
+import { readSupplement } from "./rules/supplement.ts";
 import type { RunOptions } from "./run-options.ts";
 
 export type { RunOptions } from "./run-options.ts";
@@ -38,9 +43,10 @@ function isaBook(isa: string): IsaBook {
 /** Runs a program on Node; gives the exit status as a shell would see it (128 + n for a signal). */
 export function runProgram(options: RunOptions): number {
   if (options.engine === "llvm") throw sageError("NOT_YET", "--engine llvm", "choose interp, wasm or auto");
-  if (options.rules === "learned") throw sageError("NOT_YET", "--rules learned", "give a rulebook file");
   const { image, args, path } = loadProgram(options);
-  const parts = isaParts(image.isa, options.rules);
+  const parts = isaParts(image.isa, options.rules, options.stats !== undefined);
+  // Executions by row are what the first tier counts
+  const engine = parts.learned && options.stats ? "interp" : options.engine;
   const book = parts.book;
   const abi = parseAbi(rulebook("os/linux.abi")!, "linux.abi");
   const budget = new MemoryBudget(options.memory ?? TOGETHER);
@@ -52,7 +58,7 @@ export function runProgram(options: RunOptions): number {
       linux.readImage = parseImage;
       linux.machineFor = other;
       const { strict, memory } = options;
-      const kind = { engine: options.engine as EngineKind, strict, memory, budget };
+      const kind = { engine: engine as EngineKind, strict, memory, budget };
       // Counters a program may read (RISC-V Zicntr, x86's TSC) all tell monotonic time: honest, and enough to see it pass.
       const ask = () => {
         const now = options.host.monotonic();
@@ -100,7 +106,12 @@ export function runProgram(options: RunOptions): number {
     options.tell(
       `note: the program called ${name} ${times === 1 ? "once" : `${times} times`}, which SAGE does not have`,
     );
-  if (options.stats) tellStats(options, { ...statsOf([...machines.values()]), calls: runner.calls });
+  if (options.stats)
+    tellStats(options, {
+      ...statsOf([...machines.values()]),
+      calls: runner.calls,
+      ...(parts.learned ? learnedShare(machines.get(book.name)!.machines) : {}),
+    });
   return statusOf(linux, result, options);
 }
 
@@ -156,8 +167,13 @@ export function rewriteWith(change: (node: Node) => Node): void {
   partsOf.clear();
 }
 
-function isaParts(isa: string, rules: string | undefined): IsaParts {
-  if (rules !== undefined) return givenParts(isa, rules);
+interface BookParts extends IsaParts {
+  /** Its rows were learned, but for a supplement. */
+  readonly learned?: boolean;
+}
+
+function isaParts(isa: string, rules: string | undefined, counted = false): BookParts {
+  if (rules !== undefined) return givenParts(isa, rules, counted);
   let parts = partsOf.get(isa);
   if (!parts) {
     const book = isaBook(isa);
@@ -168,11 +184,46 @@ function isaParts(isa: string, rules: string | undefined): IsaParts {
   return parts;
 }
 
-/** From a rulebook that the user names. */
-function givenParts(isa: string, file: string): IsaParts {
-  const book = loadIsaBook(readText(file), { file });
+/** From a rulebook that the user names; `learned` is the one that learning keeps. */
+function givenParts(isa: string, rules: string, counted: boolean): BookParts {
+  const file = rules === "learned" ? learnedBook(isa) : rules;
+  if (rules === "learned" && !existsSync(file))
+    throw sageError(
+      "RULEBOOK_UNKNOWN",
+      `nothing was learned of ${isa} yet`,
+      `sage learn isa --oracle O -o ${file}, or give --rules FILE`,
+    );
+  const text = readText(file);
+  if (isLearned(text)) return learnedParts(isa, text, counted);
+  const book = loadIsaBook(text, { file });
   if (book.name !== isa) throw sageError("ISA_UNSUPPORTED", `the program is for ${isa}, ${file} is about ${book.name}`);
   return { book, interpreter: new WebAssembly.Module(interpreterBytes(book)) };
+}
+
+/** A learned rulebook, with what its ISA's supplement declares of the shipped one. */
+function learnedParts(isa: string, text: string, counted: boolean): BookParts {
+  const shipped = isaRulebook(isa);
+  if (!shipped) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook for ${isa}`);
+  const supplement = readSupplement(rulebook(`isa/${isa}.supplement`) ?? "");
+  const { book } = joinLearned(text, shipped.text, shipped.options, supplement);
+  return { book, interpreter: new WebAssembly.Module(interpreterBytes(book, { profile: counted })), learned: true };
+}
+
+/** Where a user's learned rulebook of an ISA stands. */
+function learnedBook(isa: string): string {
+  const data = process.env.XDG_DATA_HOME ?? join(homedir(), ".local", "share");
+  return join(data, "sage", "learned", `${isa}.rules`);
+}
+
+/** How many instructions ran by learned rows, and by rows of the supplement. */
+function learnedShare(machines: Machines): Record<string, number> {
+  let [learned, all] = [0, 0];
+  for (const { rows, times } of machines.profile()) {
+    all += times;
+    // A handler that rows of both kinds share counts for neither
+    if (rows.every((r) => r.startsWith(LEARNED))) learned += times;
+  }
+  return { byLearned: learned, byAll: all, learnedPercent: Math.round((1e5 * learned) / Math.max(1, all)) / 1e3 };
 }
 
 function statusOf(linux: Linux, result: RunResult, options: RunOptions): number {

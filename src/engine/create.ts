@@ -54,6 +54,7 @@ export class Machines implements MachinePool {
   /** Figures of those that are no more. */
   private readonly past: Record<string, number> = {};
   private count = 0;
+  private readonly counted: { readonly rows: readonly string[]; readonly times: number }[] = [];
 
   constructor(parts: IsaParts, options: MachineOptions, stack?: string) {
     this.parts = parts;
@@ -88,7 +89,13 @@ export class Machines implements MachinePool {
     return { ...sum, machines: this.count };
   }
 
+  /** Executions by rows of an interpreter made with its profile option. */
+  profile(): { readonly rows: readonly string[]; readonly times: number }[] {
+    return [...this.counted, ...[...this.used, ...this.spare].flatMap((m) => m.profile())];
+  }
+
   give(machine: Machine): void {
+    this.counted.push(...machine.profile());
     this.used.delete(machine);
     if (machine.spoiled || this.spare.length >= SPARE || machine.memory.used > SPARE_BYTES) {
       add(this.past, figuresOf(machine));

@@ -38,6 +38,7 @@ export interface Tier {
   bePrecise?(): void;
   /** Figures for --stats. */
   stats(): Record<string, number>;
+  profile?(): { readonly rows: readonly string[]; readonly times: number }[];
 }
 
 /** Machines that processes take and give back. */
@@ -214,6 +215,11 @@ export class Machine implements Cpu {
   }
 
   /** Instructions retired where the tier counts them, and its other figures. */
+  /** Executions by rows, of an interpreter made with its profile option. */
+  profile(): { readonly rows: readonly string[]; readonly times: number }[] {
+    return this.tier?.profile?.() ?? [];
+  }
+
   stats(): Record<string, number> {
     return { retired: this.state.ctl64(CTL_RETIRED), evaluated: this.evaluated, ...this.tier?.stats() };
   }
