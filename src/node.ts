@@ -10,6 +10,7 @@ import { checkRunnable } from "./format/runnable.ts";
 import { HostError } from "./host/host.ts";
 import { asset, isaRulebook, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
 import type { Node } from "./ir/node.ts";
+import { parseRewrites, Rewrites } from "./ir/rewrite-rows.ts";
 import { Kernel } from "./kernel/kernel.ts";
 import { ADDRESS_LIMIT } from "./memory/layout.ts";
 import { MemoryBudget, OutOfGuestMemory } from "./memory/memory.ts";
@@ -160,11 +161,18 @@ function readGuestFile(options: RunOptions, path: string, script: string): Uint8
 /** Parts by ISA: runs in one process share them. */
 const partsOf = new Map<string, IsaParts>();
 
-/** What sees the values that regions compute, in the place of the shipped rewrite rows: for harvesting them, and for comparison. */
 let rewriting: ((node: Node) => Node) | undefined;
+/** What sees the values that regions compute, in the place of the shipped rewrite rows: for harvesting, and for comparison. */
 export function rewriteWith(change: (node: Node) => Node): void {
   rewriting = change;
-  partsOf.clear();
+}
+
+let shippedRewrites: Rewrites | undefined;
+/** The shipped rewrite rows, read when the first region is made. */
+function rewrite(node: Node): Node {
+  if (rewriting) return rewriting(node);
+  shippedRewrites ??= new Rewrites(parseRewrites(rulebook("rewrite.rules") ?? ""));
+  return shippedRewrites.apply(node);
 }
 
 interface BookParts extends IsaParts {
@@ -178,7 +186,7 @@ function isaParts(isa: string, rules: string | undefined, counted = false): Book
   if (!parts) {
     const book = isaBook(isa);
     const bytes = asset(`${isa}.wasm`) ?? interpreterBytes(book, { hot: hotRows(rulebook(`isa/${isa}.hot`)) });
-    parts = { book, interpreter: new WebAssembly.Module(bytes), rewrite: rewriting };
+    parts = { book, interpreter: new WebAssembly.Module(bytes), rewrite };
     partsOf.set(isa, parts);
   }
   return parts;
