@@ -61,6 +61,7 @@ else {
       const before = harvest.patterns.size;
       const status = await sage(
         ["run", "--root", `.cache/roots/${root}`, "--engine", "wasm", "--timeout", "120", program!, ...args],
+        [{ name: "run", summary: "", load: () => import("../src/cli/run.ts") }],
         quiet,
       );
       console.error(`${root} ${program}: status ${status}, ${harvest.patterns.size - before} new patterns`);

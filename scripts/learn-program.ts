@@ -55,6 +55,7 @@ else {
     const command = rest.slice(at, end < 0 ? rest.length : end);
     await sage(
       ["run", "--root", root, "--engine", "interp", "--rules", `rulebooks/isa/${isa}.rules`, ...command],
+      [{ name: "run", summary: "", load: () => import("../src/cli/run.ts") }],
       quiet,
     );
     at = end < 0 ? rest.length : end + 1;

@@ -1,27 +1,25 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { hotRows, interpreterBytes } from "./backend/wasm/interp-module.ts";
 import { type EngineKind, type IsaParts, Machines } from "./engine/create.ts";
 import { sageError } from "./errors.ts";
 import { detect, parseImage } from "./format/detect.ts";
 import type { Image } from "./format/image.ts";
 import { checkRunnable } from "./format/runnable.ts";
 import { HostError } from "./host/host.ts";
-import { asset, isaRulebook, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
+import { asset, hasAsset, isaRulebook, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
 import type { Node } from "./ir/node.ts";
 import { parseRewrites, Rewrites } from "./ir/rewrite-rows.ts";
 import { Kernel } from "./kernel/kernel.ts";
 import { ADDRESS_LIMIT } from "./memory/layout.ts";
 import { MemoryBudget, OutOfGuestMemory } from "./memory/memory.ts";
+import type { AbiBook } from "./os/abi.ts";
+import { openAbi } from "./os/blob.ts";
 import { readWhole, startProcess } from "./os/linux/exec.ts";
 import { Linux, type LinuxMachine } from "./os/linux/personality.ts";
 import { parseAbi } from "./os/parse.ts";
 import { epitaph, Runner, type RunResult, shellStatus } from "./os/run.ts";
-import type { IsaBook } from "./rules/book.ts";
-import { loadIsaBook, openIsaBook } from "./rules/index.ts";
-import { isLearned, joinLearned, LEARNED } from "./rules/learned.ts";
-import { readSupplement } from "./rules/supplement.ts";
+import { openIsaBook } from "./rules/open.ts";
 import type { RunOptions } from "./run-options.ts";
 
 export type { RunOptions } from "./run-options.ts";
@@ -32,24 +30,21 @@ const TOGETHER = 0x400000000;
 /** Most interpreters a script may go through, as Linux has it (fs/exec.c). */
 const SCRIPT_DEPTH = 4;
 
-/** The shipped rulebook of an ISA: precompiled where the build did it, else from its text. */
-function isaBook(isa: string): IsaBook {
-  const made = asset(`${isa}.book`);
-  if (made) return openIsaBook(made);
-  const source = isaRulebook(isa);
-  if (source === null) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook for ${isa}`);
-  return loadIsaBook(source.text, source.options);
+/** Runs a program on Node; gives the exit status as a shell would see it (128 + n for a signal). */
+export async function runProgram(options: RunOptions): Promise<number> {
+  const builds = options.rules !== undefined || rulebookNames("isa").some((isa) => !isBuilt(isa));
+  return runWith(options, builds ? await import("./engine/make-parts.ts") : null);
 }
 
-/** Runs a program on Node; gives the exit status as a shell would see it (128 + n for a signal). */
-export function runProgram(options: RunOptions): number {
+/** As runProgram, where what makes parts is at hand (or not needed). */
+export function runWith(options: RunOptions, maker: Maker): number {
   if (options.engine === "llvm") throw sageError("NOT_YET", "--engine llvm", "choose interp, wasm or auto");
   const { image, args, path } = loadProgram(options);
-  const parts = isaParts(image.isa, options.rules, options.stats !== undefined);
+  const parts = isaParts(image.isa, options.rules, maker, options.stats !== undefined);
   // Executions by row are what the first tier counts
   const engine = parts.learned && options.stats ? "interp" : options.engine;
   const book = parts.book;
-  const abi = parseAbi(rulebook("os/linux.abi")!, "linux.abi");
+  const abi = linuxAbi();
   const budget = new MemoryBudget(options.memory ?? TOGETHER);
   const machines = new Map<string, { machines: Machines; linux: Linux }>();
   const machineFor = (isa: string, parts: IsaParts): LinuxMachine => {
@@ -75,7 +70,7 @@ export function runProgram(options: RunOptions): number {
   const other = (isa: string): LinuxMachine | null => {
     if (isa === image.isa) return machineFor(isa, parts);
     return rulebookNames("isa").includes(isa) && abi.machines.has(isa)
-      ? machineFor(isa, isaParts(isa, undefined))
+      ? machineFor(isa, isaParts(isa, undefined, maker))
       : null;
   };
   const { cpu, linux } = machineFor(book.name, parts);
@@ -111,7 +106,7 @@ export function runProgram(options: RunOptions): number {
     tellStats(options, {
       ...statsOf([...machines.values()]),
       calls: runner.calls,
-      ...(parts.learned ? learnedShare(machines.get(book.name)!.machines) : {}),
+      ...(parts.learned ? learnedShare(parts.learned, machines.get(book.name)!.machines) : {}),
     });
   return statusOf(linux, result, options);
 }
@@ -145,9 +140,15 @@ function loadProgram(options: RunOptions): { image: Image; args: string[]; path:
   return { image, args, path };
 }
 
+/** The shipped rulebook of Linux, fresh: a run chooses its tables in it. */
+function linuxAbi(): AbiBook {
+  const made = asset("linux.abi");
+  return made ? openAbi(new TextDecoder().decode(made)) : parseAbi(rulebook("os/linux.abi")!, "linux.abi");
+}
+
 /** A file by its guest path, before there is a process. */
 function readGuestFile(options: RunOptions, path: string, script: string): Uint8Array {
-  const linux = new Linux(parseAbi(rulebook("os/linux.abi")!, "linux.abi"), rulebookNames("isa")[0]!);
+  const linux = new Linux(linuxAbi(), rulebookNames("isa")[0]!);
   const kernel = new Kernel({ host: options.host, personality: linux, root: options.root });
   const at = kernel.start();
   try {
@@ -159,7 +160,7 @@ function readGuestFile(options: RunOptions, path: string, script: string): Uint8
 }
 
 /** Parts by ISA: runs in one process share them. */
-const partsOf = new Map<string, IsaParts>();
+const partsOf = new Map<string, BookParts>();
 
 let rewriting: ((node: Node) => Node) | undefined;
 /** What sees the values that regions compute, in the place of the shipped rewrite rows: for harvesting, and for comparison. */
@@ -175,61 +176,67 @@ function rewrite(node: Node): Node {
   return shippedRewrites.apply(node);
 }
 
-interface BookParts extends IsaParts {
-  /** Its rows were learned, but for a supplement. */
-  readonly learned?: boolean;
-}
+/** Makes parts from text. It is much code, which a start from what was built has no use for; null: not loaded. */
+type Maker = typeof import("./engine/make-parts.ts") | null;
 
-function isaParts(isa: string, rules: string | undefined, counted = false): BookParts {
-  if (rules !== undefined) return givenParts(isa, rules, counted);
+/** Parts, and which rows of the book were learned, where some were. */
+type BookParts = IsaParts & { readonly learned?: (row: string) => boolean };
+
+function isaParts(isa: string, rules: string | undefined, maker: Maker, counted = false): BookParts {
+  if (rules !== undefined) return { ...givenParts(isa, rules, maker, counted), rewrite };
   let parts = partsOf.get(isa);
   if (!parts) {
-    const book = isaBook(isa);
-    const bytes = asset(`${isa}.wasm`) ?? interpreterBytes(book, { hot: hotRows(rulebook(`isa/${isa}.hot`)) });
-    parts = { book, interpreter: new WebAssembly.Module(bytes), rewrite };
+    parts = { ...(isBuilt(isa) ? builtParts(isa) : textParts(isa, maker)), rewrite };
     partsOf.set(isa, parts);
   }
   return parts;
 }
 
+function isBuilt(isa: string): boolean {
+  return hasAsset(`${isa}.book`);
+}
+
+function builtParts(isa: string): IsaParts {
+  return { book: openIsaBook(asset(`${isa}.book`)!), interpreter: new WebAssembly.Module(asset(`${isa}.wasm`)!) };
+}
+
+function textParts(isa: string, maker: Maker): IsaParts {
+  const source = isaRulebook(isa);
+  if (source === null) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook for ${isa}`);
+  return maker!.makeParts(source.text, source.options, rulebook(`isa/${isa}.hot`));
+}
+
 /** From a rulebook that the user names; `learned` is the one that learning keeps. */
-function givenParts(isa: string, rules: string, counted: boolean): BookParts {
+function givenParts(isa: string, rules: string, maker: Maker, counted: boolean): BookParts {
   const file = rules === "learned" ? learnedBook(isa) : rules;
-  if (rules === "learned" && !existsSync(file))
-    throw sageError(
-      "RULEBOOK_UNKNOWN",
-      `nothing was learned of ${isa} yet`,
-      `sage learn isa --oracle O -o ${file}, or give --rules FILE`,
-    );
   const text = readText(file);
-  if (isLearned(text)) return learnedParts(isa, text, counted);
-  const book = loadIsaBook(text, { file });
-  if (book.name !== isa) throw sageError("ISA_UNSUPPORTED", `the program is for ${isa}, ${file} is about ${book.name}`);
-  return { book, interpreter: new WebAssembly.Module(interpreterBytes(book)) };
+  if (maker!.isLearned(text)) {
+    const shipped = isaRulebook(isa);
+    if (!shipped) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook for ${isa}`);
+    return maker!.makeLearnedParts(text, shipped, rulebook(`isa/${isa}.supplement`) ?? "", counted);
+  }
+  const parts = maker!.makeParts(text, { file }, null);
+  const { name } = parts.book;
+  if (name !== isa) throw sageError("ISA_UNSUPPORTED", `the program is for ${isa}, ${file} is about ${name}`);
+  return parts;
 }
 
-/** A learned rulebook, with what its ISA's supplement declares of the shipped one. */
-function learnedParts(isa: string, text: string, counted: boolean): BookParts {
-  const shipped = isaRulebook(isa);
-  if (!shipped) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook for ${isa}`);
-  const supplement = readSupplement(rulebook(`isa/${isa}.supplement`) ?? "");
-  const { book } = joinLearned(text, shipped.text, shipped.options, supplement);
-  return { book, interpreter: new WebAssembly.Module(interpreterBytes(book, { profile: counted })), learned: true };
-}
-
-/** Where a user's learned rulebook of an ISA stands. */
+/** Where a user's learned rulebook of an ISA stands. Throws RULEBOOK_UNKNOWN where there is none. */
 function learnedBook(isa: string): string {
   const data = process.env.XDG_DATA_HOME ?? join(homedir(), ".local", "share");
-  return join(data, "sage", "learned", `${isa}.rules`);
+  const file = join(data, "sage", "learned", `${isa}.rules`);
+  if (existsSync(file)) return file;
+  const todo = `sage learn isa --oracle O -o ${file}, or give --rules FILE`;
+  throw sageError("RULEBOOK_UNKNOWN", `nothing was learned of ${isa} yet`, todo);
 }
 
 /** How many instructions ran by learned rows, and by rows of the supplement. */
-function learnedShare(machines: Machines): Record<string, number> {
+function learnedShare(isLearned: (row: string) => boolean, machines: Machines): Record<string, number> {
   let [learned, all] = [0, 0];
   for (const { rows, times } of machines.profile()) {
     all += times;
     // A handler that rows of both kinds share counts for neither
-    if (rows.every((r) => r.startsWith(LEARNED))) learned += times;
+    if (rows.every(isLearned)) learned += times;
   }
   return { byLearned: learned, byAll: all, learnedPercent: Math.round((1e5 * learned) / Math.max(1, all)) / 1e3 };
 }

@@ -56,7 +56,7 @@ The program may read its own file and use the standard streams; all else needs a
       ["run --timeout 5 --memory 64M --audit log.jsonl ./unknown", "bounded, every effect logged"],
     ],
   },
-  run(args, { host }) {
+  async run(args, { host }) {
     const tell = (line: string) => void host.stderr.write(new TextEncoder().encode(`sage: ${line}\n`));
     const engine = engineOf(args.text("engine"));
     const stats = statsOf(args);
@@ -101,7 +101,7 @@ The program may read its own file and use the standard streams; all else needs a
       strict: args.has("strict"),
     };
     try {
-      const status = runProgram(run);
+      const status = await runProgram(run);
       guarded.settle();
       log?.end({ status });
       return status;

@@ -1,6 +1,7 @@
 import { F } from "./flags.ts";
 import type { Handle } from "./fs/inode.ts";
 import type { Dentry } from "./fs/path.ts";
+import type { Notices } from "./notices.ts";
 import { posix } from "./posix.ts";
 
 /** Descriptor number that means the current directory where a directory is asked for; no real one. */
@@ -33,11 +34,14 @@ export class Description {
   get nonblocking(): boolean {
     return (this.flags & F.O_NONBLOCK) !== 0;
   }
+  /** Whom to tell that a file opened by name is closed. */
+  notices: Notices | undefined;
   /** Told when the last descriptor is gone: locks end then. */
   onLast: (() => void) | undefined;
   release(): void {
     if (--this.users > 0) return;
     this.onLast?.();
+    this.notices?.closed(this);
     this.handle.close();
   }
   retain(): this {

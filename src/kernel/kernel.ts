@@ -10,6 +10,7 @@ import { FILES_LIMIT, MemoryFs } from "./fs/memory.ts";
 import { type Dentry, type Start, type Walked, type WalkOptions, walk } from "./fs/path.ts";
 import { procFolder } from "./fs/proc.ts";
 import { TtyHandle } from "./fs/pty.ts";
+import { sysFolder } from "./fs/sys.ts";
 import { HostTty } from "./host-tty.ts";
 import { orphaned, tellParent } from "./life.ts";
 import { Locks } from "./locks.ts";
@@ -17,6 +18,7 @@ import type { Family, SocketAddress } from "./net/address.ts";
 import { Network } from "./net/network.ts";
 import type { Credentials } from "./net/queue.ts";
 import type { SocketType } from "./net/socket.ts";
+import { type Notice, Notices } from "./notices.ts";
 import { Pipe } from "./pipe.ts";
 import type { News, Process, Task } from "./process.ts";
 import type { SyscallResult } from "./result.ts";
@@ -31,6 +33,8 @@ export interface Personality {
   readonly release: string;
   readonly version: string;
   readonly machine: string;
+  /** Text of /proc/cpuinfo. */
+  readonly cpuinfo: string;
   readonly page: number;
   /** Clock ticks a second. */
   readonly tick: number;
@@ -53,6 +57,8 @@ export interface Personality {
   socketTypeNumber(type: SocketType): number;
   familyNumber(family: Family): number;
   errorNumber(code: string): number;
+  /** F.O_* bits as the OS numbers them. */
+  openFlags(flags: number): number;
   /** Name of a socket option, or "". */
   optionName(level: string, number: number): string;
   readAddress(bytes: Uint8Array): SocketAddress | null;
@@ -67,6 +73,8 @@ export interface Personality {
   /** A signal as signalfd tells it. */
   signalRecord(pending: Pending): Uint8Array;
   readonly signalRecordSize: number;
+  /** An event as inotify tells it. */
+  noticeRecord(notice: Notice): Uint8Array;
   /** The addresses that a thread's own variables count from, by number. False where the address is none for a program. */
   setBase(task: Task, which: number, address: number): boolean;
   base(task: Task, which: number): number;
@@ -122,6 +130,7 @@ export class Kernel {
   readonly network = new Network(this);
   readonly timers: Timers;
   readonly locks = new Locks();
+  readonly notices: Notices;
   /** The thread whose call is being served. */
   running: Task | undefined;
   /** Files that processes map shared, by device and inode. */
@@ -147,6 +156,7 @@ export class Kernel {
     this.ids = { uid: options.uid ?? 0, gid: options.gid ?? 0 };
     this.booted = host.monotonic();
     this.timers = new Timers(host);
+    this.notices = new Notices(this);
     const now = (): bigint => host.realtime();
     this.scratch = new MemoryFs("memory", 0x20, now, undefined, this.filesLimit);
     this.root = { inode: this.rootInode(now), parent: null, name: "" };
@@ -160,6 +170,7 @@ export class Kernel {
       ),
     );
     this.mounts.set("proc", procFolder(this, now));
+    this.mounts.set("sys", sysFolder(this));
   }
 
   /** Files in memory may take as much again as the guest's memory. */

@@ -101,6 +101,8 @@ export class Process {
   executable = "";
   args: readonly string[] = [];
   env: readonly string[] = [];
+  /** The auxiliary vector as it stood on the stack, for /proc/self/auxv. */
+  auxv: Uint8Array = new Uint8Array(0);
   /** Machine code that returns from signal handlers, where the OS maps some. */
   trampoline = 0;
   nice = 0;
@@ -162,6 +164,7 @@ export class Process {
     made.executable = this.executable;
     made.args = this.args;
     made.env = this.env;
+    made.auxv = this.auxv;
     made.trampoline = this.trampoline;
     made.nice = this.nice;
     for (const [name, value] of this.options) made.options.set(name, value);

@@ -440,8 +440,8 @@ export function makeSample(
   rng: Rng,
   s: Pick<Form, "match" | "mask" | "regs" | "imms" | "length" | "where">,
   n: number,
-): { words: Uint32Array; state: Int32Array } {
-  const words = new Uint32Array(n);
+): { words: Float64Array; state: Int32Array } {
+  const words = new Float64Array(n);
   for (let k = 0; k < n; k++) words[k] = randomWord(rng, s);
   const half = n >> 1;
   const state = probe.empty(n);
@@ -460,7 +460,7 @@ export function makeSample(
 export async function shoot(
   probe: Probe,
   s: Pick<Form, "length">,
-  words: Uint32Array,
+  words: Float64Array,
   state: Int32Array,
   memory?: Uint8Array,
 ): Promise<Shots> {

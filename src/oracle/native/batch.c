@@ -25,8 +25,8 @@ typedef uint64_t u64;
 #define SPREAD 0x6e210ul
 #define DATA 0x2b3d5000ul      // one page; its neighbours are unmapped
 #define PAGE 4096ul
-#define WINDOW 256ul           // bytes at the end of that page
-#define CODE_MAX 32u
+#define WINDOW PAGE            // bytes of it that cases may set and see
+#define CODE_MAX 64u
 // Where no state's stack pointer points by chance, or the kernel would think that the signal stack is in use already.
 #define STACK 0x2b3c4d5e6000ul
 #define STACK_SIZE 131072ul
@@ -319,6 +319,7 @@ void begin(void) {
     if (n && !run_fast()) run_framed(0, n);
     // No later case jumps into what is left of an earlier one
     for (u32 k = 0; k < (job.stride ? SLOTS : 4) && k < n; k++) place(slot_of(k), 0, 0);
+    if (FULL) fill_traps((void *)(CODE - PAGE), SLOT * 1024), flush(CODE - PAGE, SLOT * 1024);  // nor into what it stored there
     // Mostly all cases end alike: one result then stands for them all
     u64 alike = n;
     for (u64 k = 1; k < n && alike == n; k++) {
