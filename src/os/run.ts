@@ -115,6 +115,7 @@ export class Runner {
       if (process === this.process && !this.result) this.audit(process, over);
     }
     kernel.processes.clear();
+    kernel.network.outside.end();
     for (const [name, times] of this.noted) this.hooks.audit?.record({ kind: "unknown-calls", name, times });
     return result;
   }
@@ -185,15 +186,14 @@ export class Runner {
    * half done; it may be over in a while. Throws Unsavable when it never is.
    */
   private settled(): boolean {
-    const blocked = [...this.waiting.keys()].filter((task) => task.state.k === "blocked");
-    for (const task of blocked) this.wake(task);
-    const waits = [...this.waiting].filter(([task]) => task.state.k === "blocked");
-    const midway = waits.some(([task]) => task.state.k === "blocked" && task.state.on.wait.midway?.());
+    const { tasks } = this.kernel;
+    for (const task of [...tasks]) if (task.state.k === "blocked") this.wake(task);
+    const midway = [...tasks].some((task) => task.state.k === "blocked" && task.state.on.wait.midway?.());
     if (midway || this.restarts.size) {
       if (--this.patience <= 0) throw new Unsavable("a call that is half done and does not end");
       return false;
     }
-    for (const [task] of waits) {
+    for (const task of tasks) {
       if (task.state.k !== "blocked") continue;
       const { wait } = task.state.on;
       wait.cancel?.();
@@ -204,7 +204,6 @@ export class Runner {
       task.blocked = task.savedMask;
       task.savedMask = null;
     }
-    this.waiting.clear();
     return true;
   }
 
