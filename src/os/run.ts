@@ -159,9 +159,7 @@ export class Runner {
   /** All that is left to do when a process has come to its end. */
   private finish(process: Process, status: ExitStatus): void {
     if (!process.tasks.length) return;
-    for (const task of process.tasks) {
-      this.restarts.delete(task);
-    }
+    for (const task of process.tasks) this.restarts.delete(task);
     endProcess(process, status);
     this.audit(process, status);
     if (process === this.process) this.result = status;
@@ -186,14 +184,15 @@ export class Runner {
    * half done; it may be over in a while. Throws Unsavable when it never is.
    */
   private settled(): boolean {
-    const { tasks } = this.kernel;
-    for (const task of [...tasks]) if (task.state.k === "blocked") this.wake(task);
-    const midway = [...tasks].some((task) => task.state.k === "blocked" && task.state.on.wait.midway?.());
+    const blocked = (): Task[] => [...this.kernel.tasks].filter((task) => task.state.k === "blocked");
+    for (const task of blocked()) this.wake(task);
+    const waits = blocked();
+    const midway = waits.some((task) => task.state.k === "blocked" && task.state.on.wait.midway?.());
     if (midway || this.restarts.size) {
       if (--this.patience <= 0) throw new Unsavable("a call that is half done and does not end");
       return false;
     }
-    for (const task of tasks) {
+    for (const task of waits) {
       if (task.state.k !== "blocked") continue;
       const { wait } = task.state.on;
       wait.cancel?.();
