@@ -115,6 +115,7 @@ export class Runner {
       if (process === this.process && !this.result) this.audit(process, over);
     }
     kernel.processes.clear();
+    kernel.network.outside.end();
     for (const [name, times] of this.noted) this.hooks.audit?.record({ kind: "unknown-calls", name, times });
     return result;
   }

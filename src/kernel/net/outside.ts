@@ -8,6 +8,10 @@ import { Socket } from "./socket.ts";
 /** Where name servers listen. */
 export const DNS = 53;
 
+/** Looks at what still leaves at the end of a run, and milliseconds between them. */
+const END_TRIES = 100;
+const END_WAIT = 10;
+
 /** A question on its way: `reply` is told of addresses. */
 interface Asked {
   readonly question: Question;
@@ -64,6 +68,15 @@ export class Outside {
     for (const bridge of this.bridges) if (bridge.pump()) this.bridges.delete(bridge);
     for (const server of this.servers.values()) this.serve(server);
     if (this.asked.length) this.asked = this.asked.filter((asked) => !this.answered(asked));
+  }
+  /** The run is over: what was written gets a while to leave. */
+  end(): void {
+    for (let tries = 0; this.bridges.size && tries < END_TRIES; tries++) {
+      this.pump();
+      if (this.bridges.size) this.kernel.host.sleep(END_WAIT);
+    }
+    for (const bridge of this.bridges) bridge.close();
+    this.bridges.clear();
   }
   private serve(server: Socket): void {
     const buffer = new Uint8Array(512);
