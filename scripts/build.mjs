@@ -1,5 +1,7 @@
 // Bundles the command line and the library doors into dist/.
+import { execFileSync } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { build } from "esbuild";
 
 rmSync("dist", { recursive: true, force: true });
@@ -33,3 +35,6 @@ await build({
   splitting: true,
   chunkNames: "chunks/[name]-[hash]",
 });
+
+// In a process of its own, which knows no other flags than its own and may end
+execFileSync(process.execPath, [join(import.meta.dirname, "code.mjs")], { stdio: ["ignore", "ignore", "inherit"] });

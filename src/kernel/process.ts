@@ -47,6 +47,8 @@ export class Task {
   clearTid = 0;
   robustList = { head: 0, size: 0 };
   name: string;
+  /** A call made again goes on waiting until then: it had begun before the snapshot. undefined: none such. */
+  until: bigint | null | undefined;
   /** Mask to come back after the next handler (sigsuspend). */
   savedMask: bigint | null = null;
 

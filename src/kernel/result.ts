@@ -26,6 +26,8 @@ export interface Wait {
   readonly looked?: boolean;
   /** `poll` does not touch the guest's memory. */
   readonly quiet?: boolean;
+  /** True while part of it is done: the call cannot be made again from the start. */
+  readonly midway?: () => boolean;
   /** The task ends while it waits: nothing may count on it any more. */
   readonly cancel?: () => void;
 }
@@ -43,4 +45,19 @@ export function fail(code: string): Outcome {
 
 export function block(wait: Wait): Outcome {
   return { k: "block", wait };
+}
+
+/** The same wait with another limit. A wait may be an object of a class: it is asked, not copied. */
+export function waitUntil(wait: Wait, until: bigint | null): Wait {
+  const { outside, quiet, looked, midway } = wait;
+  return {
+    until,
+    outside,
+    ...(quiet !== undefined && { quiet }),
+    ...(looked !== undefined && { looked }),
+    ...(midway && { midway: () => wait.midway?.() ?? false }),
+    poll: () => wait.poll(),
+    expired: () => wait.expired(),
+    cancel: () => wait.cancel?.(),
+  };
 }

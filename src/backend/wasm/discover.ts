@@ -105,12 +105,19 @@ function lateSets(inst: Inst, at: number): Flow {
   return flowOf({ ...inst, effects: [...head, ...tail, inst.effects[at]!] });
 }
 
+/** Instructions in a row, the last of which may pass control elsewhere. */
+export interface Run {
+  readonly pc: number;
+  readonly insts: readonly Inst[];
+  readonly flow: Flow;
+}
+
 export interface DiscoverOptions {
   readonly maxBlocks: number;
   /** True where an instruction must stand in a block of its own (it reads what others accumulate). */
   readonly alone: (inst: Inst) => boolean;
-  /** Targets of an indirect jump, from tables or profile. */
-  readonly jumpTargets: (block: { insts: readonly Inst[]; flow: Flow; pc: number }) => readonly number[];
+  /** Targets of an indirect jump, from tables or profile. `before`: what ran up to the branch that led there. */
+  readonly jumpTargets: (block: Run, before: Run | undefined) => readonly number[];
 }
 
 /**
@@ -122,6 +129,7 @@ export function discover(source: CodeSource, entry: number, options: DiscoverOpt
   const leaders = new Set<number>([entry]);
   const targetsOf = new Map<number, readonly number[]>();
   const work = [entry];
+  const branches = new Map<number, Run>();
   const budget = options.maxBlocks;
   const lead = (pc: number): void => {
     if (leaders.has(pc) || leaders.size >= budget) return;
@@ -154,9 +162,10 @@ export function discover(source: CodeSource, entry: number, options: DiscoverOpt
       else if (flow.k === "branch") {
         lead(flow.to);
         lead(next);
+        for (const to of [flow.to, next]) if (!branches.has(to)) branches.set(to, { insts: run, flow, pc: head });
       } else if (flow.k === "call") lead(next);
       else if (flow.k === "jump") {
-        const targets = options.jumpTargets({ insts: run, flow, pc: head });
+        const targets = options.jumpTargets({ insts: run, flow, pc: head }, branches.get(head));
         targetsOf.set(pc, targets);
         for (const to of targets) lead(to);
       }

@@ -1,5 +1,5 @@
-import type { Inst, Node } from "../../ir/node.ts";
-import type { CodeSource, Flow, RawBlock } from "./discover.ts";
+import type { Node } from "../../ir/node.ts";
+import type { CodeSource, Flow, RawBlock, Run } from "./discover.ts";
 import { discover, pcOf } from "./discover.ts";
 import { blockValues, type Surroundings, storedBy, type Values } from "./graph.ts";
 import { jumpTable } from "./jumptable.ts";
@@ -127,13 +127,15 @@ function findBlocks(source: CodeSource, entry: number, options: FuncOptions): Ma
   const discovering = {
     maxBlocks: options.maxBlocks,
     alone: options.alone,
-    jumpTargets: (run: { insts: readonly Inst[]; flow: Flow; pc: number }): readonly number[] => {
-      const values = blockValues({ pc: run.pc, insts: run.insts, flow: run.flow, next: 0, targets: [] }, around);
+    jumpTargets: (run: Run, before: Run | undefined): readonly number[] => {
+      const valuesOf = ({ pc, insts, flow }: Run): Values =>
+        blockValues({ pc, insts, flow, next: 0, targets: [] }, around);
+      const values = valuesOf(run);
       if (values.control === undefined) return [];
       const to = pcOf(values.control);
       if (to >= 0) return [to];
       const last = run.insts[run.insts.length - 1]!;
-      const targets = new Set(jumpTable(source, values.control, last.pc, guess));
+      const targets = new Set(jumpTable(source, values.control, last.pc, guess, before && valuesOf(before).control));
       for (const seen of source.targets?.(last.pc) ?? []) targets.add(seen);
       jumps++;
       if (targets.size === 0) unresolved++;

@@ -395,6 +395,7 @@ class Builder {
   /** slot |= exceptions, under the term's guards. */
   private accumulate(slot: number, term: StickyTerm, steps: Step[]): string | undefined {
     const value = this.subst(term.value);
+    if (term.modes.length > 0) return isZero(value) ? undefined : "what a mode raises";
     let step: Step;
     if (term.float !== undefined) {
       const float = this.subst(term.float);
@@ -410,7 +411,7 @@ class Builder {
         unlowerable(lanes, this.lowerable) ??
         (lanes.op === "ormap" && accumulates(lanes) ? undefined : "exceptions of lanes");
       if (why !== undefined) return why;
-      step = { k: "lanes", slot, term: { guards: [], value, float: undefined, lanes } };
+      step = { k: "lanes", slot, term: { ...term, guards: [], value, lanes } };
     }
     if (term.guards.length === 0) {
       steps.push(step);

@@ -71,6 +71,7 @@ export class InterpValues implements LowerEnv {
         if (terms === undefined) demand.full(e.value);
         for (const term of terms ?? []) {
           for (const node of [term.float, ...(term.lanes?.args ?? []), ...term.guards]) if (node) demand.full(node);
+          if (term.modes.length > 0) demand.full(term.value);
         }
       } else if (e.k === "if") demand.full(e.cond);
       else if (e.k === "load") demand.full(e.node.args[0]);
@@ -153,6 +154,13 @@ export class InterpValues implements LowerEnv {
           pushFloat(lower, float, term.float, sticky);
           code.op(W.drop);
         }
+      } else {
+        code.i32(0);
+        code.i32(0);
+        code.mem(M.i32_load, this.engine, float.slotOffset(slot));
+        lower.emit(term.value, ZERO);
+        code.op(W.i32_or);
+        code.mem(M.i32_store, this.engine, float.slotOffset(slot));
       }
       if (guards.length === 0) continue;
       lower.frozen--;

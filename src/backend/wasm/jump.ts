@@ -18,8 +18,10 @@ export function jump(f: Frame, block: Block, edge: Edge): void {
   if (known.length > 0) {
     const low = known.reduce((least, { pc }) => Math.min(least, pc), Number.MAX_SAFE_INTEGER);
     const high = known.reduce((most, { pc }) => Math.max(most, pc), 0);
-    const span = (high - low) / 2 + 1;
-    if (span <= 4096 && known.length > 2) switchOn(f, target, low, span, known, block, out, edge);
+    // Zeros that all distances end with.
+    const zeros = Math.min(31, ...known.map(({ pc }) => (pc === low ? 31 : trailingZeros(pc - low))));
+    const span = (high - low) / 2 ** zeros + 1;
+    if (span <= 4096 && known.length > 2) switchOn(f, target, low, span, zeros, known, block, out, edge);
     else {
       for (const { pc, way } of known) {
         code.get(target);
@@ -36,6 +38,8 @@ export function jump(f: Frame, block: Block, edge: Edge): void {
   code.release(target);
   exitTo(f, f.dirtyAfter(block));
 }
+
+const trailingZeros = (value: number): number => 31 - Math.clz32(value & -value);
 
 /** To the block whose number the edge here has set. */
 export function dispatch(f: Frame, block: Block, edge: Edge): void {
@@ -57,23 +61,26 @@ function switchOn(
   target: number,
   low: number,
   span: number,
+  zeros: number,
   known: readonly { pc: number; way: number }[],
   block: Block,
   out: number,
   edge: Edge,
 ): void {
   const { code } = f;
-  const wayAt = new Map(known.map(({ pc, way }) => [(pc - low) / 2, way]));
+  const wayAt = new Map(known.map(({ pc, way }) => [(pc - low) / 2 ** zeros, way]));
   // A label a target; back-edges need their fuel, so each has a block of its own.
   const ways = known.map(({ way }) => way);
   for (let i = 0; i < ways.length; i++) code.block();
   const labelOf = new Map(ways.map((way, i) => [way, ways.length - 1 - i]));
-  // (target - low) rotated right by one: odd or far ones become large.
+  // (target - low) rotated right by its zeros: what has other bits there, or is far, becomes large.
   code.get(target);
   code.i64(low | 0, 0);
   code.op(W.i64_sub);
-  code.i64s(1);
-  code.op(W.i64_rotr);
+  if (zeros > 0) {
+    code.i64s(zeros);
+    code.op(W.i64_rotr);
+  }
   const index = code.local(I64);
   code.tee(index);
   code.i64s(span);

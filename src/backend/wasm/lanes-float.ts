@@ -1,5 +1,6 @@
 import type { Node, Op } from "../../ir/node.ts";
 import { ENGINE, F32, F64, V128 } from "./code.ts";
+import { exactLanes, testsExactLanes } from "./exact-lanes.ts";
 import { type FloatHost, inexactBits } from "./float-host.ts";
 import { leastNormal, reportsDenormals } from "./float-operands.ts";
 import { pushReference } from "./float-reference.ts";
@@ -11,10 +12,18 @@ import { type FloatOp, floatOp, V } from "./simd-codes.ts";
 import type { Sticky } from "./sticky.ts";
 import { ZERO } from "./values.ts";
 
-const OPS: Partial<Record<Op, FloatOp>> = { fadd: "add", fsub: "sub", fmul: "mul", fdiv: "div", fsqrt: "sqrt" };
+const OPS: Partial<Record<Op, FloatOp>> = {
+  fadd: "add",
+  fsub: "sub",
+  fmul: "mul",
+  fdiv: "div",
+  fsqrt: "sqrt",
+  fma: "madd",
+};
 
 /** Whether the op has a SIMD instruction that is right in the usual case. */
-export const hasFloatLanes = (node: Node): boolean => node.op in OPS && (node.w === 32 || node.w === 64);
+export const hasFloatLanes = (node: Node, host: () => FloatHost): boolean =>
+  node.op in OPS && (node.w === 32 || node.w === 64) && (node.op !== "fma" || host().fused);
 
 /** Makes the accumulation of one lane's exceptions from the op on that lane. */
 export type StickyOf = (float: Node) => Sticky;
@@ -36,29 +45,6 @@ export function floatLanes(lanes: Lanes, node: Node, host: FloatHost, sticky: St
     code.fd(floatOp(c, OPS[node.op]!));
     return lanes.set();
   });
-  // One i32: some lane is another case.
-  let some = false;
-  const also = (): void => {
-    if (some) code.op(W.i32_or);
-    some = true;
-  };
-  if (mode.op === "const") {
-    if (mode.lo !== 0) {
-      code.i32(1);
-      also();
-    }
-  } else if (mode.op === "elem" && lanes.map.args[mode.aux]!.op === "const") {
-    if (lanes.map.args[mode.aux]!.lo !== 0) {
-      code.i32(1);
-      also();
-    }
-  } else if (mode.op === "elem" && lanes.map.args[mode.aux]!.w === mode.w) {
-    l.emit(lanes.map.args[mode.aux]!, ZERO);
-    also();
-  } else {
-    code.i32(1);
-    also();
-  }
   const limit = sticky === undefined ? undefined : code.local(V128);
   const least = code.local(V128);
   if (limit !== undefined) {
@@ -91,19 +77,43 @@ export function floatLanes(lanes: Lanes, node: Node, host: FloatHost, sticky: St
     l.wide.bytes([]);
     code.fd(floatOp(c, "eq"));
   };
-  out.forEach((r, k) => {
+  /** Pushes an i32: the rounding mode is another, or in some lane the mask that `push` pushes is not set. */
+  const someNot = (push: (k: number) => void): void => {
+    pushOtherMode(lanes, mode);
+    out.forEach((_, k) => {
+      push(k);
+      code.fd(V.not);
+      lanes.live(c, k);
+      code.fd(V.any_true);
+      code.op(W.i32_or);
+    });
+  };
+  const normal = (k: number): void => {
+    for (const input of inputs) {
+      code.get(least);
+      abs(input[k]!);
+      code.fd(floatOp(c, "le"));
+      isZero(input[k]!);
+      code.fd(V.or);
+      code.fd(V.and);
+    }
+  };
+  someNot((k) => {
+    const r = out[k]!;
     if (limit === undefined) {
       code.get(r);
       code.get(r);
       code.fd(floatOp(c, "eq"));
-    } else {
+      return;
+    }
+    abs(r);
+    code.get(limit);
+    code.fd(floatOp(c, "lt"));
+    if (node.op === "fmul" || node.op === "fdiv" || node.op === "fma") {
+      code.get(least);
       abs(r);
-      code.get(limit);
       code.fd(floatOp(c, "lt"));
-      if (node.op === "fmul" || node.op === "fdiv") {
-        code.get(least);
-        abs(r);
-        code.fd(floatOp(c, node.fp!.tiny === "before" ? "lt" : "le"));
+      if (node.op !== "fma") {
         // A zero operand gives an exact zero.
         isZero(inputs[0]![k]!);
         code.fd(V.or);
@@ -111,27 +121,27 @@ export function floatLanes(lanes: Lanes, node: Node, host: FloatHost, sticky: St
           isZero(inputs[1]![k]!);
           code.fd(V.or);
         }
-        code.fd(V.and);
       }
-      if (reportsDenormals(node))
-        for (const input of inputs) {
-          code.get(least);
-          abs(input[k]!);
-          code.fd(floatOp(c, "le"));
-          isZero(input[k]!);
-          code.fd(V.or);
-          code.fd(V.and);
-        }
+      code.fd(V.and);
     }
-    code.fd(V.not);
-    lanes.live(c, k);
-    code.fd(V.any_true);
-    also();
+    if (reportsDenormals(node)) normal(k);
   });
-  if (limit !== undefined) code.release(limit);
-  code.release(least);
   code.unlikely();
   code.if();
+  const exact = limit !== undefined && testsExactLanes(node.op, host.fused);
+  if (exact) {
+    someNot((k) => {
+      exactLanes(
+        lanes,
+        node.op,
+        c,
+        inputs.map((input) => input[k]!),
+        out[k]!,
+      );
+      if (reportsDenormals(node)) normal(k);
+    });
+    code.if();
+  }
   byLane(lanes, node, c, {
     out,
     push: (op) => {
@@ -139,6 +149,17 @@ export function floatLanes(lanes: Lanes, node: Node, host: FloatHost, sticky: St
       return wide ? F64 : F32;
     },
   });
+  if (exact) code.end();
   code.end();
+  if (limit !== undefined) code.release(limit);
+  code.release(least);
   return out;
+}
+
+/** Pushes an i32 that is not 0 where the rounding mode is not to nearest even. */
+function pushOtherMode({ code, l, map }: Lanes, mode: Node): void {
+  const arg = mode.op === "elem" ? map.args[mode.aux]! : mode;
+  if (arg.op === "const") code.i32(arg.lo === 0 ? 0 : 1);
+  else if (mode.op === "elem" && arg.w === mode.w) l.emit(arg, ZERO);
+  else code.i32(1);
 }

@@ -2,9 +2,11 @@ import { fexc } from "../../ir/build.ts";
 import { hole } from "../../ir/lanes.ts";
 import type { Node, Op } from "../../ir/node.ts";
 import { remake } from "../../ir/remake.ts";
-import { F32, I32, I64, V128, type ValueType } from "./code.ts";
-import type { FloatHost } from "./float-host.ts";
-import { resultType } from "./float-operands.ts";
+import { F32, F64, I32, I64, V128, type ValueType } from "./code.ts";
+import { lowerFloat } from "./float.ts";
+import { knownFloat } from "./float-fast.ts";
+import { type FloatHost, type Limits, updateLimits } from "./float-host.ts";
+import { modeOf, resultType } from "./float-operands.ts";
 import { pushReference } from "./float-reference.ts";
 import { containerOf, pickOf } from "./lanes-fit.ts";
 import { floatLanes, hasFloatLanes, type StickyOf } from "./lanes-float.ts";
@@ -105,7 +107,8 @@ export class Lanes extends LaneRegisters {
     const w = node.w;
     const picked = pickOf(node, this.map);
     if (picked !== undefined) return this.pick(picked.table, picked.index, c);
-    if (hasFloatLanes(node)) return floatLanes(this, node, this.l.env.floatHost(), undefined);
+    if (hasFloatLanes(node, () => this.l.env.floatHost()))
+      return floatLanes(this, node, this.l.env.floatHost(), undefined);
     switch (node.op) {
       case "elem":
         return this.each(c, (k) => this.l.wide.v(this.map.args[node.aux]!, k, true));
@@ -343,20 +346,31 @@ export class Lanes extends LaneRegisters {
     const float = n.args[0]!;
     const of: StickyOf = (op) => sticky(fexc(op), op);
     const c = containerOf(float.w === 1 ? float.args[0]!.w : float.w);
-    const registers = hasFloatLanes(float)
+    const registers = hasFloatLanes(float, () => host)
       ? floatLanes(this, float, host, of)
-      : byLane(this, float, c, {
-          out: this.each(c, () => this.l.wide.bytes([])),
-          push: (op) => this.pushSticky(op, c, host, of),
-        });
+      : this.floatsByLane(float, c, host, of);
     this.known.set(float, [{ c, want: float.w === 1 ? SIGN : ANY, registers }]);
   }
 
+  /** A float op lane by lane, each as a scalar would be. */
+  private floatsByLane(float: Node, c: Container, host: FloatHost, of: StickyOf): Registers {
+    const { code } = this;
+    const limits = { f64: code.local(F64), f32: code.local(F32), least: code.local(F64) };
+    updateLimits(code, host, of(this.one(float)), limits);
+    const registers = byLane(this, float, c, {
+      out: this.each(c, () => this.l.wide.bytes([])),
+      push: (op) => this.pushSticky(op, c, host, of(op), limits),
+    });
+    for (const local of Object.values(limits)) code.release(local);
+    return registers;
+  }
+
   /** A float op of a lane, with its exceptions; an i1 as a mask. */
-  private pushSticky(op: Node, c: Container, host: FloatHost, of: StickyOf): ValueType {
+  private pushSticky(op: Node, c: Container, host: FloatHost, sticky: Sticky, limits: Limits): ValueType {
     const { code } = this;
     if (op.w === 1) code.i32(0);
-    pushReference(this.l, op, host, of(op));
+    if (modeOf(op) >= 0 && knownFloat(op)) lowerFloat(this.l, op, host, sticky, limits);
+    else pushReference(this.l, op, host, sticky);
     if (op.w === 1) code.op(W.i32_sub);
     // A half travels as the bits of a single.
     const half = op.w === 16 && resultType(op) === F32;

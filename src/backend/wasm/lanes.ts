@@ -111,10 +111,14 @@ export class LaneLower {
     this.leave(-1);
   }
 
-  /** Lanes of which float results are known already, or new ones. */
+  /**
+   * Lanes of which float results are known already, or new ones: in a part that may not run too, since what is kept there is given
+   * back behind it and what is computed there is not known behind it.
+   */
   private lanesOf(node: Node): { lanes: Lanes; done: (results: Registers) => void } {
     const same = this.open.find(
-      ({ lanes }) =>
+      ({ lanes, depth }) =>
+        depth === this.l.frozen &&
         lanes.map.aux === node.aux &&
         lanes.map.args.length === node.args.length &&
         lanes.map.args.every((a, i) => a === node.args[i]),

@@ -62,6 +62,10 @@ function learnEffects(effects: readonly Effect[], resident: Set<number>, assumed
       for (const term of stickyTerms(e.slot, e.value) ?? []) {
         resident.add(e.slot);
         const { float, lanes } = term;
+        for (const slot of term.modes) {
+          resident.add(slot);
+          assumed.add(slot);
+        }
         if (float) modes(float, []).forEach(zero);
         else if (lanes) modes(lanes.body!, lanes.args).forEach(zero);
       }

@@ -1,4 +1,5 @@
 import { unary } from "../../ir/build.ts";
+import { isZero, zero } from "../../ir/fold.ts";
 import type { Effect, Node } from "../../ir/node.ts";
 import { remake } from "../../ir/remake.ts";
 
@@ -12,10 +13,12 @@ export interface Sticky {
 /** One accumulation: slot |= value where all guards hold. */
 export interface StickyTerm {
   readonly guards: readonly Node[];
-  /** Over the exceptions of one float op, or over one `ormap` of exceptions. */
+  /** Over the exceptions of one float op, over one `ormap` of exceptions, or over `modes`. */
   readonly value: Node;
   readonly float: Node | undefined;
   readonly lanes: Node | undefined;
+  /** Neither of these: the value is zero while these slots are. */
+  readonly modes: readonly number[];
 }
 
 /** Exceptions that `set slot = value` accumulates, in order; undefined: it is another set. */
@@ -50,8 +53,31 @@ const equal = (a: StickyTerm, b: StickyTerm): boolean =>
 function termOf(value: Node): StickyTerm | undefined {
   const floats = new Set<Node>();
   const lanes = new Set<Node>();
-  if (!onlyExceptions(value, floats, lanes) || floats.size + lanes.size !== 1) return undefined;
-  return { guards: [], value, float: [...floats][0], lanes: [...lanes][0] };
+  if (!onlyExceptions(value, floats, lanes)) return ofModes(value);
+  if (floats.size + lanes.size !== 1) return undefined;
+  return { guards: [], value, float: [...floats][0], lanes: [...lanes][0], modes: [] };
+}
+
+/** What some mode alone raises, as a rule none: denormals that are taken for zeros. */
+function ofModes(value: Node): StickyTerm | undefined {
+  if (mentionsExceptions(value)) return undefined;
+  const modes = new Set<number>();
+  const known = new Map<Node, Node>();
+  const without = (node: Node): Node => {
+    const seen = known.get(node);
+    if (seen !== undefined) return seen;
+    let made = node;
+    // A flag is no mode.
+    if (node.op === "get" && node.w > 1 && node.w <= 8) {
+      modes.add(node.aux);
+      made = zero(node.w);
+    } else if (node.args.length > 0) made = remake(node, node.args.map(without));
+    known.set(node, made);
+    return made;
+  };
+  return isZero(without(value))
+    ? { guards: [], value, float: undefined, lanes: undefined, modes: [...modes] }
+    : undefined;
 }
 
 function onlyExceptions(node: Node, floats: Set<Node>, lanes: Set<Node>): boolean {

@@ -21,19 +21,15 @@ interface Iovec {
 const expired = (): SyscallResult => fail("EAGAIN");
 
 /** Waits for a file: the same transfer again until it does something. */
-function blockOn(task: Task, file: Description, again: () => number): SyscallResult {
+function blockOn(task: Task, file: Description, again: () => number, midway?: () => boolean): SyscallResult {
   const attempt = (): SyscallResult | null => {
     if (interrupted(task)) return fail("ERESTART");
     const n = again();
     return n === WOULD_BLOCK ? null : n;
   };
-  return block({
-    until: null,
-    poll: attempt,
-    expired,
-    outside: file.handle.outside === true,
-    looked: !interrupted(task),
-  });
+  const outside = file.handle.outside === true;
+  const wait = { until: null, poll: attempt, expired, outside, looked: !interrupted(task) };
+  return block(midway ? { ...wait, midway } : wait);
 }
 
 /** Tells who watches a file of a transfer. */
@@ -49,6 +45,7 @@ function transfer(
   run: (at: number) => number,
   at: number | null,
   what: number,
+  midway?: () => boolean,
 ): SyscallResult {
   const once = (): number => {
     const n = run(at ?? file.position);
@@ -65,7 +62,7 @@ function transfer(
     pull(task.space);
   }
   if (n !== WOULD_BLOCK) return n;
-  return file.nonblocking ? fail("EAGAIN") : blockOn(task, file, once);
+  return file.nonblocking ? fail("EAGAIN") : blockOn(task, file, once, midway);
 }
 
 function readable(task: Task, fd: number): Description {
@@ -150,7 +147,7 @@ function put(task: Task, file: Description, spans: readonly Span[], at: number |
     sent += n;
     return file.handle.seekable || sent >= total || file.nonblocking ? sent : WOULD_BLOCK;
   };
-  return transfer(task, file, run, at, F.IN_MODIFY);
+  return transfer(task, file, run, at, F.IN_MODIFY, () => sent > 0);
 }
 
 /** Who writes to a pipe that nobody reads is told by SIGPIPE too. */
