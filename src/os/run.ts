@@ -134,6 +134,7 @@ export class Runner {
         return { k: "saved" };
       }
       kernel.timers.run();
+      kernel.network.outside.pump();
       kernel.hostTerminal?.look();
       let ran = false;
       for (const task of kernel.turns) {
@@ -157,9 +158,7 @@ export class Runner {
   /** All that is left to do when a process has come to its end. */
   private finish(process: Process, status: ExitStatus): void {
     if (!process.tasks.length) return;
-    for (const task of process.tasks) {
-      this.restarts.delete(task);
-    }
+    for (const task of process.tasks) this.restarts.delete(task);
     endProcess(process, status);
     this.audit(process, status);
     if (process === this.process) this.result = status;
@@ -184,10 +183,9 @@ export class Runner {
    * half done; it may be over in a while. Throws Unsavable when it never is.
    */
   private settled(): boolean {
-    const isBlocked = (task: Task): boolean => task.state.k === "blocked";
-    const blocked = [...this.kernel.tasks].filter(isBlocked);
-    for (const task of blocked) this.wake(task);
-    const waits = blocked.filter(isBlocked);
+    const blocked = (): Task[] => [...this.kernel.tasks].filter((task) => task.state.k === "blocked");
+    for (const task of blocked()) this.wake(task);
+    const waits = blocked();
     const midway = waits.some((task) => task.state.k === "blocked" && task.state.on.wait.midway?.());
     if (midway || this.restarts.size) {
       if (--this.patience <= 0) throw new Unsavable("a call that is half done and does not end");
@@ -331,7 +329,7 @@ export class Runner {
   private idle(): boolean {
     const { host, timers } = this.kernel;
     let next: bigint | null = this.deadline;
-    let outside = this.kernel.hostTerminal?.engaged ?? false;
+    let outside = this.kernel.network.outside.busy || (this.kernel.hostTerminal?.engaged ?? false);
     const soonest = (at: bigint): void => {
       if (next === null || at < next) next = at;
     };
