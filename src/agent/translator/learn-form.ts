@@ -1,7 +1,7 @@
 import { RAN, SIGILL } from "../../oracle/oracle.ts";
 import { move, reachingScene, type Touched, touchedBy } from "./access.ts";
 import { type BitRole, goesOn, type Scene, sameCell, samePc } from "./anatomy.ts";
-import { joinShots, pickShots, randomBytes, shotsOf, test } from "./check.ts";
+import { differences, joinShots, pickShots, randomBytes, shotsOf, test } from "./check.ts";
 import { type Anatomy, anatomyOf, type Operand } from "./fields.ts";
 import {
   type Condition,
@@ -36,6 +36,9 @@ export interface Outcome {
 
 type Fields = Pick<Skeleton, "length" | "mask" | "match" | "regs" | "imms" | "where">;
 type Accesses = Pick<Skeleton, "load" | "store">;
+
+/** Cases of a sample that an expression is looked for from, where it is not found from all. */
+const PART = 16;
 
 /** Learns the form that one instruction word belongs to. */
 export class FormLearner {
@@ -207,13 +210,9 @@ export class FormLearner {
     };
     const bySize = (x: Layout, y: Layout): number => y.pieces.length - x.pieces.length;
     const whole = own.filter((l) => l.pieces.length > 2).sort(bySize);
-    const known = this.layouts
-      .filter(
-        (l) =>
-          l.pieces.every((p) => free.has(p.bit)) &&
-          l.pieces.filter((p) => others.has(p.bit)).length >= Math.min(2, l.pieces.length),
-      )
-      .sort(bySize);
+    const open = this.layouts.filter((l) => l.pieces.every((p) => free.has(p.bit))).sort(bySize);
+    const shown = (l: Layout): number => l.pieces.filter((p) => others.has(p.bit)).length;
+    const known = open.filter((l) => shown(l) >= Math.min(2, l.pieces.length));
     // Seen before, and what is seen here is a part of it
     for (const l of known)
       if (own.some((x) => x.pieces.length > 1 && x.pieces.length <= l.pieces.length && partOf(x, l))) add([l]);
@@ -228,6 +227,8 @@ export class FormLearner {
     for (const l of known) both(l);
     add([]);
     for (const l of own) if (l.pieces.length <= 2) add([l]);
+    // Of a comparison hardly a bit shows
+    for (const l of open) if (shown(l) === 1) both(l);
     return out;
   }
 
@@ -254,7 +255,10 @@ export class FormLearner {
     };
     if (a.flow.jumps)
       both(
-        (seen, k) => (goesOn(probe, seen, k, length) ? undefined : toBig(seen.pc[2 * k]!, seen.pc[2 * k + 1]!)),
+        (seen, k) =>
+          seen.outcome[k] !== RAN || goesOn(probe, seen, k, length)
+            ? undefined
+            : toBig(seen.pc[2 * k]!, seen.pc[2 * k + 1]!),
         probe.pcBits,
       );
     for (const c of a.flow.outputs) if (probe.cells[c]!.bits > 1) both(cellReader(probe, c), probe.cells[c]!.bits);
@@ -396,7 +400,7 @@ export class FormLearner {
     let shots = await this.firstShots(skeleton, access);
     let last: { form: Form; words: readonly number[] } | undefined;
     for (let round = 0; round < 16; round++) {
-      const body = solve(bench, skeleton, shots);
+      const body = solve(bench, skeleton, shots) ?? (last ? undefined : this.ofMost(bench, skeleton, shots));
       if (!body) {
         // The expression found before was right but for some words
         const restricted = last && (await narrowed(probe, rng, skeleton, last.form, last.words));
@@ -429,6 +433,19 @@ export class FormLearner {
       shots = joinShots(pickShots(probe, result.shots, ran.slice(0, 12)), shots);
     }
     return failed("too many corrections");
+  }
+
+  /** What most cases say: one register or value that means something else spoils a sample, but not every part of it. */
+  private ofMost(bench: Bench, s: Skeleton, shots: Shots): ReturnType<typeof solve> {
+    const { n } = shots.sample;
+    for (let tries = 0; tries < 5 && n > 2 * PART; tries++) {
+      const which = [...new Set(Array.from({ length: PART }, () => this.rng.below(n)))];
+      const body = solve({ ...bench, budget: Math.min(bench.budget, 20_000) }, s, pickShots(this.probe, shots, which));
+      if (!body) continue;
+      const wrong = differences(this.probe, { ...body, name: "", cases: 0 }, shots);
+      if (wrong.length * 3 < n) return body;
+    }
+    return undefined;
   }
 
   private async firstShots(s: Skeleton, access: boolean): Promise<Shots> {

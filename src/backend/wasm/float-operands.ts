@@ -15,6 +15,12 @@ export const ARITH: Partial<Record<Op, readonly [number, number]>> = {
   fdiv: [W.f64_div, W.f32_div],
 };
 
+export const COMPARISONS: Partial<Record<Op, readonly [number, number]>> = {
+  feq: [W.f64_eq, W.f32_eq],
+  flt: [W.f64_lt, W.f32_lt],
+  fle: [W.f64_le, W.f32_le],
+};
+
 /** Wasm type of a float op's result. */
 export const resultType = (node: Node): ValueType =>
   FLOAT_RESULT.has(node.op) ? (node.w === 64 ? F64 : F32) : naturalType(node.w);

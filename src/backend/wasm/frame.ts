@@ -47,6 +47,8 @@ export class Frame implements LowerEnv {
   /** Open block depth at which a block's code follows (merge) or its loop began. */
   readonly labels: Int32Array;
   readonly loops: Int32Array;
+  /** Loops inside others with the same head: the blocks they are repeated from. */
+  private readonly inner = new Map<Block, ReadonlySet<Block> | undefined>();
   oldLocal = -1;
   /** Which way a dispatch block goes. */
   route = -1;
@@ -87,6 +89,29 @@ export class Frame implements LowerEnv {
       if (callee >= 0) masks.forEach((mask, i) => void (masks[i] = mask | changes.data[callee * changes.words + i]!));
     }
     return masks;
+  }
+
+  // ---- loops ----
+
+  /**
+   * Loops may share a head, as where a region is entered at the head of the innermost: the smallest of them gets a loop
+   * of its own inside the others', or V8 takes them all for one. Gives the blocks from which it is repeated.
+   */
+  innerOf(head: Block): ReadonlySet<Block> | undefined {
+    if (this.inner.has(head)) return this.inner.get(head);
+    const ends = [...new Set(head.preds)].filter((pred) => pred.index >= head.index);
+    const sizes = ends.map((end) => loopSize(head, end));
+    const least = Math.min(...sizes);
+    const inner = ends.filter((_, i) => sizes[i] === least);
+    const own = inner.length < ends.length ? new Set(inner) : undefined;
+    this.inner.set(head, own);
+    return own;
+  }
+
+  /** Label of the loop that an edge repeats. */
+  backTo(from: Block, head: Block): number {
+    const outer = this.code.depth - this.loops[head.index]!;
+    return this.innerOf(head)?.has(from) ? outer - 1 : outer;
   }
 
   // ---- slots ----
@@ -280,6 +305,13 @@ export class Frame implements LowerEnv {
     this.code.get(this.fuel);
     this.code.mem(M.i32_store, ENGINE, CTL_FUEL);
   }
+}
+
+/** Blocks of the loop that is repeated from `end`. */
+function loopSize(head: Block, end: Block): number {
+  const body = new Set([head, end]);
+  for (const block of body) if (block !== head) for (const pred of block.preds) body.add(pred);
+  return body.size;
 }
 
 /** Pushes a value of `type` from engine memory. */

@@ -4,6 +4,7 @@ import { pushForbidden } from "./access.ts";
 import { ENGINE, F32, F64, I32, I64, V128, type ValueType } from "./code.ts";
 import { FLOAT, LOW } from "./demand.ts";
 import { lowerFloat } from "./float.ts";
+import { FloatGroup } from "./float-group.ts";
 import { updateLimits } from "./float-host.ts";
 import type { Frame } from "./frame.ts";
 import type { Step } from "./graph.ts";
@@ -15,7 +16,10 @@ type AccessStep = Step & { k: "load" | "store" | "rmw" };
 
 export function steps(f: Frame, list: readonly Step[]): void {
   const { code, lower, batch } = f;
+  const group = new FloatGroup(f);
   for (const step of list) {
+    if (step.k === "float" && group.take(step)) continue;
+    if (!staysUndone(step) || group.depends(step.k === "load" ? step.node.args[0]! : step.node)) group.flush();
     switch (step.k) {
       case "load":
         load(f, step);
@@ -86,7 +90,12 @@ export function steps(f: Frame, list: readonly Step[]): void {
         break;
     }
   }
+  group.flush();
 }
+
+/** Does nothing that others see. */
+const staysUndone = (step: Step): step is Step & { k: "load" | "float" | "keep" } =>
+  step.k === "float" || step.k === "keep" || (step.k === "load" && step.before === undefined);
 
 /** Pushes an access's wasm address; the displacement that belongs to it. */
 function address(f: Frame, step: AccessStep, addr: Node, w: number, access: number): number {
