@@ -1,21 +1,25 @@
-import { hotRows, interpreterBytes } from "./backend/wasm/interp-module.ts";
 import { type EngineKind, type IsaParts, Machines } from "./engine/create.ts";
 import { sageError } from "./errors.ts";
 import { detect, parseImage } from "./format/detect.ts";
 import type { Image } from "./format/image.ts";
 import { checkRunnable } from "./format/runnable.ts";
 import { HostError } from "./host/host.ts";
-import { asset, isaRulebook, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
+import { asset, hasAsset, isaRulebook, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
+import { nodePacking } from "./host/node/packing.ts";
 import { Kernel } from "./kernel/kernel.ts";
+import type { Process } from "./kernel/process.ts";
+import type { Snapshot } from "./kernel/snapshot/file.ts";
+import type { Systems } from "./kernel/snapshot/image.ts";
 import { ADDRESS_LIMIT } from "./memory/layout.ts";
 import { MemoryBudget, OutOfGuestMemory } from "./memory/memory.ts";
+import type { AbiBook } from "./os/abi.ts";
+import { openAbi } from "./os/blob.ts";
 import { readWhole, startProcess } from "./os/linux/exec.ts";
 import { Linux, type LinuxMachine } from "./os/linux/personality.ts";
 import { parseAbi } from "./os/parse.ts";
 import { epitaph, Runner, type RunResult, shellStatus } from "./os/run.ts";
-import type { IsaBook } from "./rules/book.ts";
-import { loadIsaBook, openIsaBook } from "./rules/index.ts";
-import type { RunOptions } from "./run-options.ts";
+import { openIsaBook } from "./rules/open.ts";
+import type { ResumeOptions, RunOptions, SnapshotWish } from "./run-options.ts";
 
 export type { RunOptions } from "./run-options.ts";
 
@@ -25,29 +29,70 @@ const TOGETHER = 0x400000000;
 /** Most interpreters a script may go through, as Linux has it (fs/exec.c). */
 const SCRIPT_DEPTH = 4;
 
-/** The shipped rulebook of an ISA: precompiled where the build did it, else from its text. */
-function isaBook(isa: string): IsaBook {
-  const made = asset(`${isa}.book`);
-  if (made) return openIsaBook(made);
-  const source = isaRulebook(isa);
-  if (source === null) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook for ${isa}`);
-  return loadIsaBook(source.text, source.options);
+/** Runs a program on Node; gives the exit status as a shell would see it (128 + n for a signal). */
+export async function runProgram(options: RunOptions): Promise<number> {
+  const builds = options.rules !== undefined || rulebookNames("isa").some((isa) => !isBuilt(isa));
+  const maker = builds ? await import("./engine/make-parts.ts") : null;
+  return runWith(options, maker, options.snapshot ? await import("./snapshots.ts") : null);
 }
 
-/** Runs a program on Node; gives the exit status as a shell would see it (128 + n for a signal). */
-export function runProgram(options: RunOptions): number {
+/** As runProgram, where what makes parts is at hand (or not needed). */
+export function runWith(options: RunOptions, maker: Maker, saver: Saver = null): number {
   if (options.engine === "llvm") throw sageError("NOT_YET", "--engine llvm", "choose interp, wasm or auto");
   if (options.rules === "learned") throw sageError("NOT_YET", "--rules learned", "give a rulebook file");
   const { image, args, path } = loadProgram(options);
-  const parts = isaParts(image.isa, options.rules);
+  const made = sandbox(options, image.isa, options.rules, maker);
+  const { kernel } = made;
+  const { cpu, linux } = made.first;
+  const env = Object.entries(options.host.env).map(([name, value]) => `${name}=${value}`);
+  const process = fitting(path, () => startProcess(kernel, linux, cpu(), { image, path, args, env, read: parseImage }));
+  return finish(options, made, process, saver);
+}
+
+/** Goes on with what a snapshot holds; gives the exit status. Throws SageError. */
+export async function resumeProgram(options: ResumeOptions, snapshot: Snapshot): Promise<number> {
+  const saver = await import("./snapshots.ts");
+  const maker = rulebookNames("isa").some((isa) => !isBuilt(isa)) ? await import("./engine/make-parts.ts") : null;
+  const { header } = snapshot;
+  if (!rulebookNames("isa").includes(header.isa))
+    throw sageError("ISA_UNSUPPORTED", `the snapshot is of programs for ${header.isa}`);
+  const run = {
+    ...options,
+    host: saver.later(options.host, header),
+    memory: options.memory ?? header.memory ?? undefined,
+  };
+  const made = sandbox(run, header.isa, undefined, maker);
+  const process = saver.restore(made.kernel, made.systems, options.root, snapshot);
+  return finish(run, made, process, saver);
+}
+
+/** Checks a snapshot's file. Throws SageError. */
+export async function readSnapshot(bytes: Uint8Array, name: string, version: string): Promise<Snapshot> {
+  const saver = await import("./snapshots.ts");
+  return saver.openSnapshot(bytes, name, version, nodePacking);
+}
+
+/** Saves and restores. Most runs have no use for it; null: not loaded. */
+type Saver = typeof import("./snapshots.ts") | null;
+
+/** A kernel, and what makes machines for its programs. */
+interface Sandbox {
+  readonly kernel: Kernel;
+  readonly first: { readonly linux: Linux; readonly cpu: () => LinuxMachine["cpu"] };
+  readonly systems: Systems;
+  readonly machines: ReadonlyMap<string, { machines: Machines; linux: Linux }>;
+}
+
+function sandbox(options: ResumeOptions, isa: string, rules: string | undefined, maker: Maker): Sandbox {
+  const parts = isaParts(isa, rules, maker);
   const book = parts.book;
-  const abi = parseAbi(rulebook("os/linux.abi")!, "linux.abi");
+  const abi = linuxAbi();
   const budget = new MemoryBudget(options.memory ?? TOGETHER);
   const machines = new Map<string, { machines: Machines; linux: Linux }>();
-  const machineFor = (isa: string, parts: IsaParts): LinuxMachine => {
-    let made = machines.get(isa);
+  const kindFor = (name: string, parts: IsaParts): { machines: Machines; linux: Linux } => {
+    let made = machines.get(name);
     if (!made) {
-      const linux = new Linux(abi, isa);
+      const linux = new Linux(abi, name);
       linux.readImage = parseImage;
       linux.machineFor = other;
       const { strict, memory } = options;
@@ -59,18 +104,22 @@ export function runProgram(options: RunOptions): number {
         return [now, now >> 32n];
       };
       made = { machines: new Machines(parts, { ...kind, ask }, linux.abi.stack), linux };
-      machines.set(isa, made);
+      machines.set(name, made);
     }
-    return { cpu: made.machines.thread(), linux: made.linux };
+    return made;
   };
   /** A program for an ISA that nothing is known of cannot be run by another. */
-  const other = (isa: string): LinuxMachine | null => {
-    if (isa === image.isa) return machineFor(isa, parts);
-    return rulebookNames("isa").includes(isa) && abi.machines.has(isa)
-      ? machineFor(isa, isaParts(isa, undefined))
+  const known = (name: string): { machines: Machines; linux: Linux } | null => {
+    if (name === isa) return kindFor(name, parts);
+    return rulebookNames("isa").includes(name) && abi.machines.has(name)
+      ? kindFor(name, isaParts(name, undefined, maker))
       : null;
   };
-  const { cpu, linux } = machineFor(book.name, parts);
+  const other = (name: string): LinuxMachine | null => {
+    const kind = known(name);
+    return kind && { cpu: kind.machines.thread(), linux: kind.linux };
+  };
+  const { linux, machines: own } = kindFor(book.name, parts);
   const kernel = new Kernel({
     host: options.host,
     personality: linux,
@@ -83,8 +132,26 @@ export function runProgram(options: RunOptions): number {
   kernel.onHandler = (task, signal) => {
     if (looksAtFaults.has(signal)) task.cpu.bePrecise?.();
   };
-  const env = Object.entries(options.host.env).map(([name, value]) => `${name}=${value}`);
-  const process = fitting(path, () => startProcess(kernel, linux, cpu, { image, path, args, env, read: parseImage }));
+  const need = (name: string): { machines: Machines; linux: Linux } => {
+    const kind = known(name);
+    if (!kind) throw sageError("ISA_UNSUPPORTED", `the snapshot is of programs for ${name}`);
+    return kind;
+  };
+  const systems: Systems = {
+    personality: (name) => need(name).linux,
+    cpu: (name) => need(name).machines.thread(),
+    isaOf: (of) => (of instanceof Linux ? of.abi.isa : ""),
+  };
+  return { kernel, systems, machines, first: { linux, cpu: () => own.thread() } };
+}
+
+/** Runs a sandbox to its end, or to its snapshot. */
+function finish(options: ResumeOptions, made: Sandbox, process: Process, saver: Saver): number {
+  const { first, machines, kernel, systems } = made;
+  const { linux } = first;
+  const { snapshot } = options;
+  const take = (wish: SnapshotWish): void =>
+    wish.save(saver!.save(kernel, systems, { process, isa: linux.abi.isa, wish, options }, nodePacking));
   const runner = new Runner(
     linux,
     process,
@@ -92,14 +159,16 @@ export function runProgram(options: RunOptions): number {
     {
       trace: options.trace,
       audit: options.audit,
+      ...(snapshot && { snapshot: { due: snapshot.due, take: () => take(snapshot) } }),
     },
   );
-  const result = runner.run();
+  const result = saver ? saver.savable(() => runner.run()) : runner.run();
   for (const [name, times] of runner.unknown)
     options.tell(
       `note: the program called ${name} ${times === 1 ? "once" : `${times} times`}, which SAGE does not have`,
     );
   if (options.stats) tellStats(options, { ...statsOf([...machines.values()]), calls: runner.calls });
+  if (snapshot && result.k !== "saved") options.tell("note: the program ended before its snapshot was due");
   return statusOf(linux, result, options);
 }
 
@@ -132,9 +201,15 @@ function loadProgram(options: RunOptions): { image: Image; args: string[]; path:
   return { image, args, path };
 }
 
+/** The shipped rulebook of Linux, fresh: a run chooses its tables in it. */
+function linuxAbi(): AbiBook {
+  const made = asset("linux.abi");
+  return made ? openAbi(new TextDecoder().decode(made)) : parseAbi(rulebook("os/linux.abi")!, "linux.abi");
+}
+
 /** A file by its guest path, before there is a process. */
 function readGuestFile(options: RunOptions, path: string, script: string): Uint8Array {
-  const linux = new Linux(parseAbi(rulebook("os/linux.abi")!, "linux.abi"), rulebookNames("isa")[0]!);
+  const linux = new Linux(linuxAbi(), rulebookNames("isa")[0]!);
   const kernel = new Kernel({ host: options.host, personality: linux, root: options.root });
   const at = kernel.start();
   try {
@@ -148,26 +223,40 @@ function readGuestFile(options: RunOptions, path: string, script: string): Uint8
 /** Parts by ISA: runs in one process share them. */
 const partsOf = new Map<string, IsaParts>();
 
-function isaParts(isa: string, rules: string | undefined): IsaParts {
-  if (rules !== undefined) return givenParts(isa, rules);
+/** Makes parts from text. It is much code, which a start from what was built has no use for; null: not loaded. */
+type Maker = typeof import("./engine/make-parts.ts") | null;
+
+function isaParts(isa: string, rules: string | undefined, maker: Maker): IsaParts {
+  if (rules !== undefined) return givenParts(isa, rules, maker);
   let parts = partsOf.get(isa);
-  if (!parts) {
-    const book = isaBook(isa);
-    const bytes = asset(`${isa}.wasm`) ?? interpreterBytes(book, { hot: hotRows(rulebook(`isa/${isa}.hot`)) });
-    parts = { book, interpreter: new WebAssembly.Module(bytes) };
-    partsOf.set(isa, parts);
-  }
+  if (!parts) partsOf.set(isa, (parts = isBuilt(isa) ? builtParts(isa) : textParts(isa, maker)));
   return parts;
 }
 
-/** From a rulebook that the user names. */
-function givenParts(isa: string, file: string): IsaParts {
-  const book = loadIsaBook(readText(file), { file });
-  if (book.name !== isa) throw sageError("ISA_UNSUPPORTED", `the program is for ${isa}, ${file} is about ${book.name}`);
-  return { book, interpreter: new WebAssembly.Module(interpreterBytes(book)) };
+function isBuilt(isa: string): boolean {
+  return hasAsset(`${isa}.book`);
 }
 
-function statusOf(linux: Linux, result: RunResult, options: RunOptions): number {
+function builtParts(isa: string): IsaParts {
+  return { book: openIsaBook(asset(`${isa}.book`)!), interpreter: new WebAssembly.Module(asset(`${isa}.wasm`)!) };
+}
+
+function textParts(isa: string, maker: Maker): IsaParts {
+  const source = isaRulebook(isa);
+  if (source === null) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook for ${isa}`);
+  return maker!.makeParts(source.text, source.options, rulebook(`isa/${isa}.hot`));
+}
+
+/** From a rulebook that the user names. */
+function givenParts(isa: string, file: string, maker: Maker): IsaParts {
+  const parts = maker!.makeParts(readText(file), { file }, null);
+  const { name } = parts.book;
+  if (name !== isa) throw sageError("ISA_UNSUPPORTED", `the program is for ${isa}, ${file} is about ${name}`);
+  return parts;
+}
+
+function statusOf(linux: Linux, result: RunResult, options: ResumeOptions): number {
+  if (result.k === "saved") return 0;
   if (result.k === "timeout")
     throw sageError("TIMEOUT", `the program was stopped after ${(options.timeoutMs ?? 0) / 1000} seconds`);
   if (result.k === "fuel")
@@ -185,7 +274,7 @@ function statsOf(kinds: readonly { machines: Machines }[]): Record<string, numbe
   return sum;
 }
 
-function tellStats(options: RunOptions, figures: Record<string, number>): void {
+function tellStats(options: ResumeOptions, figures: Record<string, number>): void {
   if (options.stats === "json") options.tell(JSON.stringify(figures));
   else for (const [name, value] of Object.entries(figures)) options.tell(`${name.padEnd(12)} ${value}`);
 }

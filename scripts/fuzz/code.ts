@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { interpreterBytes } from "../../src/backend/wasm/interp-module.ts";
 import type { IsaParts } from "../../src/engine/create.ts";
 import { detect, parseImage } from "../../src/format/detect.ts";
+import { isaRulebook } from "../../src/host/node/assets.ts";
 import { PROT_EXEC } from "../../src/memory/layout.ts";
 import { loadIsaBook } from "../../src/rules/index.ts";
 import { type Case, Cases } from "./cases.ts";
@@ -21,8 +22,9 @@ export const SUBJECTS: Readonly<Record<string, readonly SubjectKind[]>> = {
 };
 
 export function isaParts(isa: string): IsaParts {
-  const file = `${isa}.rules`;
-  const book = loadIsaBook(readFileSync(join(ROOT, "rulebooks/isa", file), "utf8"), { file });
+  const found = isaRulebook(isa);
+  if (!found) throw new Error(`there is no rulebook of ${isa}`);
+  const book = loadIsaBook(found.text, found.options);
   return { book, interpreter: new WebAssembly.Module(interpreterBytes(book)) };
 }
 

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
+import * as maker from "../../src/engine/make-parts.ts";
 import { SageError } from "../../src/errors.ts";
 import { parseElf } from "../../src/format/elf.ts";
 import { noAudit } from "../../src/guard/audit.ts";
 import { guard } from "../../src/guard/guard.ts";
 import { allowAll } from "../../src/guard/policy.ts";
 import { HostError } from "../../src/host/host.ts";
-import { runProgram } from "../../src/node.ts";
+import { runWith } from "../../src/node.ts";
 import type { EngineName } from "../../src/run-options.ts";
 import { buildElf } from "../../tests/format/build-elf.ts";
 import { type Campaign, campaign, mutate, type Random, type Seed, type Tally } from "./elf.ts";
@@ -56,7 +57,7 @@ export function runBytes(bytes: Uint8Array, { engine, files, traced }: RunSettin
   const start = performance.now();
   let outcome: string;
   try {
-    outcome = `exit ${runProgram(options)}`;
+    outcome = `exit ${runWith(options, maker)}`;
   } catch (error) {
     if (error instanceof HostError)
       throw new Error(`a host error reached the command line: ${error.code}`, { cause: error });

@@ -1,10 +1,13 @@
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { Progress } from "../agent/translator/explore.ts";
 import { learnIsa } from "../agent/translator/session.ts";
+import type { Prior } from "../agent/translator/solve.ts";
 import { sageError } from "../errors.ts";
 import { openOracle } from "../oracle/node/open.ts";
 import { OracleError } from "../oracle/oracle.ts";
 import type { Command, Io } from "./command.ts";
+import { readFile } from "./file.ts";
+import { replaceFile } from "./replace-file.ts";
 import { parseAmount, parseDuration } from "./units.ts";
 
 export const command: Command = {
@@ -18,6 +21,7 @@ export const command: Command = {
       { name: "time", value: "T", help: "stop after T: 90s, 15m, 2h (default 15m)" },
       { name: "resume", help: "go on from FILE.checkpoint" },
       { name: "seed", value: "N", help: "another seed asks other questions (default 1)" },
+      { name: "model", value: "FILE", help: "a model of `sage train` that guides the search" },
       { name: "name", value: "ISA", help: "what the rulebook calls the machine" },
     ],
     about: "Learns an instruction set from something that executes it, and from nothing else.",
@@ -35,6 +39,8 @@ export const command: Command = {
     const time = parseDuration("--time", args.text("time") ?? "15m");
     const seed = parseAmount("--seed", args.text("seed") ?? "1", true);
     const from = args.has("resume") && existsSync(checkpoint) ? readFileSync(checkpoint, "utf8") : undefined;
+    const model = args.text("model");
+    const prior = model === undefined ? undefined : await priorFrom(readFile(io.host.fs, model), model);
     try {
       const oracle = await openOracle(name, /^qemu-(\w+)$/.exec(name)?.[1] ?? "");
       try {
@@ -48,8 +54,8 @@ export const command: Command = {
           report: progressTo(io),
           save: (book, state) => {
             try {
-              replace(checkpoint, state);
-              replace(file, book);
+              replaceFile(checkpoint, state);
+              replaceFile(file, book);
               full = false;
             } catch (error) {
               // What is there already stays; learning goes on and tries again
@@ -58,8 +64,9 @@ export const command: Command = {
             }
           },
           ...(from === undefined ? {} : { from }),
+          ...(prior ? { prior } : {}),
         });
-        replace(file, learned.book);
+        replaceFile(file, learned.book);
         say(io, `\r\x1b[K`);
         io.print(
           `${learned.forms.length} forms learned, ${learned.failures.length} words not understood, ${learned.observations} observations, ${learned.candidates} candidates${learned.complete ? "" : "; time is up, --resume goes on"}\n`,
@@ -76,20 +83,13 @@ export const command: Command = {
   },
 };
 
-const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-/** Writes a file so that a cut at any moment leaves the old one or the new one. */
-function replace(path: string, text: string): void {
-  const next = `${path}.new`;
-  const fd = openSync(next, "w");
-  try {
-    writeSync(fd, text);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(next, path);
+/** Loaded only where a model is given: the library it computes with takes its time. */
+async function priorFrom(bytes: Uint8Array, name: string): Promise<Prior> {
+  const { readPrior } = await import("../agent/trainer/checkpoint.ts");
+  return readPrior(bytes, name);
 }
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 function say(io: Io, text: string): void {
   if (process.stderr.isTTY) io.host.stderr.write(encode(text));

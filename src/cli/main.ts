@@ -5,60 +5,42 @@ import { columns, helpText, parseArguments } from "./args.ts";
 import type { Command, Io } from "./command.ts";
 import { version } from "./version.ts";
 
-interface Listed {
+/** A command by its name, loaded when it is asked for. */
+export interface Listed {
   readonly name: string;
   readonly summary: string;
   readonly load: () => Promise<{ readonly command: Command }>;
 }
 
-const commands: readonly Listed[] = [
-  { name: "run", summary: "run a program", load: () => import("./run.ts") },
-  { name: "inspect", summary: "say what a file is, and what is odd about it", load: () => import("./inspect.ts") },
-  { name: "disasm", summary: "disassemble a program", load: () => import("./disasm.ts") },
-  { name: "ir", summary: "show what a program's instructions mean", load: () => import("./ir.ts") },
-  { name: "rules", summary: "list the rulebooks and their rows", load: () => import("./rules.ts") },
-  {
-    name: "learn isa",
-    summary: "learn an instruction set from something that executes it",
-    load: () => import("./learn-isa.ts"),
-  },
-  { name: "verify", summary: "run a rulebook's rows beside a real machine", load: () => import("./verify.ts") },
-  {
-    name: "eval blocks",
-    summary: "how much of what programs execute is right",
-    load: () => import("./eval-blocks.ts"),
-  },
-  { name: "audit verify", summary: "check that an audit log is whole", load: () => import("./audit-verify.ts") },
-];
-
 /** Status of a command whose reader went away: as if SIGPIPE had ended it. */
 const EPIPE_STATUS = 141;
 
 /** The `sage` command. Ends the process. */
-export async function main(argv: readonly string[]): Promise<never> {
-  const status = await sage(argv, nodeHost());
+export async function main(argv: readonly string[], commands: readonly Listed[]): Promise<never> {
+  const status = await sage(argv, commands, nodeHost());
   // Not left to happen: compiling in the background would hold the process up
   process.exit(status);
 }
 
 /** One command line on a host; its exit status. Never throws: an error is one line on the host's stderr. */
-export async function sage(argv: readonly string[], host: RealHost): Promise<number> {
+export async function sage(argv: readonly string[], commands: readonly Listed[], host: RealHost): Promise<number> {
   const encoder = new TextEncoder();
   const print = (text: string) => void host.stdout.write(encoder.encode(text));
   try {
-    return await dispatch(argv, { host, print });
+    return await dispatch(argv, commands, { host, print });
   } catch (error) {
     return report(error, (line) => void host.stderr.write(encoder.encode(`sage: ${line}\n`)));
   }
 }
 
-async function dispatch(argv: readonly string[], io: Io): Promise<number> {
+async function dispatch(argv: readonly string[], commands: readonly Listed[], io: Io): Promise<number> {
   const [first, ...rest] = argv;
-  if (first === undefined || first === "--help" || first === "-h") return shown(io, overview());
+  if (first === undefined || first === "--help" || first === "-h") return shown(io, overview(commands));
   if (first === "--version" || first === "-V") return shown(io, `${version}\n`);
-  if (first === "help") return rest.length ? dispatch([...rest, "--help"], io) : shown(io, overview());
+  if (first === "help")
+    return rest.length ? dispatch([...rest, "--help"], commands, io) : shown(io, overview(commands));
   const listed = commands.find((c) => c.name === first || c.name === `${first} ${rest[0]}`);
-  if (!listed) return incomplete(first, rest, io);
+  if (!listed) return incomplete(commands, [first, ...rest], io);
   const { command } = await listed.load();
   const own = listed.name === first ? rest : rest.slice(1);
   const args = parseArguments(listed.name, command.spec, own);
@@ -66,7 +48,7 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
 }
 
 /** A command of two words without its second, or none. Throws USAGE. */
-function incomplete(first: string, rest: readonly string[], io: Io): number {
+function incomplete(commands: readonly Listed[], [first, ...rest]: readonly string[], io: Io): number {
   const longer = commands.filter((c) => c.name.startsWith(`${first} `));
   if (longer.length === 0) throw sageError("USAGE", `there is no command ${first}`, "sage --help lists the commands");
   if (rest.includes("--help") || rest.includes("-h"))
@@ -79,7 +61,7 @@ function shown(io: Io, text: string): number {
   return 0;
 }
 
-function overview(): string {
+function overview(commands: readonly Listed[]): string {
   return `usage: sage COMMAND [options] ...
 
 Runs programs built for another machine or operating system, without a virtual machine.

@@ -84,6 +84,8 @@ export class Machine implements Cpu {
   /** Where machines come from and go when their last thread has left. */
   pool: MachinePool | null = null;
   spent = 0;
+  /** All fuel that was ever spent here. */
+  private burnt = 0;
 
   /** tier null: the evaluator runs everything (slow; the reference). */
   constructor(
@@ -213,9 +215,10 @@ export class Machine implements Cpu {
     this.tier?.improve();
   }
 
-  /** Instructions retired where the tier counts them, and its other figures. */
+  /** Figures by name: fuel is ways back and calls, of the evaluator instructions; retired where the tier counts that. */
   stats(): Record<string, number> {
-    return { retired: this.state.ctl64(CTL_RETIRED), evaluated: this.evaluated, ...this.tier?.stats() };
+    const retired = this.state.ctl64(CTL_RETIRED);
+    return { ...(retired > 0 && { retired }), fuel: this.burnt, evaluated: this.evaluated, ...this.tier?.stats() };
   }
 
   run(fuel: number): Stop {
@@ -225,6 +228,7 @@ export class Machine implements Cpu {
       if (this.tier === null) {
         const stop = this.evaluate();
         this.spent = fuel - --left;
+        this.burnt++;
         if (stop) return stop;
         continue;
       }
@@ -261,6 +265,7 @@ export class Machine implements Cpu {
       // What is left of the slice was not spent; at least one is, so that nothing runs for ever.
       const spent = Math.max(1, slice - Math.max(0, this.state.ctl(CTL_FUEL)));
       left -= spent;
+      this.burnt += spent;
       this.spent = fuel - left;
       // A guest that calls the kernel or faults often never comes to the end of a slice.
       unimproved += spent;

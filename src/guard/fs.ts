@@ -113,9 +113,14 @@ export class GuardedFs implements HostFs {
     const real = this.judge(path, { follow: true, write: true });
     this.perform("chmod", { path: real, mode }, () => this.fs.chmod(real, mode));
   }
-  utimes(path: string, atime: bigint, mtime: bigint): void {
-    const real = this.judge(path, { follow: true, write: true });
+  utimes(path: string, atime: bigint, mtime: bigint, follow = true): void {
+    const real = this.judge(path, { follow, write: true });
     this.perform("utimes", { path: real }, () => this.fs.utimes(real, atime, mtime));
+  }
+
+  realpath(path: string): string {
+    const real = this.judge(path, { follow: true, look: true });
+    return this.perform("realpath", { path: real }, () => real);
   }
 
   /** Records the totals of files still open, at the end of a run. */

@@ -64,8 +64,10 @@ export interface HostFs {
   link(target: string, path: string): void;
   symlink(target: string, path: string): void;
   chmod(path: string, mode: number): void;
-  /** Nanoseconds since the epoch. */
-  utimes(path: string, atime: bigint, mtime: bigint): void;
+  /** Nanoseconds since the epoch; of a link itself where `follow` is false. */
+  utimes(path: string, atime: bigint, mtime: bigint, follow?: boolean): void;
+  /** The absolute path of what exists at `path`, every symbolic link resolved. */
+  realpath?(path: string): string;
 }
 
 /** One of the three standard streams. */
@@ -101,7 +103,6 @@ export interface Host {
 
 /** What src/guard needs to judge a path by where it leads. */
 export interface RealFs extends HostFs {
-  /** The absolute path of what exists at `path`, every symbolic link resolved. */
   realpath(path: string): string;
 }
 

@@ -133,7 +133,9 @@ function files(real: HostFs, answers: Answers): HostFs {
     link: (target, path) => answers.answer(`link ${target} ${path}`, () => real.link(target, path)),
     symlink: (target, path) => answers.answer(`symlink ${target} ${path}`, () => real.symlink(target, path)),
     chmod: (path, mode) => answers.answer(`chmod ${path}`, () => real.chmod(path, mode)),
-    utimes: (path, atime, mtime) => answers.answer(`utimes ${path}`, () => real.utimes(path, atime, mtime)),
+    utimes: (path, atime, mtime, follow) =>
+      answers.answer(`utimes ${path}`, () => real.utimes(path, atime, mtime, follow)),
+    realpath: (path) => answers.answer(`realpath ${path}`, () => real.realpath?.(path) ?? path),
   };
 }
 

@@ -1,6 +1,8 @@
 import { F } from "./flags.ts";
 import type { Handle } from "./fs/inode.ts";
 import type { Dentry } from "./fs/path.ts";
+import type { Locks } from "./locks.ts";
+import type { Notices } from "./notices.ts";
 import { posix } from "./posix.ts";
 
 /** Descriptor number that means the current directory where a directory is asked for; no real one. */
@@ -33,11 +35,14 @@ export class Description {
   get nonblocking(): boolean {
     return (this.flags & F.O_NONBLOCK) !== 0;
   }
-  /** Told when the last descriptor is gone: locks end then. */
-  onLast: (() => void) | undefined;
+  /** Whom to tell that a file opened by name is closed. */
+  notices: Notices | undefined;
+  /** Where it holds locks: they end with the last descriptor. */
+  locked: { readonly locks: Locks; readonly key: string } | undefined;
   release(): void {
     if (--this.users > 0) return;
-    this.onLast?.();
+    this.locked?.locks.release(this, this.locked.key);
+    this.notices?.closed(this);
     this.handle.close();
   }
   retain(): this {

@@ -10,6 +10,7 @@ import { FILES_LIMIT, MemoryFs } from "./fs/memory.ts";
 import { type Dentry, type Start, type Walked, type WalkOptions, walk } from "./fs/path.ts";
 import { procFolder } from "./fs/proc.ts";
 import { TtyHandle } from "./fs/pty.ts";
+import { sysFolder } from "./fs/sys.ts";
 import { HostTty } from "./host-tty.ts";
 import { orphaned, tellParent } from "./life.ts";
 import { Locks } from "./locks.ts";
@@ -17,6 +18,7 @@ import type { Family, SocketAddress } from "./net/address.ts";
 import { Network } from "./net/network.ts";
 import type { Credentials } from "./net/queue.ts";
 import type { SocketType } from "./net/socket.ts";
+import { type Notice, Notices } from "./notices.ts";
 import { Pipe } from "./pipe.ts";
 import type { News, Process, Task } from "./process.ts";
 import type { SyscallResult } from "./result.ts";
@@ -31,6 +33,8 @@ export interface Personality {
   readonly release: string;
   readonly version: string;
   readonly machine: string;
+  /** Text of /proc/cpuinfo. */
+  readonly cpuinfo: string;
   readonly page: number;
   /** Clock ticks a second. */
   readonly tick: number;
@@ -53,6 +57,8 @@ export interface Personality {
   socketTypeNumber(type: SocketType): number;
   familyNumber(family: Family): number;
   errorNumber(code: string): number;
+  /** F.O_* bits as the OS numbers them. */
+  openFlags(flags: number): number;
   /** Name of a socket option, or "". */
   optionName(level: string, number: number): string;
   readAddress(bytes: Uint8Array): SocketAddress | null;
@@ -67,6 +73,8 @@ export interface Personality {
   /** A signal as signalfd tells it. */
   signalRecord(pending: Pending): Uint8Array;
   readonly signalRecordSize: number;
+  /** An event as inotify tells it. */
+  noticeRecord(notice: Notice): Uint8Array;
   /** The addresses that a thread's own variables count from, by number. False where the address is none for a program. */
   setBase(task: Task, which: number, address: number): boolean;
   base(task: Task, which: number): number;
@@ -91,6 +99,26 @@ export interface KernelOptions {
   readonly memory?: number;
   /** Working directory inside the guest; the host's own, or / with a root. */
   readonly cwd?: string | undefined;
+}
+
+/** All of a kernel that changes as programs run: what a snapshot holds. */
+export interface KernelParts {
+  readonly ids: { uid: number; gid: number };
+  readonly root: Dentry;
+  readonly dev: Inode;
+  readonly processes: Map<number, Process>;
+  readonly booted: bigint;
+  readonly tasks: Set<Task>;
+  readonly network: Network;
+  readonly timers: Timers;
+  readonly locks: Locks;
+  readonly notices: Notices;
+  readonly sharedFiles: Map<string, SharedPages>;
+  readonly terminals: Set<Terminal>;
+  readonly hostTerminal: HostTty | null;
+  readonly nextPid: number;
+  readonly nextIno: number;
+  readonly scratch: MemoryFs;
 }
 
 /** A file's identity, however it was opened. */
@@ -122,6 +150,7 @@ export class Kernel {
   readonly network = new Network(this);
   readonly timers: Timers;
   readonly locks = new Locks();
+  readonly notices: Notices;
   /** The thread whose call is being served. */
   running: Task | undefined;
   /** Files that processes map shared, by device and inode. */
@@ -147,19 +176,16 @@ export class Kernel {
     this.ids = { uid: options.uid ?? 0, gid: options.gid ?? 0 };
     this.booted = host.monotonic();
     this.timers = new Timers(host);
+    this.notices = new Notices(this);
     const now = (): bigint => host.realtime();
     this.scratch = new MemoryFs("memory", 0x20, now, undefined, this.filesLimit);
     this.root = { inode: this.rootInode(now), parent: null, name: "" };
     this.mounts.set(
       "dev",
-      deviceFolder(
-        host,
-        now,
-        () => this.terminal(),
-        () => this,
-      ),
+      deviceFolder(host, now, () => this.terminal(), this),
     );
     this.mounts.set("proc", procFolder(this, now));
+    this.mounts.set("sys", sysFolder(this));
   }
 
   /** Files in memory may take as much again as the guest's memory. */
@@ -203,12 +229,7 @@ export class Kernel {
   sharedPages(file: Description | null): SharedPages {
     if (!file) return new SharedPages();
     const key = fileKey(file);
-    let pages = this.sharedFiles.get(key);
-    if (!pages) {
-      pages = new SharedPages(() => void this.sharedFiles.delete(key));
-      this.sharedFiles.set(key, pages);
-    }
-    return pages;
+    return this.sharedFiles.get(key) ?? new SharedPages(this.sharedFiles, key);
   }
   /** The shared pages of a file that somebody maps now. */
   mappedPages(file: Description): SharedPages | undefined {
@@ -279,6 +300,25 @@ export class Kernel {
   /** Takes in what was typed meanwhile. */
   pump(terminal: Terminal): void {
     if (terminal === this.hostTerminal) this.hostTerminal!.pump();
+  }
+
+  /** Everything that a snapshot is to hold; memory that processes share is up to date then. */
+  parts(): KernelParts {
+    if (this.lastSpace?.sharing) flush(this.lastSpace);
+    const { ids, root, processes, booted, tasks, network, timers, locks, notices, sharedFiles } = this;
+    const { terminals, hostTerminal, nextPid, nextIno, scratch } = this;
+    const dev = this.mounts.get("dev")!;
+    const files = { root, dev, sharedFiles, scratch, locks, notices };
+    return { ids, processes, booted, tasks, network, timers, terminals, hostTerminal, nextPid, nextIno, ...files };
+  }
+  /** Goes on from what a snapshot held. */
+  adopt({ dev, ...parts }: KernelParts): void {
+    Object.assign(this, parts);
+    this.mounts.set("dev", dev);
+    this.lastSpace = null;
+    for (const { actions, tasks } of this.processes.values())
+      for (const [signal, action] of actions) if (tasks[0]) this.onHandler(tasks[0], signal, action);
+    this.hostTerminal?.resume();
   }
 
   /** The controlling terminal of the process that runs. */

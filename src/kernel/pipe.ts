@@ -88,9 +88,9 @@ export class PipeEnd implements Handle {
   readonly seekable = false;
   readonly pipe: Pipe;
   readonly writes: boolean;
-  private readonly named: (() => FileStat) | undefined;
-  /** `named`: attributes of a FIFO. */
-  constructor(pipe: Pipe, writes: boolean, named?: () => FileStat) {
+  private readonly named: { stat(): FileStat } | undefined;
+  /** `named`: the FIFO. */
+  constructor(pipe: Pipe, writes: boolean, named?: { stat(): FileStat }) {
     this.pipe = pipe;
     this.writes = writes;
     this.named = named;
@@ -115,7 +115,7 @@ export class PipeEnd implements Handle {
     return this.pipe.put(from);
   }
   stat(): FileStat {
-    return this.named?.() ?? namelessStat("fifo", this.pipe.ino, this.pipe.born);
+    return this.named?.stat() ?? namelessStat("fifo", this.pipe.ino, this.pipe.born);
   }
   truncate(): void {
     throw posix("EINVAL");

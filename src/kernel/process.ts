@@ -39,6 +39,8 @@ export class Task {
   clearTid = 0;
   robustList = { head: 0, size: 0 };
   name: string;
+  /** A call made again goes on waiting until then: it had begun before the snapshot. undefined: none such. */
+  until: bigint | null | undefined;
   /** Mask to come back after the next handler (sigsuspend). */
   savedMask: bigint | null = null;
 
@@ -101,6 +103,8 @@ export class Process {
   executable = "";
   args: readonly string[] = [];
   env: readonly string[] = [];
+  /** The auxiliary vector as it stood on the stack, for /proc/self/auxv. */
+  auxv: Uint8Array = new Uint8Array(0);
   /** Machine code that returns from signal handlers, where the OS maps some. */
   trampoline = 0;
   nice = 0;
@@ -162,6 +166,7 @@ export class Process {
     made.executable = this.executable;
     made.args = this.args;
     made.env = this.env;
+    made.auxv = this.auxv;
     made.trampoline = this.trampoline;
     made.nice = this.nice;
     for (const [name, value] of this.options) made.options.set(name, value);

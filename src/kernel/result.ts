@@ -24,6 +24,8 @@ export interface Wait {
   readonly outside: boolean;
   /** `poll` does not touch the guest's memory. */
   readonly quiet?: boolean;
+  /** True while part of it is done: the call cannot be made again from the start. */
+  readonly midway?: () => boolean;
   /** The task ends while it waits: nothing may count on it any more. */
   readonly cancel?: () => void;
 }

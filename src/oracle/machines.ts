@@ -15,6 +15,8 @@ export interface BatchMachine {
   readonly flags: readonly string[];
   readonly qemu: string;
   readonly codeAlign: number;
+  /** The breakpoint that fills the code area (`fill_traps`). */
+  readonly trap: readonly number[];
   readonly fields: readonly Field[];
   readonly stateBytes: number;
 }
@@ -22,6 +24,8 @@ export interface BatchMachine {
 function field(name: string, bits: number, at: number, role: FieldRole, settable = true): Field {
   return { name, bits, at, role, settable };
 }
+/** A mode's values: four ways to round, with each of these bits. */
+const modes = (bits: readonly number[]): bigint[] => bits.flatMap((b) => range(4, (rounding) => BigInt(b | rounding)));
 const words = (s: string): string[] => s.split(" ");
 const range = <T>(n: number, f: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => f(i));
 
@@ -51,6 +55,7 @@ export const BATCH_MACHINES: readonly BatchMachine[] = [
     flags: ["-mno-relax"],
     qemu: "qemu-riscv64",
     codeAlign: 2,
+    trap: [0x02, 0x90],
     stateBytes: 66 * 8,
     fields: [
       ...range(31, (i) => field(RISCV_X[i + 1]!, 64, 64 * (i + 1), "integer")),
@@ -68,7 +73,8 @@ export const BATCH_MACHINES: readonly BatchMachine[] = [
     qemu: "qemu-aarch64",
     cpu: "cortex-a76",
     codeAlign: 4,
-    stateBytes: 35 * 8 + 32 * 16,
+    trap: [0x00, 0x00, 0x20, 0xd4],
+    stateBytes: 35 * 8 + 32 * 16 + 8,
     fields: [
       ...range(31, (i) => field(`x${i}`, 64, 64 * i, "integer")),
       field("sp", 64, 64 * 31, "integer"),
@@ -77,11 +83,9 @@ export const BATCH_MACHINES: readonly BatchMachine[] = [
       ...["vf", "cf", "zf", "nf"].map((name, i) => field(name, 1, 64 * 33 + 28 + i, "flag")),
       { ...field("exceptions", 8, 64 * 34, "system"), kept: 0x9fn },
       field("qc", 1, 64 * 34 + 27, "system"),
-      field("rmode", 2, 64 * 34 + 32 + 22, "system"),
-      field("fz", 1, 64 * 34 + 32 + 24, "system"),
-      field("dn", 1, 64 * 34 + 32 + 25, "system"),
-      field("ahp", 1, 64 * 34 + 32 + 26, "system"),
+      { ...field("fpcr", 32, 64 * 34 + 32, "system"), kept: 0x04000000n },
       ...range(32, (i) => field(`v${i}`, 128, 64 * 35 + 128 * i, "vector")),
+      { ...field("fpmode", 8, 64 * 99, "system"), choices: modes([0, 0x18, 0x20, 0x38]) },
     ],
   },
   {
@@ -91,17 +95,33 @@ export const BATCH_MACHINES: readonly BatchMachine[] = [
     flags: ["-fcf-protection=none"],
     qemu: "qemu-x86_64",
     codeAlign: 1,
-    stateBytes: 20 * 8 + 8 * 16 + 16 * 32,
+    trap: [0xcc],
+    stateBytes: 20 * 8 + 8 * 16 + 16 * 32 + 8,
     fields: [
       ...range(16, (i) => field(X86[i]!, 64, 64 * i, "integer")),
       ...X86_FLAGS.map(([name, bit]) => field(name, 1, 64 * 16 + bit, "flag")),
       field("rip", 64, 64 * 17, "pc"),
-      // Of the control words only what is sticky; the rest stays as programs begin with it
+      // Of the control words what is sticky and the modes; exceptions stay masked, as programs begin with them
       field("mxflags", 6, 64 * 18, "system"),
-      field("fstat", 16, 64 * 19 + 16, "system"),
-      field("ftag", 8, 64 * 19 + 32, "system"),
-      ...range(8, (i) => field(`st${i}`, 80, 64 * 20 + 128 * i, "float")),
+      // The x87 status word (8.1.3): exceptions and SF, condition codes, the stack's top; then which registers are not empty
+      field("xflags", 7, 64 * 19 + 16, "system"),
+      ...range(3, (i) => field(`C${i}`, 1, 64 * 19 + 16 + 8 + i, "flag")),
+      field("top", 3, 64 * 19 + 16 + 11, "system"),
+      field("C3", 1, 64 * 19 + 16 + 14, "flag"),
+      ...range(8, (i) => field(`held[${i}]`, 1, 64 * 19 + 32 + i, "flag")),
+      ...range(8, (i) => field(`R[${i}]`, 80, 64 * 20 + 128 * i, "float")),
       ...range(16, (i) => field(`ymm${i}`, 256, 64 * 36 + 256 * i, "vector")),
+      { ...field("mxmode", 8, 64 * 100, "system"), choices: modes([0, 0x08, 0x10, 0x18]) },
+      { ...field("xmode", 8, 64 * 100 + 8, "system"), choices: modes([0, 0x20, 0x40]) },
+      ...["mxunmasked", "xunmasked"].map((name, i) => ({
+        ...field(name, 6 + i, 64 * 100 + 16 + 8 * i, "system"),
+        kept: 0n,
+      })),
+      // They follow from the modes
+      ...["mxcontrol", "xcontrol"].map((name, i) => ({
+        ...field(name, 16, 64 * 100 + 32 + 16 * i, "system", false),
+        kept: 0n,
+      })),
     ],
   },
 ];

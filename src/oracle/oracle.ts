@@ -27,6 +27,8 @@ export interface Field {
   readonly settable: boolean;
   /** Bits that stay; absent: all of a settable field. Cases leave the others zero. */
   readonly kept?: bigint;
+  /** The values that it can have, the usual one first; absent: all of its bits' values. */
+  readonly choices?: readonly bigint[];
 }
 
 /** pc: in a batch where the case begins (0: the oracle chooses), afterwards where control went. */
@@ -57,6 +59,8 @@ export interface OracleMachine {
   readonly data: Window | null;
   /** Where jumps may be aimed: nothing is there but traps. Absent: anywhere, the oracle steps. */
   readonly landing?: Window;
+  /** What fills the code area around and behind a case's code. */
+  readonly trap?: Uint8Array;
   /** True: behind the data window nothing is mapped, so that an access across its end faults. */
   readonly guarded?: boolean;
   /** True: a case ends after `Batch.steps` instructions if asked; otherwise only where control leaves its code. */

@@ -1,7 +1,8 @@
+import { F } from "../kernel/flags.ts";
 import { AbiError } from "./error.ts";
 import { type Fields, Layout } from "./layout.ts";
 import type { CallRow, RowContext } from "./row.ts";
-import { decodeSymbol, encodeSymbol, flagSet, type SymbolSet, type Symbols } from "./symbols.ts";
+import { decodeSymbol, encodeSymbol, SymbolSet, type Symbols } from "./symbols.ts";
 
 export interface ErrorRow {
   readonly name: string;
@@ -81,6 +82,8 @@ export class AbiBook implements Symbols, RowContext {
   release = "";
   version = "";
   readonly machines = new Map<string, Machine>();
+  /** What /proc/cpuinfo says, by ISA. */
+  readonly cpuinfo = new Map<string, string>();
   readonly errors = new Map<string, ErrorRow>();
   readonly errorNames = new Map<number, string>();
   readonly signals = new Map<number, SignalRow>();
@@ -120,6 +123,10 @@ export class AbiBook implements Symbols, RowContext {
   structNames(): string[] {
     return [...this.specs.keys()];
   }
+  /** Texts of the structures, with their lines. */
+  structTexts(): ReadonlyMap<string, { readonly spec: string; readonly line: number }> {
+    return this.specs;
+  }
   constant(name: string): number {
     const value = this.constants.get(name);
     if (value === undefined) throw new AbiError(`${this.file}: there is no const ${name}`);
@@ -156,13 +163,16 @@ export class AbiBook implements Symbols, RowContext {
     if (this.specs.has(name)) throw this.fail(line, `struct ${name} is declared twice`);
     this.specs.set(name, { spec, line });
   }
-  addSet(
-    name: string,
-    kind: "flags" | "enum",
-    pairs: [string, number][],
-    kernel: Readonly<Record<string, number>>,
-  ): void {
-    this.sets.set(name, flagSet(name, kind, pairs, kernel));
+  addError(row: ErrorRow): void {
+    this.errors.set(row.name, row);
+    this.errorNames.set(row.number, row.name);
+  }
+  addSignal(row: SignalRow): void {
+    this.signals.set(row.number, row);
+    this.signalNumbers.set(row.name, row.number);
+  }
+  addSet(name: string, kind: "flags" | "enum", pairs: readonly (readonly [string, number])[]): void {
+    this.sets.set(name, new SymbolSet(name, kind, pairs, F));
   }
   fail(line: number, what: string): AbiError {
     return new AbiError(`${this.file}:${line}: ${what}`);

@@ -1,6 +1,5 @@
-import { F } from "../kernel/flags.ts";
 import { AbiBook, type Machine, type SignalRow } from "./abi.ts";
-import { CallRow } from "./row.ts";
+import { CallRow, rowText } from "./row.ts";
 
 /** Reads an OS rulebook's text. Throws AbiError, one line "file:line: what". */
 export function parseAbi(text: string, file: string): AbiBook {
@@ -51,7 +50,7 @@ function callRow(book: AbiBook, tables: readonly string[], text: string, line: n
   if (cells.length !== 5) throw book.fail(line, "a call is NUMBERS | NAME | ARGUMENTS | HANDLER | STATUS");
   const numbers = cells[0]!.split(/\s+/);
   if (numbers.length !== tables.length) throw book.fail(line, `${tables.length} numbers are due: ${tables.join(" ")}`);
-  const row = new CallRow(Number(numbers.find((n) => n !== "-")), cells.slice(1), line, book);
+  const row = new CallRow(rowText(Number(numbers.find((n) => n !== "-")), cells.slice(1), line, book), book);
   for (const [i, n] of numbers.entries()) {
     if (n === "-") continue;
     const table = book.calls.get(tables[i]!)!;
@@ -68,7 +67,7 @@ function operationRow(book: AbiBook, call: CallRow, text: string, line: number):
   if (!call.by) throw book.fail(line, `${call.name} does not say by which argument its operations are chosen`);
   const number = integer(book, cells[0]!, line);
   if (call.operations.has(number)) throw book.fail(line, `operation ${cells[0]} of ${call.name} is there twice`);
-  call.operations.set(number, new CallRow(number, cells.slice(1), line, book));
+  call.operations.set(number, new CallRow(rowText(number, cells.slice(1), line, book), book));
 }
 
 function split(text: string): string[] {
@@ -97,13 +96,14 @@ function declaration(book: AbiBook, word: string, rest: string, line: number): v
     case "abi":
       machine(book, words, line);
       return;
+    case "cpuinfo":
+      book.cpuinfo.set(words[0]!, processor(rest.slice(words[0]!.length)));
+      return;
     case "error":
-      book.errors.set(words[0]!, { name: words[0]!, number: number(1), text: words.slice(2).join(" ") });
-      book.errorNames.set(number(1), words[0]!);
+      book.addError({ name: words[0]!, number: number(1), text: words.slice(2).join(" ") });
       return;
     case "signal":
-      book.signals.set(number(1), { name: words[0]!, number: number(1), action: action(book, words[2], line) });
-      book.signalNumbers.set(words[0]!, number(1));
+      book.addSignal({ name: words[0]!, number: number(1), action: action(book, words[2], line) });
       return;
     case "fault": {
       const signal = book.signalNumbers.get(words[1] ?? "");
@@ -113,7 +113,7 @@ function declaration(book: AbiBook, word: string, rest: string, line: number): v
     }
     case "flags":
     case "enum":
-      book.addSet(words[0]!, word, pairs(book, words.slice(1), line), F);
+      book.addSet(words[0]!, word, pairs(book, words.slice(1), line));
       return;
     case "const":
       book.constants.set(words[0]!, number(1));
@@ -197,6 +197,23 @@ function machine(book: AbiBook, words: readonly string[], line: number): void {
     trampoline: Uint8Array.from(need("trampoline").match(/../g) ?? [], (hex) => Number.parseInt(hex, 16)),
   };
   book.machines.set(isa, row);
+}
+
+/** Columns of /proc/cpuinfo: names fill up with tabs to here. */
+const NAME_COLUMN = 16;
+const TAB = 8;
+
+/** A processor as /proc/cpuinfo tells of it: "| NAME: VALUE" each. */
+function processor(text: string): string {
+  const lines = split(text)
+    .filter((cell) => cell !== "")
+    .map((cell) => {
+      const at = cell.indexOf(":");
+      const name = cell.slice(0, at);
+      const tabs = Math.ceil((NAME_COLUMN - name.length) / TAB);
+      return `${name}${"\t".repeat(Math.max(0, tabs))}:${cell.slice(at + 1)}\n`;
+    });
+  return `${lines.join("")}\n`;
 }
 
 function frame(book: AbiBook, words: readonly string[], line: number): void {

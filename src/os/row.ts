@@ -59,8 +59,8 @@ interface Parsed {
   readonly resultSet: SymbolSet | undefined;
 }
 
-/** A call, or one operation of a call. Arguments are parsed when first asked for: most programs use few calls. */
-export class CallRow {
+/** A row as it is stored: its arguments not yet read. */
+export interface RowText {
   readonly number: number;
   readonly name: string;
   /** Name of the kernel call; null: ENOSYS. */
@@ -69,29 +69,52 @@ export class CallRow {
   readonly status: "full" | "partial" | "none" | "declined";
   readonly note: string;
   /** Argument by which the operation is chosen, and the error for one that has no row. */
-  readonly by: { readonly arg: string; readonly mask: number; readonly otherwise: string } | undefined;
+  readonly by?: { readonly arg: string; readonly mask: number; readonly otherwise: string };
+  readonly line: number;
+  /** The arguments' and the result's text. */
+  readonly spec: string;
+}
+
+/** Reads the cells NAME | ARGUMENTS | HANDLER | STATUS. Throws AbiError. */
+export function rowText(number: number, cells: readonly string[], line: number, { file }: RowContext): RowText {
+  const [name = "", spec = "", does = "", stands = ""] = cells;
+  const fail = (what: string) => new AbiError(`${file}:${line}: ${name}: ${what}`);
+  const read = /^(full|partial|none|declined)(?:: (.+))?$/.exec(stands);
+  if (!read) throw fail(`"${stands}" is not full, partial: WHAT, none or declined: WHY`);
+  const status = read[1] as RowText["status"];
+  const by = /^by (\w+)(?: mask (0x[0-9a-f]+))? else (E\w+)$/.exec(does);
+  const handler = by || does === "-" ? null : does;
+  const served = status === "full" || status === "partial";
+  if (!served && handler) throw fail("a call with a handler is full or partial");
+  if (served && !handler && !by) throw fail("a call without a handler is none or declined");
+  const text = { number, name, handler, status, note: read[2] ?? "", line, spec };
+  return by ? { ...text, by: { arg: by[1]!, mask: by[2] ? Number(by[2]) : 0xffffffff, otherwise: by[3]! } } : text;
+}
+
+/** A call, or one operation of a call. Arguments are parsed when first asked for: most programs use few calls. */
+export class CallRow {
+  readonly number: number;
+  readonly name: string;
+  readonly handler: string | null;
+  readonly status: RowText["status"];
+  readonly note: string;
+  readonly by: RowText["by"];
   readonly operations = new Map<number, CallRow>();
   readonly line: number;
-  private readonly spec: string;
+  readonly spec: string;
   private readonly context: RowContext;
   private parsed: Parsed | undefined;
 
-  constructor(number: number, cells: readonly string[], line: number, context: RowContext) {
-    this.number = number;
-    this.line = line;
+  constructor(text: RowText, context: RowContext) {
+    this.number = text.number;
+    this.name = text.name;
+    this.handler = text.handler;
+    this.status = text.status;
+    this.note = text.note;
+    this.by = text.by;
+    this.line = text.line;
+    this.spec = text.spec;
     this.context = context;
-    this.name = cells[0]!;
-    this.spec = cells[1]!;
-    const status = /^(full|partial|none|declined)(?:: (.+))?$/.exec(cells[3]!);
-    if (!status) throw this.fail(`"${cells[3]}" is not full, partial: WHAT, none or declined: WHY`);
-    this.status = status[1] as CallRow["status"];
-    this.note = status[2] ?? "";
-    const by = /^by (\w+)(?: mask (0x[0-9a-f]+))? else (E\w+)$/.exec(cells[2]!);
-    this.by = by ? { arg: by[1]!, mask: by[2] ? Number(by[2]) : 0xffffffff, otherwise: by[3]! } : undefined;
-    this.handler = by || cells[2] === "-" ? null : cells[2]!;
-    const served = this.status === "full" || this.status === "partial";
-    if (!served && this.handler) throw this.fail("a call with a handler is full or partial");
-    if (served && !this.handler && !by) throw this.fail("a call without a handler is none or declined");
   }
 
   /** Arguments in register order; empty where they are not described (`...`). */

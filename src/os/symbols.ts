@@ -1,16 +1,59 @@
 import type { Layout } from "./layout.ts";
 
-/** Named bits of a flag set, or named values of an enumeration; OS numbers on one side, kernel terms on the other. */
-export interface SymbolSet {
+interface Entry {
+  readonly name: string;
+  readonly value: number;
+  readonly kernel: number;
+}
+
+/**
+ * Named bits of a flag set, or named values of an enumeration; OS numbers on one side, kernel terms on the other. Its
+ * views are made at first use: most programs use few sets.
+ */
+export class SymbolSet {
   readonly name: string;
   readonly kind: "flags" | "enum";
-  readonly entries: readonly { readonly name: string; readonly value: number; readonly kernel: number }[];
-  readonly byValue: ReadonlyMap<number, string>;
-  readonly byName: ReadonlyMap<string, number>;
+  readonly pairs: readonly (readonly [string, number])[];
+  private readonly kernel: Readonly<Record<string, number>>;
+  private listed: readonly Entry[] | undefined;
+  private names: ReadonlyMap<number, string> | undefined;
+  private values: ReadonlyMap<string, number> | undefined;
+  private alike: boolean | undefined;
+
+  /** `kernel` has the kernel's bits by name. */
+  constructor(
+    name: string,
+    kind: "flags" | "enum",
+    pairs: readonly (readonly [string, number])[],
+    kernel: Readonly<Record<string, number>>,
+  ) {
+    this.name = name;
+    this.kind = kind;
+    this.pairs = pairs;
+    this.kernel = kernel;
+  }
+
+  get entries(): readonly Entry[] {
+    this.listed ??= this.pairs.map(([name, value]) => ({ name, value, kernel: this.kernel[name] ?? 0 }));
+    return this.listed;
+  }
+  get byValue(): ReadonlyMap<number, string> {
+    this.names ??= new Map(this.pairs.map(([name, value]) => [value, name]));
+    return this.names;
+  }
+  get byName(): ReadonlyMap<string, number> {
+    this.values ??= new Map(this.pairs);
+    return this.values;
+  }
   /** All bits that have a name. */
-  readonly known: number;
+  get known(): number {
+    return this.entries.reduce((all, e) => all | e.value, 0) >>> 0;
+  }
   /** The set's kernel bits are the OS's own: nothing to translate. */
-  readonly same: boolean;
+  get same(): boolean {
+    this.alike ??= this.entries.every((e) => e.value === e.kernel);
+    return this.alike;
+  }
 }
 
 /**
@@ -23,24 +66,6 @@ export interface Symbols {
   /** True where every bit, or the value, has a name. */
   knows(set: string, value: number): boolean;
   encode(set: string, value: number | string): number;
-}
-
-export function flagSet(
-  name: string,
-  kind: "flags" | "enum",
-  pairs: readonly (readonly [string, number])[],
-  kernel: Readonly<Record<string, number>>,
-): SymbolSet {
-  const entries = pairs.map(([n, value]) => ({ name: n, value, kernel: kernel[n] ?? 0 }));
-  return {
-    name,
-    kind,
-    entries,
-    byValue: new Map(pairs.map(([n, value]) => [value, n])),
-    byName: new Map(pairs),
-    known: entries.reduce((all, e) => all | e.value, 0) >>> 0,
-    same: entries.every((e) => e.value === e.kernel),
-  };
 }
 
 export function decodeSymbol(set: SymbolSet, value: number): number | string {

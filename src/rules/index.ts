@@ -1,10 +1,11 @@
-import { fromBlob, toBlob } from "./blob.ts";
+import { toBlob } from "./blob.ts";
 import type { IsaBook } from "./book.ts";
 import { expand } from "./expand.ts";
 import { Rulebook } from "./rulebook.ts";
 import type { ReadOptions } from "./source.ts";
 
 export { RuleError } from "./error.ts";
+export { openIsaBook } from "./open.ts";
 
 /** Reads, checks and types a rulebook. Throws RuleError. */
 export function loadIsaBook(text: string, options: ReadOptions = {}): IsaBook {
@@ -14,9 +15,4 @@ export function loadIsaBook(text: string, options: ReadOptions = {}): IsaBook {
 /** A rulebook's text as bytes that `openIsaBook` opens in about a millisecond. Throws RuleError. */
 export function precompile(text: string, options: ReadOptions = {}): Uint8Array {
   return toBlob(expand(text, options));
-}
-
-/** Opens precompiled bytes; a row is read at its first use. Throws RuleError. */
-export function openIsaBook(bytes: Uint8Array): IsaBook {
-  return new Rulebook(fromBlob(bytes));
 }

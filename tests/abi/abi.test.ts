@@ -38,29 +38,9 @@ function folder(t: TestContext): string {
   return path;
 }
 
-/** Where SAGE is known to answer otherwise than Linux: its line, and why. Fix one and take it out. */
-const GAPS: Readonly<Record<string, Readonly<Record<string, readonly [sage: string, why: string]>>>> = {
-  directories: {
-    "  /a/b": ["  /a/link", "getcwd tells the link that chdir went through"],
-  },
-  stat: {
-    "a link has its own times: yes": ["a link has its own times: no", "the host door sets the times of files only"],
-  },
-};
-
-function same(t: TestContext, topic: string, got: Outcome, expected: Outcome): void {
+function same(got: Outcome, expected: Outcome): void {
   const told = got.stderr.toString().slice(0, 2000);
-  const lines = got.stdout.toString().split("\n");
-  const allowed = expected.stdout
-    .toString()
-    .split("\n")
-    .map((line, i) => {
-      const [sage, why] = GAPS[topic]?.[line] ?? [];
-      if (sage === undefined || lines[i] !== sage) return line;
-      t.diagnostic(`known gap: ${why}`);
-      return sage;
-    });
-  assert.deepEqual(lines, allowed, told);
+  assert.deepEqual(got.stdout.toString().split("\n"), expected.stdout.toString().split("\n"), told);
   assert.equal(got.code, expected.code, told);
 }
 
@@ -74,7 +54,7 @@ for (const source of globSync(join(import.meta.dirname, "*.c")).sort()) {
       const program = build(compilerOf(guest), topic, join(OUT, `${topic}-${guest.isa}`));
       const at = folder(t);
       const grants = ["--engine", engine, "--allow-env=ABI", `--allow-read=${at}`, `--allow-write=${at}`];
-      same(t, topic, await sage(grants, [program, at], { env: ENV }), expected);
+      same(await sage(grants, [program, at], { env: ENV }), expected);
     };
     for (const engine of ENGINES)
       await t.test(`${FIRST.isa}, ${engine}, a folder of the host`, (t) => here(t, FIRST, engine));
@@ -82,7 +62,7 @@ for (const source of globSync(join(import.meta.dirname, "*.c")).sort()) {
       const root = folder(t);
       mkdirSync(join(root, "work"));
       copyFileSync(join(OUT, `${topic}-${FIRST.isa}`), join(root, topic));
-      same(t, topic, await sage(["--allow-env=ABI", "--root", root], [`/${topic}`, "/work"], { env: ENV }), expected);
+      same(await sage(["--allow-env=ABI", "--root", root], [`/${topic}`, "/work"], { env: ENV }), expected);
     });
     for (const guest of GUESTS.slice(1)) {
       const compiler = compilerOf(guest);

@@ -5,6 +5,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import test from "node:test";
+import { commands } from "../../src/cli/commands.ts";
 import { sage } from "../../src/cli/main.ts";
 import { inRoot } from "../../src/cli/rooted.ts";
 import { version } from "../../src/cli/version.ts";
@@ -39,11 +40,14 @@ test("help: of all, of each command, and every command that the first lists is t
   const listed = [...names].map((m) => m[1]!);
   assert.deepEqual(listed, [
     "run",
+    "resume",
     "inspect",
     "disasm",
     "ir",
+    "rules fmt",
     "rules",
     "learn isa",
+    "train",
     "verify",
     "eval blocks",
     "audit verify",
@@ -193,8 +197,8 @@ test("a run with --audit leaves a log that verifies, begins with what was run, a
 test("a reader that went away ends a command quietly", async () => {
   const errors: Uint8Array[] = [];
   const stderr = { ...closed, write: (from: Uint8Array) => errors.push(from) };
-  assert.equal(await sage(["--help"], { ...nodeHost(), stdout: closed, stderr }), 141);
-  assert.equal(await sage(["frob"], { ...nodeHost(), stdout: closed, stderr: closed }), 141);
+  assert.equal(await sage(["--help"], commands, { ...nodeHost(), stdout: closed, stderr }), 141);
+  assert.equal(await sage(["frob"], commands, { ...nodeHost(), stdout: closed, stderr: closed }), 141);
   assert.deepEqual(errors, []);
 });
 
@@ -242,4 +246,18 @@ test("disasm shows labels, words and text, and what no row decodes", async () =>
   const { address, word, row, text } = JSON.parse(plain.stdout);
   assert.deepEqual([address, word, row], ["0x10000", "00500513", "addi"]);
   assert.match(text, /^addi a0, ?zero, ?5$/);
+});
+
+test("rules fmt prints either spelling from the other", async () => {
+  const infix = await run("rules", "fmt", "riscv64", "addiw");
+  assert.equal(infix.stdout, "  addiw  rd = sext(rs1[31:0] + imm)\n");
+  const prefix = await run("rules", "fmt", "--prefix", "--json", "riscv64", "addiw");
+  const { text } = JSON.parse(prefix.stdout).rows[0];
+  assert.equal((await run("rules", "fmt", "--text", text)).stdout, "rd = sext(rs1[31:0] + imm)\n");
+  assert.match((await run("rules", "fmt", "riscv64", "add")).stdout, /^ +add +rd = r +# r: rs1 \+ rs2\n$/);
+  const all = JSON.parse((await run("rules", "fmt", "--prefix", "--json", "aarch64")).stdout);
+  assert.ok(all.rows.length > 1000);
+  const unknown = await run("rules", "fmt", "riscv64", "nothing");
+  assert.equal(unknown.status, 2);
+  assert.match(unknown.stderr, /^sage: ROW_UNKNOWN: .*\n$/);
 });

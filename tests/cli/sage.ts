@@ -1,3 +1,4 @@
+import { commands } from "../../src/cli/commands.ts";
 import { sage } from "../../src/cli/main.ts";
 import { HostError, type HostStream } from "../../src/host/host.ts";
 import { nodeHost } from "../../src/host/node/index.ts";
@@ -13,7 +14,7 @@ export async function run(...argv: string[]): Promise<Ran> {
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   const host = { ...nodeHost(), stdin: stream([]), stdout: stream(out), stderr: stream(err) };
-  const status = await sage(argv, host);
+  const status = await sage(argv, commands, host);
   return { status, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() };
 }
 

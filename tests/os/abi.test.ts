@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { handlers } from "../../src/kernel/calls/index.ts";
+import { abiBlob, openAbi } from "../../src/os/blob.ts";
 import { callTable } from "../../src/os/document.ts";
 import { parseAbi } from "../../src/os/parse.ts";
 import { symbols } from "../../src/os/trace.ts";
@@ -161,6 +162,10 @@ test("arguments are checked when a row is first used", () => {
   assert.throws(() => make("a:in[b]").args, /x:3: c: there is no argument "b"/);
   assert.throws(() => make("a:int b:int c:int d:int e:int f:int g:int").args, /at most six/);
   assert.equal(make("a:in:s[n] n:int -> size").args.length, 2);
+});
+
+test("a stored rulebook is the same book", () => {
+  assert.deepEqual(openAbi(abiBlob(book)), parseAbi(readFileSync(RULEBOOK, "utf8"), "linux.abi"));
 });
 
 test("docs/syscalls.md is what the rows say", () => {

@@ -16,12 +16,12 @@ export async function reachingScene(
   rng: Rng,
   word: number,
   length: number,
-  wide: boolean,
+  origin = 0,
 ): Promise<Scene | undefined> {
   if (probe.dataSize === 0) return undefined;
   const half = Math.floor(probe.dataSize / probe.unit / 2);
-  const deltas = [0];
-  for (let i = 1; i <= (wide ? 24 : 2); i++) deltas.push(i * half, -i * half);
+  const deltas = [origin];
+  for (let i = 1; i <= 40; i++) deltas.push(origin + i * half, origin - i * half);
   const per = 4;
   const n = deltas.length * per;
   const state = probe.states(rng, n, "window");
@@ -44,13 +44,35 @@ export async function reachingScene(
     return hits;
   });
   const most = Math.max(...reach);
-  if (most < 2) return undefined;
+  if (most < 2) return origin === 0 ? farScene(probe, rng, word, length) : undefined;
   // The middle of the offsets that reach it
   const good = deltas.filter((_, i) => reach[i] === most).sort((x, y) => x - y);
   const delta = good[good.length >> 1]!;
   const chosen = probe.states(rng, 12, "window");
   move(probe, chosen, 0, 12, delta);
   return { n: 12, state: chosen, memory: randomBytes(rng, 12 * probe.dataSize) };
+}
+
+/** Steps of a window that registers are moved by when a word reaches nowhere near. */
+const FAR = 1024;
+
+/** Where memory ends, faults tell how far registers must be moved for a word not to. */
+async function farScene(probe: Probe, rng: Rng, word: number, length: number): Promise<Scene | undefined> {
+  const step = Math.floor(probe.dataSize / probe.unit);
+  const most = Math.min(FAR, Math.ceil(2 ** (probe.pcBits - 1) / step));
+  const deltas = Array.from({ length: 2 * most }, (_, i) => (i - most) * step);
+  const state = probe.empty(deltas.length);
+  const row = 2 * probe.cells.length;
+  const one = probe.states(rng, 1, "window");
+  deltas.forEach((d, k) => {
+    state.set(one, k * row);
+    move(probe, state, k, k + 1, d);
+  });
+  const seen = await probe.run(word, length, state);
+  const ran = deltas.filter((_, k) => seen.outcome[k] === RAN);
+  // Nothing is told where all runs, or nothing
+  if (ran.length === 0 || ran.length === deltas.length) return undefined;
+  return reachingScene(probe, rng, word, length, ran[ran.length >> 1]!);
 }
 
 /** Adds to every register wide enough to be an address. */
@@ -75,7 +97,7 @@ const BLOCK = 3;
  * What each word touches in each case: memory is complemented in the blocks whose number has a given bit; where that
  * changes the outcome, something there was read. Then byte by byte. Bytes stored differ from one of two contents.
  */
-export async function touchedBy(probe: Probe, words: Uint32Array, length: number, scene: Scene): Promise<Touched[]> {
+export async function touchedBy(probe: Probe, words: Float64Array, length: number, scene: Scene): Promise<Touched[]> {
   const size = scene.memory!.length / scene.n;
   const bits = Math.ceil(Math.log2(size)) - BLOCK;
   const coarse = await complemented(
@@ -107,7 +129,7 @@ export async function touchedBy(probe: Probe, words: Uint32Array, length: number
 /** Which bytes of two blocks matter, for some of the cases. */
 async function singly(
   probe: Probe,
-  words: Uint32Array,
+  words: Float64Array,
   length: number,
   scene: Scene,
   cases: readonly number[],
@@ -124,7 +146,7 @@ async function singly(
     part.state.set(scene.state.subarray(k * row, (k + 1) * row), j * row);
     part.memory!.set(scene.memory!.subarray(k * size, (k + 1) * size), j * size);
   });
-  const own = Uint32Array.from(cases, (k) => words[k]!);
+  const own = Float64Array.from(cases, (k) => words[k]!);
   const seen = await complemented(
     probe,
     own,
@@ -145,7 +167,7 @@ async function singly(
 /** Runs every case with variants of its memory: `flip` says which bytes of which are complemented. */
 async function complemented(
   probe: Probe,
-  words: Uint32Array,
+  words: Float64Array,
   length: number,
   scene: Scene,
   variants: number,
@@ -158,7 +180,7 @@ async function complemented(
   const n = scene.n * variants;
   const state = probe.empty(n);
   const memory = new Uint8Array(n * size);
-  const all = new Uint32Array(n);
+  const all = new Float64Array(n);
   for (let v = 0; v < variants; v++) {
     state.set(scene.state, v * scene.state.length);
     all.set(words, v * scene.n);

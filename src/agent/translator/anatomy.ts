@@ -1,5 +1,6 @@
 import { RAN, SIGILL } from "../../oracle/oracle.ts";
 import type { Probe, Seen } from "./probe.ts";
+import { flipped } from "./word-bits.ts";
 
 /** States (and memory) that words are tried on. */
 export interface Scene {
@@ -208,8 +209,16 @@ export class Swaps {
     this.operands = operands;
   }
 
-  static async of(probe: Probe, flow: Dataflow, length: number, scene: Scene, file: readonly number[]): Promise<Swaps> {
-    const operands = file.filter((c) => c !== NONE).filter((c) => flow.inputs.includes(c) || flow.outputs.includes(c));
+  /** `only`: the operands to look at; absent: all. */
+  static async of(
+    probe: Probe,
+    flow: Dataflow,
+    length: number,
+    scene: Scene,
+    file: readonly number[],
+    only: readonly number[] = file,
+  ): Promise<Swaps> {
+    const operands = only.filter((c) => c !== NONE).filter((c) => flow.inputs.includes(c) || flow.outputs.includes(c));
     const out = new Swaps(probe, flow, scene, operands);
     const jobs: { i: number; x: number }[] = [];
     for (const i of operands)
@@ -309,7 +318,7 @@ export async function bitRoles(
   file: readonly number[],
 ): Promise<BitRole[]> {
   const swaps = await Swaps.of(probe, flow, length, scene, file);
-  const words = Array.from({ length: 8 * length }, (_, b) => (flow.word ^ (1 << b)) >>> 0);
+  const words = Array.from({ length: 8 * length }, (_, b) => flipped(flow.word, b));
   const runs = await runWords(probe, words, length, scene);
   return runs.map((seen, bit): BitRole => {
     if (!probe.proper(words[bit]!, length)) return { k: "illegal" };

@@ -35,6 +35,9 @@ function agrees(
 ): boolean {
   if (seen.strayed[k] === 1) return false;
   const goes = form.jump && (!p.taken || p.taken[k] === 1) ? p.target! : next;
+  // Into the middle of itself: where whole pieces of code run, it goes on there
+  const ahead = goes === next ? 0 : (goes.lo[k]! - seen.at[2 * k]!) * probe.unit;
+  if (!probe.oracle.machine.steps && ahead > 0 && ahead < form.length) return true;
   if (seen.outcome[k] !== RAN) {
     // A jump into the case's own code goes on there
     if (goes !== next && Math.abs((goes.lo[k]! - seen.at[2 * k]!) | 0) <= 64) return true;
@@ -91,7 +94,7 @@ export async function shotsOf(probe: Probe, rng: Rng, form: Form, n: number, mem
 }
 
 /** Other words for those that would jump to themselves: an oracle waits long for the end of a loop. */
-function leaveHome(probe: Probe, rng: Rng, form: Form, words: Uint32Array, state: Int32Array): void {
+function leaveHome(probe: Probe, rng: Rng, form: Form, words: Float64Array, state: Int32Array): void {
   const n = words.length;
   const at = new Int32Array(2 * n);
   for (let k = 0; k < n; k++) at[2 * k] = 0x4000;
@@ -114,7 +117,7 @@ export function randomBytes(rng: Rng, n: number): Uint8Array {
 }
 
 /** Changes a register that the address is made of so that the access falls into the window. */
-function aim(probe: Probe, rng: Rng, form: Form, words: Uint32Array, state: Int32Array): void {
+function aim(probe: Probe, rng: Rng, form: Form, words: Float64Array, state: Int32Array): void {
   const access = form.load ?? form.store!;
   const n = words.length;
   const window = probe.states(rng, n, "window");
@@ -188,7 +191,7 @@ export function pickShots(probe: Probe, { sample, seen }: Shots, which: readonly
   return {
     sample: {
       n: which.length,
-      words: Uint32Array.from(which, (k) => sample.words[k]!),
+      words: Float64Array.from(which, (k) => sample.words[k]!),
       state: rows(sample.state, row),
       at: rows(sample.at, 2),
       memory: sample.memory && bytes(sample.memory),
@@ -221,7 +224,7 @@ export function joinShots(a: Shots, b: Shots): Shots {
   return {
     sample: {
       n: a.sample.n + b.sample.n,
-      words: Uint32Array.from([...a.sample.words, ...b.sample.words]),
+      words: Float64Array.from([...a.sample.words, ...b.sample.words]),
       state: ints(a.sample.state, b.sample.state),
       at: ints(a.sample.at, b.sample.at),
       memory: both ? bytes(a.sample.memory!, b.sample.memory!) : undefined,

@@ -3,10 +3,11 @@ import type { Form, Out, Value } from "./form.ts";
 import type { Layout } from "./layouts.ts";
 import type { Expr } from "./search.ts";
 import { rulesOf } from "./solve.ts";
+import type { Template } from "./templates.ts";
 
 /** Everything that learning goes on from: with it, and the same oracle, it ends as it would have without a break. */
 export interface Checkpoint {
-  readonly version: 1;
+  readonly version: 2;
   readonly oracle: string;
   readonly seed: number;
   readonly rng: readonly number[];
@@ -15,6 +16,7 @@ export interface Checkpoint {
   readonly forms: readonly Form[];
   readonly failures: readonly Failure[];
   readonly layouts: readonly Layout[];
+  readonly templates: readonly Template[];
   readonly observations: number;
   readonly candidates: number;
   /** Milliseconds spent. */
@@ -71,7 +73,7 @@ type Loose = { -readonly [K in keyof Form]: Form[K] };
 /** Throws for anything that `writeCheckpoint` did not write. */
 export function readCheckpoint(text: string): Checkpoint {
   const c = JSON.parse(text) as Checkpoint;
-  if (c.version !== 1 || !Array.isArray(c.forms)) throw new Error("no checkpoint");
+  if (c.version !== 2 || !Array.isArray(c.forms)) throw new Error("no checkpoint");
   const value = <T extends Value>(v: T): T => ({ ...v, expr: expr((v.expr as unknown as { expr: Plain }).expr, v.w) });
   const form = (f: Form): Form => {
     const out: Loose = { ...f };
@@ -82,5 +84,6 @@ export function readCheckpoint(text: string): Checkpoint {
     out.jump = f.jump && { cond: f.jump.cond && value(f.jump.cond), target: value(f.jump.target) };
     return out;
   };
-  return { ...c, forms: c.forms.map(form) };
+  const templates = c.templates.map((t) => ({ ...t, map: Int32Array.from(t.map) }));
+  return { ...c, templates, forms: c.forms.map(form) };
 }

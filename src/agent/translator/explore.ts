@@ -1,12 +1,17 @@
-import { OracleError, SIGILL } from "../../oracle/oracle.ts";
+import { OracleError, RAN, SIGILL } from "../../oracle/oracle.ts";
 import { dataflow, type Scene } from "./anatomy.ts";
 import type { Checkpoint, Phase } from "./checkpoint.ts";
 import { covers, type Form, scatter } from "./form.ts";
 import type { Layout } from "./layouts.ts";
-import { FormLearner, type Outcome } from "./learn-form.ts";
+import { FAULTS, FormLearner, type Outcome } from "./learn-form.ts";
 import type { Probe } from "./probe.ts";
 import type { Bench } from "./solve.ts";
+import type { Template } from "./templates.ts";
 import type { Rng } from "./values.ts";
+import { anyWord, differing, fits, flipped, without } from "./word-bits.ts";
+
+/** So many words that only fault, and no other is looked at. */
+const BARREN = 24;
 
 /** A word that could not be understood, and why. */
 export interface Failure {
@@ -39,7 +44,7 @@ export interface ExploreOptions {
   readonly report: (p: Progress) => void;
   /** Called after each step: what was learned so far is safe then. */
   readonly keep: (e: Explorer) => void;
-  readonly from?: Pick<Checkpoint, "forms" | "failures" | "layouts" | "phase">;
+  readonly from?: Pick<Checkpoint, "forms" | "failures" | "layouts" | "templates" | "phase">;
 }
 
 /** Looks for words that no form covers and learns the form of each, until hardly any is left. */
@@ -50,6 +55,11 @@ export class Explorer {
   private readonly o: ExploreOptions;
   private readonly learner: FormLearner;
   covered = 0;
+  /** Words understood last that faulted whatever was done, one after the other. */
+  private get barren(): number {
+    const at = this.failures.findLastIndex((f) => f.why !== FAULTS);
+    return this.failures.length - 1 - at;
+  }
 
   constructor(o: ExploreOptions) {
     this.o = o;
@@ -58,10 +68,15 @@ export class Explorer {
     this.phase = o.from?.phase ?? { length: 0, step: "random", dry: 0, at: 0 };
     this.learner = new FormLearner(o.bench, o.rng, o.file, o.cases);
     this.learner.layouts.push(...(o.from?.layouts ?? []));
+    this.learner.templates.push(...(o.from?.templates ?? []));
   }
 
   get layouts(): readonly Layout[] {
     return this.learner.layouts;
+  }
+
+  get templates(): readonly Template[] {
+    return this.learner.templates;
   }
 
   private get probe(): Probe {
@@ -125,14 +140,14 @@ export class Explorer {
     );
     const words: number[] = [];
     for (const [i, a] of bits.entries()) {
-      words.push((base ^ (1 << a)) >>> 0);
-      for (const b of bits.slice(i + 1)) words.push((base ^ (1 << a) ^ (1 << b)) >>> 0);
+      words.push(flipped(base, a));
+      for (const b of bits.slice(i + 1)) words.push(flipped(flipped(base, a), b));
     }
     const found = await this.legal(
       words.filter((w) => this.unknown(w, length)),
       length,
     );
-    for (const w of found) {
+    for (const w of [...found.runs, ...found.faults.slice(0, 16)]) {
       if (!this.o.more()) return;
       if (this.unknown(w, length)) await this.attempt(w, length);
     }
@@ -140,38 +155,47 @@ export class Explorer {
 
   private unknown(w: number, length: number): boolean {
     if (!this.probe.proper(w, length) || this.forms.some((f) => f.length === length && covers(f, w))) return false;
-    return !this.failures.some((f) => f.length === length && ((f.word ^ w) & ~f.loose) === 0);
+    return !this.failures.some((f) => f.length === length && without(differing(f.word, w), f.loose) === 0);
   }
 
-  /** Those of some words that the oracle executes. */
-  private async legal(words: readonly number[], length: number): Promise<number[]> {
-    if (words.length === 0) return [];
+  /** Those of some words that the oracle executes, and those that it faults on. */
+  private async legal(
+    words: readonly number[],
+    length: number,
+  ): Promise<{ runs: readonly number[]; faults: readonly number[] }> {
+    if (words.length === 0) return { runs: [], faults: [] };
     const seen = await this.probe.run(
-      Uint32Array.from(words),
+      Float64Array.from(words),
       length,
       this.probe.states(this.o.rng, words.length, "window"),
     );
-    return words.filter((_, k) => seen.outcome[k] !== SIGILL && seen.outcome[k]! < 200 && seen.strayed[k] === 0);
+    const at = (test: (outcome: number) => boolean): number[] =>
+      words.filter((_, k) => seen.strayed[k] === 0 && test(seen.outcome[k]!));
+    return { runs: at((o) => o === RAN), faults: at((o) => o !== RAN && o !== SIGILL && o < 200) };
   }
 
   /** Legal words that no form covers. */
   private async strangers(length: number, want: number, tries: number): Promise<number[]> {
     const { rng } = this.o;
     const out: number[] = [];
+    const faulting: number[] = [];
     let legal = 0;
     let known = 0;
     const part = 512;
     for (let done = 0; done < tries && out.length < want && this.o.more(); done += part) {
-      const words = new Uint32Array(part);
-      for (let k = 0; k < part; k++) words[k] = length >= 4 ? rng.next() >>> 0 : (rng.next() >>> 0) % 2 ** (8 * length);
+      const words = new Float64Array(part);
+      for (let k = 0; k < part; k++) words[k] = anyWord(rng, length);
       const fresh = words.filter((w) => !this.forms.some((f) => f.length === length && covers(f, w)));
       known += part - fresh.length;
       const unseen = [...fresh].filter((w) => this.unknown(w, length));
-      const found = await this.legal(unseen, length);
-      legal += found.length;
-      out.push(...found.slice(0, want - out.length));
+      const { runs, faults } = await this.legal(unseen, length);
+      legal += runs.length;
+      out.push(...runs.slice(0, want - out.length));
+      faulting.push(...faults.slice(0, want - faulting.length));
     }
     this.covered = known / Math.max(1, known + legal);
+    // A word that faults may be none: it may as well name a register that is not there
+    if (out.length === 0 && this.barren < BARREN) out.push(...faulting);
     return out;
   }
 
@@ -219,8 +243,8 @@ export class Explorer {
   private add(form: Form): void {
     const inside = (f: Form): boolean =>
       f.length === form.length &&
-      (form.mask & ~f.mask) === 0 &&
-      ((f.match ^ form.match) & form.mask) === 0 &&
+      without(form.mask, f.mask) === 0 &&
+      fits(f.match, form.match, form.mask) &&
       f.where.length >= 0;
     for (let i = this.forms.length - 1; i >= 0; i--) if (inside(this.forms[i]!)) this.forms.splice(i, 1);
     this.forms.push(form);

@@ -12,6 +12,8 @@ import {
 import { ones } from "./arith.ts";
 import { INVALID, type RegField, scatter } from "./form.ts";
 import type { Probe } from "./probe.ts";
+import { knownOperands, type Template } from "./templates.ts";
+import { flipped } from "./word-bits.ts";
 
 /** A register operand of a word and the bits that select it. */
 export interface Operand extends RegField {
@@ -52,18 +54,25 @@ export async function anatomyOf(
   length: number,
   scene: Scene,
   file: readonly number[],
+  templates: readonly Template[] = [],
 ): Promise<Anatomy | undefined> {
   let last: Look | undefined;
-  let at = word;
+  const given = await knownOperands(probe, word, length, scene, file, templates);
+  let at = given.word;
+  if (given.operands.length > 0) {
+    last = await look(probe, at, length, scene, file, given.operands);
+    if (!last) return undefined;
+    if (covered(last.flow, file, given.operands)) return finish(probe, last, length, scene, file, [], given.operands);
+  }
   const seen = new Set<number>();
   const union: Found[] = [];
   const placements =
     file.length <= 5 ? [undefined, [0, 1, 2, 3], [1, 2, 0, 3], [2, 0, 1, 3], [0, 2, 1, 3], [1, 0, 2, 3]] : PLACEMENTS;
   for (const numbers of placements) {
-    if (numbers) at = placed(probe, at, union, file, numbers);
+    if (numbers) at = placed(probe, at, union, file, numbers, given.operands);
     if (seen.has(at)) continue;
     seen.add(at);
-    const found = await look(probe, at, length, scene, file);
+    const found: Look | undefined = await look(probe, at, length, scene, file, given.operands);
     if (!found) {
       if (last) break;
       return undefined;
@@ -73,7 +82,7 @@ export async function anatomyOf(
     if (found.found.length === 0) break;
   }
   if (!last) return undefined;
-  return finish(probe, last, length, scene, file, union);
+  return finish(probe, last, length, scene, file, union, given.operands);
 }
 
 /** Register numbers that differ in two bits, then low ones, then the first again with all that is known by then. */
@@ -95,12 +104,20 @@ function merge(union: Found[], more: readonly Found[]): void {
   }
 }
 
+/** Whether every register that matters is an operand that is known. */
+function covered(flow: Dataflow, file: readonly number[], given: readonly Operand[]): boolean {
+  const at = (list: readonly number[], test: (o: Operand) => boolean): boolean =>
+    list.every((c) => !file.includes(c) || given.some((o) => o.cell === c && test(o)));
+  return at(flow.inputs, (o) => o.reads) && at(flow.outputs, (o) => o.writes);
+}
+
 async function look(
   probe: Probe,
   word: number,
   length: number,
   scene: Scene,
   file: readonly number[],
+  given: readonly Operand[],
 ): Promise<Look | undefined> {
   const flow = await dataflow(probe, word, length, scene);
   if (!flow) return undefined;
@@ -113,6 +130,7 @@ async function look(
     f.bits.set(bit, { weight, weak: c.to === NONE || !probe.keepsAny(c.to), to: c.to });
   };
   roles.forEach((r, bit) => {
+    if (given.some((o) => o.bits.includes(bit))) return;
     if (r.k === "register" && r.options.length === 1) put(bit, r.options[0]!);
   });
   return { flow, roles, found };
@@ -125,10 +143,11 @@ async function finish(
   scene: Scene,
   file: readonly number[],
   union: readonly Found[],
+  given: readonly Operand[],
 ): Promise<Anatomy> {
   const { flow } = last;
-  const operands: Operand[] = [];
-  const taken = new Set<number>();
+  const operands: Operand[] = [...given];
+  const taken = new Set(given.flatMap((o) => o.bits));
   for (const u of union) {
     // The operand as the last look has it: of the same use, with a bit in common
     const now = last.found.find(
@@ -149,9 +168,10 @@ async function finish(
     for (const b of map.bits) taken.add(b);
     operands.push({ name: "", cell: now.cell, reads: u.reads, writes: u.writes, ...map });
   }
-  const roles = last.roles.map(
-    (r, bit): BitRole => (r.k === "register" && !taken.has(bit) ? { k: "other", seen: r.seen } : r),
-  );
+  const roles = last.roles.map((r, bit): BitRole => {
+    if ("seen" in r && given.some((o) => o.bits.includes(bit))) return { k: "register", options: [], seen: r.seen };
+    return r.k === "register" && !taken.has(bit) ? { k: "other", seen: r.seen } : r;
+  });
   return { word: flow.word, flow, roles, operands };
 }
 
@@ -201,9 +221,10 @@ function placed(
   union: readonly Found[],
   file: readonly number[],
   numbers: readonly number[],
+  given: readonly Operand[],
 ): number {
   let out = word;
-  const used = new Set<number>();
+  const used = new Set(given.map((o) => file.indexOf(o.cell)));
   for (const f of union) {
     const known = [...f.bits].filter(([, e]) => ones(e.weight) === 1);
     if (known.length === 0) continue;
@@ -221,8 +242,8 @@ function placed(
     used.add(best);
     for (const [bit, e] of known) {
       // A bit is flipped where the numbers differ
-      if (((file.indexOf(f.cell) ^ best) & e.weight) !== 0) out ^= 1 << bit;
+      if (((file.indexOf(f.cell) ^ best) & e.weight) !== 0) out = flipped(out, bit);
     }
   }
-  return out >>> 0;
+  return out;
 }

@@ -1,6 +1,7 @@
 import type { Probe } from "./probe.ts";
 import { type Expr, evaluate, type Vector } from "./search.ts";
 import { high, maskHigh, maskLow, put, type Rng, structured } from "./values.ts";
+import { anyWord, bitAt, fits, withBit, without } from "./word-bits.ts";
 
 /** Bits of the word that select a register. */
 export interface RegField {
@@ -76,7 +77,7 @@ export interface Form {
 /** What words of one form did: samples for search and test. */
 export interface Sample {
   readonly n: number;
-  readonly words: Uint32Array;
+  readonly words: Float64Array;
   readonly state: Int32Array;
   /** Where each case begins. */
   readonly at: Int32Array;
@@ -85,23 +86,23 @@ export interface Sample {
 
 export function gather(word: number, bits: readonly number[]): number {
   let v = 0;
-  for (let k = 0; k < bits.length; k++) v |= ((word >>> bits[k]!) & 1) << k;
+  for (let k = 0; k < bits.length; k++) v |= bitAt(word, bits[k]!) << k;
   return v >>> 0;
 }
 export function scatter(word: number, bits: readonly number[], v: number): number {
   let w = word;
-  for (let k = 0; k < bits.length; k++) w = (w & ~(1 << bits[k]!)) | (((v >>> k) & 1) << bits[k]!);
-  return w >>> 0;
+  for (let k = 0; k < bits.length; k++) w = withBit(w, bits[k]!, (v >>> k) & 1);
+  return w;
 }
 export function immValue(f: ImmField, word: number): number {
   let v = 0;
-  for (const { bit, to } of f.pieces) v |= ((word >>> bit) & 1) << to;
+  for (const { bit, to } of f.pieces) v |= bitAt(word, bit) << to;
   return f.signed ? (v << (32 - f.width)) >> (32 - f.width) : v >>> 0;
 }
 
 /** Whether a word is one of the form's. */
 export function covers(form: Pick<Form, "mask" | "match" | "regs" | "imms" | "where">, word: number): boolean {
-  if (((word ^ form.match) & form.mask) !== 0) return false;
+  if (!fits(word, form.match, form.mask)) return false;
   for (const f of form.regs) if (f.map[gather(word, f.bits)] === INVALID) return false;
   return form.where.every((c) => {
     if (c.k === "not") return immValue(form.imms[c.imm]!, word) !== c.value;
@@ -298,8 +299,7 @@ export function randomWord(
 }
 
 function drawWord(rng: Rng, form: Pick<Form, "match" | "mask" | "regs" | "imms" | "length">): number {
-  const all = form.length >= 4 ? -1 : (1 << (8 * form.length)) - 1;
-  let word = ((rng.next() & ~form.mask) | form.match) & all;
+  let word = without(anyWord(rng, form.length), form.mask) + form.match;
   for (const f of form.regs) {
     let v = rng.below(f.map.length);
     for (let i = 0; f.map[v] === INVALID && i < 100; i++) v = rng.below(f.map.length);
@@ -307,8 +307,7 @@ function drawWord(rng: Rng, form: Pick<Form, "match" | "mask" | "regs" | "imms" 
   }
   for (const f of form.imms) {
     const lo = structured(rng, Math.min(32, f.width));
-    for (const { bit, to } of f.pieces)
-      if (((form.mask >>> bit) & 1) === 0) word = (word & ~(1 << bit)) | (((lo >>> to) & 1) << bit);
+    for (const { bit, to } of f.pieces) if (bitAt(form.mask, bit) === 0) word = withBit(word, bit, (lo >>> to) & 1);
   }
-  return word >>> 0;
+  return word;
 }

@@ -85,6 +85,7 @@ export function grammar(w: number): readonly Production[] {
   ];
   if (low !== 31 && w < 64) amounts.push(["m31", 5, (lo) => lo & 31, (b) => `(${b} & 31)`]);
   if (w < 16 || (low !== 15 && w < 32)) amounts.push(["m15", 5, (lo) => lo & 15, (b) => `(${b} & 15)`]);
+  if (low !== 63) amounts.push(["m63", 6, (lo) => lo & 63, (b) => `(${b} & 63)`]);
   if ((w & (w - 1)) !== 0) amounts.push(["mod", 5, turn, (b) => `(${b} %u ${w})`]);
   for (const [suffix, cost, take, shown] of amounts) {
     rule(

@@ -4,6 +4,7 @@ import type { ImmField } from "./form.ts";
 import type { Probe, Seen } from "./probe.ts";
 import type { Production } from "./production.ts";
 import { high, toBig } from "./values.ts";
+import { bitAt } from "./word-bits.ts";
 
 /** How bits of a word form a number: what a form's immediate may be. */
 export type Layout = Omit<ImmField, "name">;
@@ -28,7 +29,7 @@ export function layoutsOf(
     const additive = others.flatMap(({ bit, seen }): Weighed[] => {
       const d = constantDifference(flow, seen, read, w);
       if (d === undefined) return [];
-      const weight = (flow.word >>> bit) & 1 ? -d : d;
+      const weight = bitAt(flow.word, bit) === 1 ? -d : d;
       return [{ bit, weight: BigInt.asIntN(w, weight) }];
     });
     push(out, fromWeights(additive, w));
@@ -152,7 +153,7 @@ export function amountLayout(
         if (!flow.ran.some((k) => seen.outcome[k] === RAN)) return [];
         const c = solve(seen);
         if (c === undefined || c === base) return [];
-        return [{ bit, weight: BigInt((flow.word >>> bit) & 1 ? base - c : c - base) }];
+        return [{ bit, weight: BigInt(bitAt(flow.word, bit) === 1 ? base - c : c - base) }];
       });
       const layout = fromWeights(weights, 32);
       if (layout && layout.pieces.length > 1) return { ...layout, signed: false };

@@ -1,7 +1,7 @@
 import { RAN, SIGILL } from "../../oracle/oracle.ts";
 import { move, reachingScene, type Touched, touchedBy } from "./access.ts";
 import { type BitRole, goesOn, type Scene, sameCell, samePc } from "./anatomy.ts";
-import { joinShots, pickShots, randomBytes, shotsOf, test } from "./check.ts";
+import { differences, joinShots, pickShots, randomBytes, shotsOf, test } from "./check.ts";
 import { type Anatomy, anatomyOf, type Operand } from "./fields.ts";
 import {
   type Condition,
@@ -19,7 +19,12 @@ import { amountLayout, cellReader, type Layout, layoutsOf, type Reader } from ".
 import { narrowed } from "./narrow.ts";
 import type { Probe, Seen } from "./probe.ts";
 import { addressOf, type Bench, bare, makeSample, rulesOf, type Shots, type Skeleton, shoot, solve } from "./solve.ts";
+import { rememberFields, type Template } from "./templates.ts";
 import { type Rng, toBig } from "./values.ts";
+import { allBits, bitAt, both, flipped, withBit } from "./word-bits.ts";
+
+/** Why a word is not understood that ran on no state. */
+export const FAULTS = "it faults on every state";
 
 export interface Outcome {
   readonly form: Form | undefined;
@@ -32,6 +37,9 @@ export interface Outcome {
 type Fields = Pick<Skeleton, "length" | "mask" | "match" | "regs" | "imms" | "where">;
 type Accesses = Pick<Skeleton, "load" | "store">;
 
+/** Cases of a sample that an expression is looked for from, where it is not found from all. */
+const PART = 16;
+
 /** Learns the form that one instruction word belongs to. */
 export class FormLearner {
   readonly bench: Bench;
@@ -42,6 +50,8 @@ export class FormLearner {
   readonly cases: number;
   /** Layouts of immediates seen so far, tried on new forms. */
   readonly layouts: Layout[] = [];
+  /** Fields of registers seen so far. */
+  readonly templates: Template[] = [];
 
   constructor(bench: Bench, rng: Rng, file: readonly number[], cases: number) {
     this.bench = bench;
@@ -52,6 +62,10 @@ export class FormLearner {
 
   private get probe(): Probe {
     return this.bench.probe;
+  }
+
+  private anatomy(word: number, length: number, scene: Scene): Promise<Anatomy | undefined> {
+    return anatomyOf(this.probe, word, length, scene, this.file, this.templates);
   }
 
   plainScene(n = 12): Scene {
@@ -73,14 +87,14 @@ export class FormLearner {
   /** `hard`: it was tried before; with all of the budget, and a word may do nothing. */
   async learn(word: number, length: number, hard = false): Promise<Outcome> {
     let scene = this.plainScene();
-    let plain = await anatomyOf(this.probe, word, length, scene, this.file);
-    let why = plain ? "it does nothing that is seen" : "it faults on every state";
+    let plain = await this.anatomy(word, length, scene);
+    let why = plain ? "it does nothing that is seen" : FAULTS;
     let loose = looseBits(plain);
     const seen = plain !== undefined && (plain.flow.outputs.length > 0 || plain.flow.jumps);
     if (plain && (plain.flow.jumps || plain.flow.outputs.every((c) => !plain?.flow.always.has(c)))) {
       // One bit of outcome a state tells little: many states in which registers often agree
       scene = this.branchScene();
-      plain = (await anatomyOf(this.probe, word, length, scene, this.file)) ?? plain;
+      plain = (await this.anatomy(word, length, scene)) ?? plain;
     }
     const reads = plain !== undefined && plain.flow.inputs.length > 0;
     if (plain && seen && reads) {
@@ -88,9 +102,9 @@ export class FormLearner {
       if (out.form) return out;
       why = out.why;
     }
-    const reaching = await reachingScene(this.probe, this.rng, word, length, true);
+    const reaching = await reachingScene(this.probe, this.rng, word, length);
     if (reaching) {
-      const found = await anatomyOf(this.probe, word, length, reaching, this.file);
+      const found = await this.anatomy(word, length, reaching);
       if (found) {
         loose |= looseBits(found);
         const out = await this.understand(found, reaching, length, hard);
@@ -134,6 +148,7 @@ export class FormLearner {
       const out = await this.complete(bench, skeleton);
       if (out.form && !vacuous(out.form)) {
         for (const i of out.form.imms) this.remember(i);
+        rememberFields(this.templates, regs, length);
         return out;
       }
       why = out.form ? "a constant whatever its fields say" : out.why;
@@ -257,7 +272,7 @@ export class FormLearner {
   private async touches(a: Anatomy, scene: Scene, length: number): Promise<Map<Seen, Touched[]>> {
     const runs: { word: number; seen: Seen }[] = [{ word: a.word, seen: a.flow.seen }];
     a.roles.forEach((r, bit) => {
-      if (r.k === "other") runs.push({ word: (a.word ^ (1 << bit)) >>> 0, seen: r.seen });
+      if (r.k === "other") runs.push({ word: flipped(a.word, bit), seen: r.seen });
     });
     const per = 4;
     const row = 2 * this.probe.cells.length;
@@ -268,7 +283,7 @@ export class FormLearner {
     const n = runs.length * ran.length;
     const state = this.probe.empty(n);
     const memory = new Uint8Array(n * size);
-    const words = new Uint32Array(n);
+    const words = new Float64Array(n);
     runs.forEach(({ word }, i) => {
       ran.forEach((k, j) => {
         const at = i * ran.length + j;
@@ -316,7 +331,7 @@ export class FormLearner {
         move(probe, state, at, at + 1, -d);
       });
     });
-    const words = new Uint32Array(n).fill(word);
+    const words = new Float64Array(n).fill(word);
     const found = await touchedBy(probe, words, length, { n, state, memory });
     for (const [i, d] of deltas.entries()) {
       const hits = picked.every((k, j) =>
@@ -345,7 +360,7 @@ export class FormLearner {
     const kinds = (["load", "store"] as const).filter((kind) => touched.get(a.flow.seen)!.some((t) => t?.[kind]));
     if (kinds.length === 0) return undefined;
     const n = 32;
-    const words = new Uint32Array(n);
+    const words = new Float64Array(n);
     const state = probe.empty(n);
     const row = 2 * probe.cells.length;
     for (let k = 0; k < n; k++) {
@@ -384,7 +399,7 @@ export class FormLearner {
     let shots = await this.firstShots(skeleton, access);
     let last: { form: Form; words: readonly number[] } | undefined;
     for (let round = 0; round < 16; round++) {
-      const body = solve(bench, skeleton, shots);
+      const body = solve(bench, skeleton, shots) ?? (last ? undefined : this.ofMost(bench, skeleton, shots));
       if (!body) {
         // The expression found before was right but for some words
         const restricted = last && (await narrowed(probe, rng, skeleton, last.form, last.words));
@@ -417,6 +432,19 @@ export class FormLearner {
       shots = joinShots(pickShots(probe, result.shots, ran.slice(0, 12)), shots);
     }
     return failed("too many corrections");
+  }
+
+  /** What most cases say: one register or value that means something else spoils a sample, but not every part of it. */
+  private ofMost(bench: Bench, s: Skeleton, shots: Shots): ReturnType<typeof solve> {
+    const { n } = shots.sample;
+    for (let tries = 0; tries < 5 && n > 2 * PART; tries++) {
+      const which = [...new Set(Array.from({ length: PART }, () => this.rng.below(n)))];
+      const body = solve({ ...bench, budget: Math.min(bench.budget, 20_000) }, s, pickShots(this.probe, shots, which));
+      if (!body) continue;
+      const wrong = differences(this.probe, { ...body, name: "", cases: 0 }, shots);
+      if (wrong.length * 3 < n) return body;
+    }
+    return undefined;
   }
 
   private async firstShots(s: Skeleton, access: boolean): Promise<Shots> {
@@ -467,7 +495,7 @@ function vacuous(form: Form): boolean {
   if (reads) return false;
   let open = 0;
   const written = form.outs.flatMap((o) => (o.to.k === "field" ? form.regs[o.to.field]!.bits : []));
-  for (let bit = 0; bit < 8 * form.length; bit++) if (((form.mask >>> bit) & 1) === 0 && !written.includes(bit)) open++;
+  for (let bit = 0; bit < 8 * form.length; bit++) if (bitAt(form.mask, bit) === 0 && !written.includes(bit)) open++;
   return open > 2;
 }
 
@@ -476,8 +504,10 @@ const failed = (why: string, loose = 0): Outcome => ({ form: undefined, why, loo
 /** Bits of a word that only choose registers or do nothing. */
 function looseBits(a: Anatomy | undefined): number {
   let m = 0;
+  // Where some states fault, a bit that seems to do nothing may be one of an address that was never seen
+  const sure = a?.flow.seen.outcome.every((o) => o === RAN);
   a?.roles.forEach((r, bit) => {
-    if (r.k === "register" || r.k === "inert") m |= 1 << bit;
+    if (r.k === "register" || (sure && r.k === "inert")) m = withBit(m, bit, 1);
   });
   return m;
 }
@@ -512,9 +542,9 @@ function operandsOf(probe: Probe, a: Anatomy): { regs: RegField[]; dests: Place[
 
 /** Fixed bits and fields, given the layouts of the immediates. */
 function fieldsOf(a: Anatomy, length: number, regs: readonly RegField[], layouts: readonly Layout[]): Fields {
-  let mask = length >= 4 ? -1 : (1 << (8 * length)) - 1;
+  let mask = allBits(length);
   const open = (bit: number): void => {
-    mask &= ~(1 << bit);
+    mask = withBit(mask, bit, 0);
   };
   for (const f of regs) f.bits.forEach(open);
   for (const l of layouts) for (const p of l.pieces) open(p.bit);
@@ -522,5 +552,12 @@ function fieldsOf(a: Anatomy, length: number, regs: readonly RegField[], layouts
     if (r.k === "inert") open(bit);
   });
   const where: Condition[] = [];
-  return { length, mask, match: a.word & mask, regs, imms: layouts.map((l, i) => ({ ...l, name: `i${i}` })), where };
+  return {
+    length,
+    mask,
+    match: both(a.word, mask),
+    regs,
+    imms: layouts.map((l, i) => ({ ...l, name: `i${i}` })),
+    where,
+  };
 }

@@ -3,18 +3,19 @@ import { bitRoles, dataflow, NONE, runWords, type Scene, sameCell, samePc } from
 import { ones } from "./arith.ts";
 import type { Probe, Seen } from "./probe.ts";
 import type { Rng } from "./values.ts";
+import { anyWord, byteAt, flipped, LONGEST } from "./word-bits.ts";
 
 /** Lengths in bytes that instructions have; marks in the probe which first bytes begin those of each. */
 export async function lengthsOf(probe: Probe, rng: Rng, most: number): Promise<number[]> {
-  const longest = Math.min(4, most);
+  const longest = Math.min(LONGEST, most);
   return probe.oracle.machine.steps ? steppedLengths(probe, rng, longest) : wholeLengths(probe, rng, longest);
 }
 
 /** By how far the program counter moves in a step. */
 async function steppedLengths(probe: Probe, rng: Rng, most: number): Promise<number[]> {
   const n = 4096;
-  const words = new Uint32Array(n);
-  for (let k = 0; k < n; k++) words[k] = rng.next() >>> 0;
+  const words = new Float64Array(n);
+  for (let k = 0; k < n; k++) words[k] = anyWord(rng, most);
   const state = probe.states(rng, n, "window");
   const seen = { ...(await probe.run(words, most, state)), before: state };
   const counts = new Map<number, number>();
@@ -24,7 +25,7 @@ async function steppedLengths(probe: Probe, rng: Rng, most: number): Promise<num
     if (seen.outcome[k] !== RAN) continue;
     ran++;
     const step = (seen.pc[2 * k]! - seen.at[2 * k]!) * probe.unit;
-    if (step <= 0 || step > 4) continue;
+    if (step <= 0 || step > LONGEST) continue;
     counts.set(step, (counts.get(step) ?? 0) + 1);
     const marks = firsts.get(step) ?? new Uint16Array(256);
     marks[firstByte(probe, words[k]!, most)]!++;
@@ -55,7 +56,7 @@ async function steppedLengths(probe: Probe, rng: Rng, most: number): Promise<num
 /** How many of a word's bytes change what it does, of words that step on by `step`. */
 async function meaningfulBytes(
   probe: Probe,
-  words: Uint32Array,
+  words: Float64Array,
   seen: Seen & { readonly before: Int32Array },
   most: number,
   step: number,
@@ -68,13 +69,13 @@ async function meaningfulBytes(
   picked.forEach((k, i) => {
     state.set(seen.before.subarray(k * row, (k + 1) * row), i * row);
   });
-  const own = Uint32Array.from(picked, (k) => words[k]!);
+  const own = Float64Array.from(picked, (k) => words[k]!);
   const base = await probe.run(own, most, state);
   let last = step;
   for (let b = step; b < most; b++) {
     const shift = 8 * (probe.little ? b : most - 1 - b);
     const other = await probe.run(
-      own.map((w) => (w ^ (255 << shift)) >>> 0),
+      own.map((w) => [0, 1, 2, 3, 4, 5, 6, 7].reduce((v, i) => flipped(v, shift + i), w)),
       most,
       state,
     );
@@ -98,10 +99,10 @@ async function wholeLengths(probe: Probe, rng: Rng, most: number): Promise<numbe
   const taken = new Uint8Array(256);
   for (let length = step; length <= most && taken.includes(0); length += step) {
     const n = 16_384;
-    const words = new Uint32Array(n);
+    const words = new Float64Array(n);
     let k = 0;
     while (k < n) {
-      const w = length >= 4 ? rng.next() >>> 0 : (rng.next() >>> 0) % 2 ** (8 * length);
+      const w = anyWord(rng, length);
       if (taken[firstByte(probe, w, length)] === 0) words[k++] = w;
     }
     const seen = await probe.run(words, length, probe.states(rng, n, "window"));
@@ -128,8 +129,7 @@ async function wholeLengths(probe: Probe, rng: Rng, most: number): Promise<numbe
   return lengths;
 }
 
-const firstByte = (probe: Probe, word: number, length: number): number =>
-  probe.little ? word & 255 : (word >>> (8 * (length - 1))) & 255;
+const firstByte = (probe: Probe, word: number, length: number): number => byteAt(word, probe.little ? 0 : length - 1);
 
 /**
  * The cells that instructions choose among, by number: the largest group of one width. Where flips of one bit lead to
@@ -147,7 +147,7 @@ export async function registerFile(probe: Probe, rng: Rng, length: number): Prom
   let fromZero = 0;
   let fromOne = 0;
   for (let tries = 0; tries < 300 && fromZero + fromOne < 24; tries++) {
-    const word = length >= 4 ? rng.next() >>> 0 : (rng.next() >>> 0) % 2 ** (8 * length);
+    const word = anyWord(rng, length);
     if (!probe.proper(word, length)) continue;
     const scene: Scene = { n: 8, state: probe.states(rng, 8, "random"), memory: undefined };
     const [seen] = await runWords(probe, [word], length, scene);

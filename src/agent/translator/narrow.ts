@@ -3,6 +3,7 @@ import { type Form, gather, INVALID, immValue, type RegField, randomWord } from 
 import type { Probe } from "./probe.ts";
 import { makeSample, type Shots, type Skeleton, shoot } from "./solve.ts";
 import type { Rng } from "./values.ts";
+import { allBits, bitAt, flipped, withBit } from "./word-bits.ts";
 
 /*
  * Words that look like a form's and are not: which field, bit or pair of registers tells them, and the form without.
@@ -25,8 +26,8 @@ export async function narrowed(
 async function alwaysWrong(probe: Probe, rng: Rng, form: Form, word: number): Promise<boolean> {
   const one: Form = {
     ...form,
-    mask: form.length >= 4 ? -1 : 2 ** (8 * form.length) - 1,
-    match: word | 0,
+    mask: allBits(form.length),
+    match: word,
     where: [],
     regs: form.regs,
     cases: 0,
@@ -37,7 +38,7 @@ async function alwaysWrong(probe: Probe, rng: Rng, form: Form, word: number): Pr
 
 async function shotsOfWord(probe: Probe, rng: Rng, form: Form, word: number, n: number): Promise<Shots> {
   const access = form.load !== undefined || form.store !== undefined;
-  const fixed: Form = { ...form, mask: -1, match: word | 0 };
+  const fixed: Form = { ...form, mask: allBits(form.length), match: word };
   const pinned: Form = { ...fixed, regs: form.regs.map((f) => pinnedField(f, word)), imms: [] };
   if (!access) {
     const { words, state } = makeSample(probe, rng, pinned, n);
@@ -61,8 +62,7 @@ async function restrict(probe: Probe, rng: Rng, s: Skeleton, form: Form, bad: nu
     if (!(await alwaysWrong(probe, rng, form, w))) good = w;
   }
   if (good === undefined) return undefined;
-  const all = s.length >= 4 ? -1 : 2 ** (8 * s.length) - 1;
-  const wrong = (w: number): Promise<boolean> => alwaysWrong(probe, rng, form, w >>> 0);
+  const wrong = (w: number): Promise<boolean> => alwaysWrong(probe, rng, form, w);
   // Two registers that may not be the same
   for (let i = 0; i < s.regs.length; i++)
     for (let j = i + 1; j < s.regs.length; j++) {
@@ -87,16 +87,16 @@ async function restrict(probe: Probe, rng: Rng, s: Skeleton, form: Form, bad: nu
     if (await wrong(put(bad, bits, gather(good, bits)))) continue;
     // One bit of it that is none of the immediate's, or one value that is special
     for (const [p, piece] of f.pieces.entries()) {
-      if (await wrong(bad ^ (1 << piece.bit))) continue;
+      if (await wrong(flipped(bad, piece.bit))) continue;
       const ends = p === 0 || p === f.pieces.length - 1;
-      if (!ends || !(await wrong(put(good, [piece.bit], (bad >>> piece.bit) & 1)))) continue;
+      if (!ends || !(await wrong(put(good, [piece.bit], bitAt(bad, piece.bit))))) continue;
       const pieces = f.pieces.filter((x) => x !== piece);
       if (pieces.length === 0) return undefined;
       const width = Math.max(...pieces.map((x) => x.to)) + 1;
       return {
         ...s,
-        mask: s.mask | (1 << piece.bit),
-        match: s.match | (good & (1 << piece.bit)),
+        mask: withBit(s.mask, piece.bit, 1),
+        match: withBit(s.match, piece.bit, bitAt(good, piece.bit)),
         imms: s.imms.map((x, j) => (j === i ? { ...f, pieces, width } : x)),
       };
     }
@@ -104,11 +104,12 @@ async function restrict(probe: Probe, rng: Rng, s: Skeleton, form: Form, bad: nu
     return { ...s, where: [...s.where, { k: "not", imm: i, value: immValue(f, bad) }] };
   }
   // What seemed not to matter
-  const fixed = s.mask | bitsOfFields(s);
+  const fixed = bitsOfFields(s);
+  for (let bit = 0; bit < 8 * s.length; bit++) if (bitAt(s.mask, bit) === 1) fixed.add(bit);
   for (let bit = 0; bit < 8 * s.length; bit++) {
-    if ((fixed >>> bit) & 1 || ((bad ^ good) >>> bit) % 2 === 0) continue;
-    if (await wrong(bad ^ (1 << bit))) continue;
-    return { ...s, mask: (s.mask | (1 << bit)) & all, match: s.match | (good & (1 << bit)) };
+    if (fixed.has(bit) || bitAt(bad, bit) === bitAt(good, bit)) continue;
+    if (await wrong(flipped(bad, bit))) continue;
+    return { ...s, mask: withBit(s.mask, bit, 1), match: withBit(s.match, bit, bitAt(good, bit)) };
   }
   return undefined;
 }
@@ -116,16 +117,13 @@ async function restrict(probe: Probe, rng: Rng, s: Skeleton, form: Form, bad: nu
 const put = (word: number, bits: readonly number[], v: number): number => {
   let w = word;
   bits.forEach((bit, k) => {
-    w = (w & ~(1 << bit)) | (((v >>> k) & 1) << bit);
+    w = withBit(w, bit, (v >>> k) & 1);
   });
-  return w >>> 0;
+  return w;
 };
 
-function bitsOfFields(s: Pick<Form, "regs" | "imms">): number {
-  let m = 0;
-  for (const f of s.regs) for (const b of f.bits) m |= 1 << b;
-  for (const f of s.imms) for (const p of f.pieces) m |= 1 << p.bit;
-  return m;
+function bitsOfFields(s: Pick<Form, "regs" | "imms">): Set<number> {
+  return new Set([...s.regs.flatMap((f) => f.bits), ...s.imms.flatMap((f) => f.pieces.map((p) => p.bit))]);
 }
 
 /** The field with nothing but the word's own value. */

@@ -1,5 +1,6 @@
 import type { Field, Oracle } from "../../oracle/oracle.ts";
 import { high, maskHigh, maskLow, put, type Rng, structured } from "./values.ts";
+import { byteAt } from "./word-bits.ts";
 
 /** Something of the state that is set before a case and seen after it. */
 export interface Cell {
@@ -69,13 +70,13 @@ export class Probe {
   }
 
   /** Runs `words[i]` (or one word for all) on state i. `memory`: the same number of bytes for each case. */
-  async run(words: Uint32Array | number, length: number, state: Int32Array, memory?: Uint8Array): Promise<Seen> {
+  async run(words: Float64Array | number, length: number, state: Int32Array, memory?: Uint8Array): Promise<Seen> {
     const count = state.length / (2 * this.cells.length);
     const single = typeof words === "number";
     const code = new Uint8Array(single ? length : length * count);
     for (let k = 0; k < (single ? 1 : count); k++) {
       const word = single ? words : words[k]!;
-      for (let i = 0; i < length; i++) code[k * length + (this.little ? i : length - 1 - i)] = word >>> (8 * i);
+      for (let i = 0; i < length; i++) code[k * length + (this.little ? i : length - 1 - i)] = byteAt(word, i);
     }
     const bytes = new Uint8Array(state.buffer, state.byteOffset, state.byteLength);
     this.count += count;
@@ -103,7 +104,7 @@ export class Probe {
   async runAll(words: readonly number[], length: number, state: Int32Array, memory?: Uint8Array): Promise<Seen> {
     const per = state.length / (2 * this.cells.length);
     const all = new Int32Array(state.length * words.length);
-    const list = new Uint32Array(per * words.length);
+    const list = new Float64Array(per * words.length);
     const bytes = memory ? new Uint8Array(memory.length * words.length) : undefined;
     words.forEach((word, i) => {
       all.set(state, i * state.length);
@@ -116,7 +117,7 @@ export class Probe {
   /** Whether a word may be an instruction of its length. */
   proper(word: number, length: number): boolean {
     const begins = this.begins.get(length);
-    return !begins || begins[this.little ? word & 255 : (word >>> (8 * (length - 1))) & 255] === 1;
+    return !begins || begins[byteAt(word, this.little ? 0 : length - 1)] === 1;
   }
 
   // --- states
@@ -133,6 +134,8 @@ export class Probe {
       const pool = Array.from({ length: 3 }, () => [rng.next(), rng.next()] as const);
       // Some pools are of neighbours: comparisons show at them
       if (k % 2 === 1) for (const i of [1, 2]) pool[i] = [pool[0]![0] + i, pool[0]![1]];
+      // Some of zeros: what a branch may ask of one register
+      if (k % 3 === 2) pool[2] = [0, 0];
       const same = kind === "structured" && rng.below(4) === 0;
       const seedLo = rng.next();
       const seedHi = rng.next();
@@ -189,7 +192,7 @@ export class Probe {
   async calibrate(rng: Rng, length: number): Promise<void> {
     const n = 64;
     const state = this.empty(2 * n);
-    const words = new Uint32Array(2 * n);
+    const words = new Float64Array(2 * n);
     for (let k = 0; k < 2 * n; k++) {
       words[k] = k < n ? rng.next() : words[k - n]!;
       for (const [c, cell] of this.cells.entries()) {

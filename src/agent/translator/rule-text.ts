@@ -1,6 +1,7 @@
 import { type Form, INVALID, type RegField, type Source, sourceOf, type Value } from "./form.ts";
 import type { Probe } from "./probe.ts";
 import type { Expr } from "./search.ts";
+import { bitAt } from "./word-bits.ts";
 
 /** Writes learned forms as a rulebook. */
 export class BookWriter {
@@ -197,7 +198,7 @@ const isInt = (e: Expr): boolean => e.k === "leaf" && (e.leaf.name.startsWith("%
 const word = (name: string): string => name.replace(/[^A-Za-z0-9_]/g, "_").replace(/^(?=[0-9])/, "_");
 
 function token(form: Form, fields: readonly string[], imms: readonly string[], bit: number): string {
-  if ((form.mask >>> bit) & 1) return String((form.match >>> bit) & 1);
+  if (bitAt(form.mask, bit) === 1) return String(bitAt(form.match, bit));
   for (const [i, f] of form.regs.entries()) {
     const k = f.bits.indexOf(bit);
     if (k >= 0) return `${fields[i]}[${k}]`;

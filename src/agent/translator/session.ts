@@ -1,6 +1,5 @@
 import type { Oracle } from "../../oracle/oracle.ts";
 import { loadIsaBook } from "../../rules/index.ts";
-import { ones } from "./arith.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { Explorer, type Failure, type Progress } from "./explore.ts";
 import type { Form } from "./form.ts";
@@ -9,6 +8,7 @@ import { Probe } from "./probe.ts";
 import { BookWriter } from "./rule-text.ts";
 import type { Prior } from "./solve.ts";
 import { Rng } from "./values.ts";
+import { both, countBits, fits } from "./word-bits.ts";
 
 export interface SessionOptions {
   readonly seed: number;
@@ -55,14 +55,15 @@ export async function learnIsa(oracle: Oracle, o: SessionOptions): Promise<Learn
   const explorer = new Explorer({
     bench: { probe, effort, prior: o.prior, budget: 600_000 },
     rng,
-    lengths,
+    // Long instructions first: they are most of a machine, and shorter ones are mostly another way to say some
+    lengths: [...lengths].reverse(),
     file,
     cases: casesFor(oracle.machine.rate),
     more: () => spent() < o.time,
     report: (p) => o.report(p, o.time - spent()),
     keep: (e) => {
       const checkpoint = writeCheckpoint({
-        version: 1,
+        version: 2,
         oracle: oracle.name,
         seed: o.seed,
         rng: rng.state(),
@@ -71,6 +72,7 @@ export async function learnIsa(oracle: Oracle, o: SessionOptions): Promise<Learn
         forms: e.forms,
         failures: e.failures,
         layouts: e.layouts,
+        templates: e.templates,
         observations: probe.count,
         candidates: effort.tried,
         spent: spent(),
@@ -116,7 +118,10 @@ function apart(forms: readonly Form[]): Form[] {
   const out: Form[] = [];
   for (const f of forms) {
     const clash = out.some(
-      (g) => g.length === f.length && ones(g.mask) === ones(f.mask) && ((g.match ^ f.match) & g.mask & f.mask) === 0,
+      (g) =>
+        g.length === f.length &&
+        countBits(g.mask) === countBits(f.mask) &&
+        fits(g.match, f.match, both(g.mask, f.mask)),
     );
     if (!clash) out.push(f);
   }

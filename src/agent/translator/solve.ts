@@ -63,13 +63,22 @@ export interface Bench {
   readonly budget: number;
 }
 
-/** Prior costs of rules for a target, from what is seen of it; undefined: the grammar's own. */
+/** What productions and leaves cost a search, each in the order of its list. */
+export interface Spending {
+  readonly rules: ArrayLike<number>;
+  readonly leaves: ArrayLike<number>;
+}
+
+/** Costs for a target, from what is seen of it; undefined: the grammar's own. */
 export type Prior = (
   rules: readonly Production[],
   leaves: readonly Leaf[],
   target: Target,
   samples: number,
-) => ArrayLike<number> | undefined;
+) => Spending | undefined;
+
+/** Share of the budget that goes to a search by a prior; the rest is for what the prior misjudges. */
+const BELIEVED = 0.5;
 
 /** Finds what a skeleton's places become, from shots of it. undefined: not found within the budget. */
 export function solve(bench: Bench, s: Skeleton, shots: Shots): Omit<Form, "name" | "cases"> | undefined {
@@ -266,16 +275,17 @@ export function find(
   leaves.push({ name: "0:i1", sort: "B", cost: 3, value: { lo: new Int32Array(n), hi: new Int32Array(n) } });
   const t: Target = { sort: target.sort, w: target.w, value };
   const rules = rulesOf(w);
-  const costs = bench.prior?.(rules, leaves, t, n);
-  const result = search({
-    w,
-    samples: n,
-    leaves,
-    targets: [t],
-    rules,
-    budget: bench.budget,
-    ...(costs ? { costs } : {}),
-  });
+  const plain = { w, samples: n, leaves, targets: [t], rules };
+  let { budget } = bench;
+  const spent = bench.prior?.(rules, leaves, t, n);
+  if (spent) {
+    const own = leaves.map((l, i) => ({ ...l, cost: spent.leaves[i]! }));
+    const result = search({ ...plain, leaves: own, costs: spent.rules, budget: Math.ceil(BELIEVED * budget) });
+    bench.effort.tried += result.tried;
+    if (result.found[0]) return result.found[0];
+    budget -= result.tried;
+  }
+  const result = search({ ...plain, budget });
   bench.effort.tried += result.tried;
   return result.found[0];
 }
@@ -284,7 +294,7 @@ const isFile = (_probe: Probe, s: Pick<Form, "regs">, cell: number): boolean =>
   s.regs.some((f) => f.map.includes(cell));
 
 /** Constants worth a leaf: small ones, the edges, and what the outputs often are. */
-function constantsFor(w: number, target: Vector, n: number, sort: "W" | "B"): [number, number, number][] {
+export function constantsFor(w: number, target: Vector, n: number, sort: "W" | "B"): [number, number, number][] {
   const out: [number, number, number][] = [];
   const seen = new Set<string>();
   const add = (lo: number, hi: number, cost: number): void => {
@@ -430,8 +440,8 @@ export function makeSample(
   rng: Rng,
   s: Pick<Form, "match" | "mask" | "regs" | "imms" | "length" | "where">,
   n: number,
-): { words: Uint32Array; state: Int32Array } {
-  const words = new Uint32Array(n);
+): { words: Float64Array; state: Int32Array } {
+  const words = new Float64Array(n);
   for (let k = 0; k < n; k++) words[k] = randomWord(rng, s);
   const half = n >> 1;
   const state = probe.empty(n);
@@ -450,7 +460,7 @@ export function makeSample(
 export async function shoot(
   probe: Probe,
   s: Pick<Form, "length">,
-  words: Uint32Array,
+  words: Float64Array,
   state: Int32Array,
   memory?: Uint8Array,
 ): Promise<Shots> {

@@ -10,7 +10,13 @@ const TRAPS: Readonly<Record<string, number>> = {
   divide: SIGFPE,
   GP: SIGSEGV,
   XM: SIGFPE,
+  MF: SIGFPE,
 };
+
+/** The signal that a trap of a rulebook becomes; undefined: it is not known. */
+export function signalOf(trap: string): number | undefined {
+  return TRAPS[trap] ?? (/^signal\d+$/.test(trap) ? Number(trap.slice(6)) : undefined);
+}
 
 /** What the rulebook says that an instruction does to a state. */
 export interface Expected {
@@ -103,8 +109,8 @@ export function expect(inst: Inst, machine: ReferenceMachine): Expected {
       case "jump":
         return { outcome: RAN, target: outcome.target };
       case "trap": {
-        const signal = TRAPS[outcome.name] ?? Number(/^signal(\d+)$/.exec(outcome.name)?.[1] ?? Number.NaN);
-        return Number.isNaN(signal) ? { outcome: undefined, why: `trap ${outcome.name}` } : { outcome: signal };
+        const signal = signalOf(outcome.name);
+        return signal === undefined ? { outcome: undefined, why: `trap ${outcome.name}` } : { outcome: signal };
       }
       case "stop":
         return outcome.name === "syscall" ? { outcome: undefined, why: "a system call" } : { outcome: RAN };

@@ -173,9 +173,21 @@ function fillCase(
 ): void {
   const { machine, book } = binding;
   const values: bigint[] = [];
+  // What follows from the modes is only known where they are the usual ones
+  const usual = [...usage.reads].some((s) => binding.slots[s] && !machine.fields[binding.slots[s].field]!.settable);
   layout.fields.forEach((number, k) => {
     const f = machine.fields[number]!;
     if (!f.settable) return;
+    if (f.choices) {
+      writeField(
+        state,
+        i * layout.bytes,
+        layout.at[k]!,
+        f.bits,
+        usual || random.chance(30) ? 0n : random.pick(f.choices),
+      );
+      return;
+    }
     const floats = (f.role === "float" || f.role === "vector") && usage.floats;
     const near = usage.constants.length > 0 && f.bits > 8 && random.chance(12);
     const any = near
@@ -248,7 +260,10 @@ function fillCase(
 /** Slots that a node reads. */
 function usageOfNode(node: Node): Set<number> {
   const out = new Set<number>();
+  const seen = new Set<Node>();
   const walk = (n: Node): void => {
+    if (seen.has(n)) return;
+    seen.add(n);
     if (n.op === "get") out.add(n.aux);
     n.args.forEach(walk);
   };
@@ -386,14 +401,15 @@ function differs(
     const should = BigInt.asUintN(bound.bits, m.slots[slot]!);
     // Where what is left open decides, anything is right
     const unsure = open ? should ^ BigInt.asUintN(bound.bits, open.slots[slot]!) : 0n;
-    if (((is ^ should) & ~unsure) !== 0n)
+    if (((is ^ should) & ~unsure & (machine.fields[bound.field]!.kept ?? -1n)) !== 0n)
       return { what: book.slots[slot]!.name, expected: hex(should), observed: hex(is) };
   }
   if (batch.memory) {
     const bytes = batch.memory.length / batch.count;
     for (let k = 0; k < bytes; k++) {
       const is = seen.memory[i * bytes + k]!;
-      if (is !== m.memory[k])
+      const unsure = open ? m.memory[k]! ^ open.memory[k]! : 0;
+      if (((is ^ m.memory[k]!) & ~unsure) !== 0)
         return { what: `memory+${k}`, expected: hex(BigInt(m.memory[k]!)), observed: hex(BigInt(is)) };
     }
   }

@@ -79,7 +79,11 @@ export function usageOf(inst: Inst): Usage {
   return { reads, writes, accesses, targets, answered, stops, undef, floats, constants: [...constants] };
 }
 
-const asks = (node: Node): boolean => node.op === "ask" || node.args.some(asks);
+function asks(node: Node, seen = new Set<Node>()): boolean {
+  if (seen.has(node)) return false;
+  seen.add(node);
+  return node.op === "ask" || node.args.some((a) => asks(a, seen));
+}
 
 /** The instruction with what the architecture leaves open all ones; the evaluator takes it for zero. */
 export function otherwise(inst: Inst): Inst {

@@ -9,6 +9,10 @@ export const IMPORT_GUEST = "guest";
 export const IMPORT_ENGINE = "engine";
 /** (code: i32) -> i32: the float op of that code on SCRATCH operands; result into SCRATCH, returns its exceptions. */
 export const IMPORT_FLOAT = "float";
+/** Import: the table of compiled regions. */
+export const IMPORT_REGIONS = "regions";
+/** Custom section: how rows become micro-ops, a RowsText as JSON. */
+export const ROWS_SECTION = "sage.rows";
 
 /** Operands of a float call: three i64, then the result; `w` bits each, zero-extended. */
 export const SCRATCH = CTL + 0x180;

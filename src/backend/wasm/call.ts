@@ -134,7 +134,7 @@ function unwind(
   const mask = new Int32Array(MASK_WORDS);
   for (const slot of owed) {
     mask[slot >>> 5]! |= 1 << (slot & 31);
-    if (!touches.has(callee, slot)) f.storeSlot(slot);
+    if (!touches.has(callee, slot)) f.storeSlotApart(slot);
     else if (!takes.has(callee, slot) || !changes.has(callee, slot)) {
       code.i32(0);
       code.mem(M.i32_load, ENGINE, STORED_MASK + 4 * (slot >>> 5));
@@ -142,7 +142,7 @@ function unwind(
       code.op(W.i32_and);
       code.op(W.i32_eqz);
       code.if();
-      f.storeSlot(slot);
+      f.storeSlotApart(slot);
       code.end();
     }
   }

@@ -99,9 +99,11 @@ export class Emitter {
   /** Ramsey, Beyond Relooper: a block, then inside out the blocks it dominates that several ways lead to. */
   private tree(block: Block): void {
     const { code } = this.f;
+    const nests = block.isHeader && this.f.innerOf(block) !== undefined;
     if (block.isHeader) {
       code.loop();
       this.f.loops[block.index] = code.depth;
+      if (nests) code.loop();
     }
     const merges = block.children.filter((child) => this.isMerge(child)).sort((a, b) => b.index - a.index);
     for (const merge of merges) {
@@ -113,6 +115,7 @@ export class Emitter {
       code.end();
       this.tree(merges[i]!);
     }
+    if (nests) code.end();
     if (block.isHeader) code.end();
   }
 
@@ -133,6 +136,10 @@ export class Emitter {
       code.i32(from.routes[way]!);
       code.set(this.f.route);
     }
+    if (succ.index <= from.index && !this.f.spends(from, succ)) {
+      code.br(this.f.backTo(from, succ));
+      return;
+    }
     if (succ.index <= from.index) {
       code.get(this.f.fuel);
       code.i32(1);
@@ -141,7 +148,7 @@ export class Emitter {
       code.i32(0);
       code.op(W.i32_gt_s);
       code.likely();
-      code.brIf(code.depth - this.f.loops[succ.index]!);
+      code.brIf(this.f.backTo(from, succ));
       const save = this.f.reps.slice();
       for (const slot of this.f.analysis.live.list(succ.index)) this.f.reps[slot] = this.f.entryRep(succ, slot);
       const live = this.f.analysis.live;

@@ -1,7 +1,7 @@
 import type { Node } from "../../ir/node.ts";
 import { type Code, F64 } from "./code.ts";
 import type { FloatHost, Limits } from "./float-host.ts";
-import { ARITH, leastNormal, modeOf, pushFloat, pushOperand, reportsDenormals } from "./float-operands.ts";
+import { ARITH, COMPARISONS, leastNormal, modeOf, pushFloat, pushOperand, reportsDenormals } from "./float-operands.ts";
 import type { Lower } from "./lower.ts";
 import { FC, FD, W } from "./opcodes.ts";
 
@@ -35,7 +35,6 @@ export function fastWay(
   const mode = modeOf(node);
   const wide = node.w === 64;
   const [a, b] = node.args as [Node, Node];
-  const before = node.fp!.tiny === "before";
   if (!knownFloat(node)) return "none";
   switch (node.op) {
     case "fadd":
@@ -44,18 +43,18 @@ export function fastWay(
     case "fdiv": {
       if (mode !== 0) return "none";
       if (!computed) compute(l, node, result, vector);
-      return checkResult(code, wide, limits, result, node.op === "fmul" || node.op === "fdiv", before);
+      return checkResult(code, wide, limits, result, node.op === "fmul" || node.op === "fdiv");
     }
     case "fsqrt":
       if (mode !== 0) return "none";
       l.float(a);
       code.op(wide ? W.f64_sqrt : W.f32_sqrt);
       code.set(result);
-      return checkResult(code, wide, limits, result, false, before);
+      return checkResult(code, wide, limits, result, false);
     case "fma":
       if (mode !== 0 || !host.fused) return "none";
       if (!computed) compute(l, node, result, vector);
-      return checkResult(code, wide, limits, result, true, before);
+      return checkResult(code, wide, limits, result, true);
     case "f2f":
       // More than a rounding mode may say that denormals count as zeros.
       if (mode !== 0 && node.args[1]!.w > 3) return "none";
@@ -74,7 +73,7 @@ export function fastWay(
       }
       code.op(W.f32_demote_f64);
       code.set(result);
-      return checkResult(code, false, limits, result, true, before);
+      return checkResult(code, false, limits, result, true);
     case "s2f":
     case "u2f":
       return fromInteger(l, node, mode, limits, result);
@@ -87,9 +86,7 @@ export function fastWay(
       const double = a.w === 64;
       l.float(a);
       l.float(b);
-      if (node.op === "feq") code.op(double ? W.f64_eq : W.f32_eq);
-      else if (node.op === "flt") code.op(double ? W.f64_lt : W.f32_lt);
-      else code.op(double ? W.f64_le : W.f32_le);
+      code.op(COMPARISONS[node.op]![double ? 0 : 1]);
       code.set(result);
       if (limits === undefined) return "exact";
       for (const x of [a, b]) {
@@ -106,7 +103,7 @@ export function fastWay(
       l.float(a);
       code.op(op);
       code.set(result);
-      if (limits === undefined) return checkResult(code, wide, undefined, result, false, before);
+      if (limits === undefined) return checkResult(code, wide, undefined, result, false);
       // Finite, and a whole number before or NX set already.
       code.get(result);
       code.op(wide ? W.f64_abs : W.f32_abs);
@@ -136,14 +133,17 @@ export function compute(l: Lower, node: Node, result: number, vector: number): v
   const wide = node.w === 64;
   const [a, b, c] = node.args as [Node, Node, Node];
   if (node.op === "fma") {
-    for (const x of [a, b, c]) {
+    // -a * b + c is an instruction too.
+    const minus = a.op === "fneg" && !l.isKept(a);
+    for (const x of [minus ? a.args[0]! : a, b, c]) {
       if (wide) l.vector(x);
       else {
         l.float(x);
         code.fd(FD.f32x4_splat);
       }
     }
-    code.fd(wide ? FD.f64x2_relaxed_madd : FD.f32x4_relaxed_madd);
+    if (minus) code.fd(wide ? FD.f64x2_relaxed_nmadd : FD.f32x4_relaxed_nmadd);
+    else code.fd(wide ? FD.f64x2_relaxed_madd : FD.f32x4_relaxed_madd);
     if (wide) code.tee(vector);
     code.lane(wide ? FD.f64x2_extract_lane : FD.f32x4_extract_lane, 0);
   } else {
@@ -154,15 +154,8 @@ export function compute(l: Lower, node: Node, result: number, vector: number): v
   code.set(result);
 }
 
-/** Finite, NX set already and, where it may underflow, at least the least normal. Without limits: not NaN. */
-function checkResult(
-  code: Code,
-  wide: boolean,
-  limits: Limits | undefined,
-  result: number,
-  tiny: boolean,
-  before: boolean,
-): Fast {
+/** Finite, NX set already and, where it may underflow, more than the least normal. Without limits: not NaN. */
+function checkResult(code: Code, wide: boolean, limits: Limits | undefined, result: number, tiny: boolean): Fast {
   if (limits === undefined) {
     code.get(result);
     code.get(result);
@@ -176,38 +169,15 @@ function checkResult(
     code.op(wide ? W.f64_lt : W.f32_lt);
     return "checked";
   }
-  if (before) {
-    // Tiny before rounding, the least normal number may have been less.
-    code.get(result);
-    code.op(wide ? W.f64_abs : W.f32_abs);
-    pushFloat(code, wide, leastNormal(wide));
-    code.op(wide ? W.f64_gt : W.f32_gt);
-    code.get(result);
-    code.op(wide ? W.f64_abs : W.f32_abs);
-    code.get(wide ? limits.f64 : limits.f32);
-    code.op(wide ? W.f64_lt : W.f32_lt);
-    code.op(W.i32_and);
-    return "checked";
-  }
-  // Exponent + 1, without its lowest bit, is 0 for zero, subnormals, infinity and NaN.
+  // The least normal number may have been less: before rounding, and (where the rounding went on) after it.
   code.get(result);
-  if (wide) {
-    code.op(W.i64_reinterpret_f64);
-    code.i64s(52);
-    code.op(W.i64_shr_u);
-    code.op(W.i32_wrap_i64);
-  } else {
-    code.op(W.i32_reinterpret_f32);
-    code.i32(23);
-    code.op(W.i32_shr_u);
-  }
-  code.i32(1);
-  code.op(W.i32_add);
-  code.get(limits.exponent);
-  if (!wide) {
-    code.i32(0xfe);
-    code.op(W.i32_and);
-  }
+  code.op(wide ? W.f64_abs : W.f32_abs);
+  pushFloat(code, wide, leastNormal(wide));
+  code.op(wide ? W.f64_gt : W.f32_gt);
+  code.get(result);
+  code.op(wide ? W.f64_abs : W.f32_abs);
+  code.get(wide ? limits.f64 : limits.f32);
+  code.op(wide ? W.f64_lt : W.f32_lt);
   code.op(W.i32_and);
   return "checked";
 }

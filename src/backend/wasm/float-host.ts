@@ -26,44 +26,50 @@ export interface FloatHost {
   readonly helpers: Map<string, number>;
 }
 
-/** Locals that the function keeps current: the limit for f64 and f32, and a mask that is 0 where NX is not set. */
+/** Locals that the function keeps current: the limit for f64 and f32, a NaN where NX is not set. */
 export interface Limits {
   readonly f64: number;
   readonly f32: number;
-  readonly exponent: number;
+  /** The least normal double where NX is set, else zero. */
+  readonly least: number;
 }
 
 /** Locals for limits; to be set with updateLimits. */
 export const newLimits = (code: Code): Limits => ({
   f64: code.freshLocal(F64),
   f32: code.freshLocal(F32),
-  exponent: code.freshLocal(I32),
+  least: code.freshLocal(F64),
 });
 
-/** Sets the limits from the sticky slot in memory. */
+/** Sets the limits from the sticky slot in memory, without branches: what nobody reads of them costs nothing. */
 export function updateLimits(code: Code, host: FloatHost, sticky: Sticky, limits: Limits): void {
   const m = inexactBits(sticky);
+  const set = code.local(I32);
   code.i32(0);
   code.mem(M.i32_load, ENGINE, host.slotOffset(sticky.slot));
   code.i32(m);
   code.op(W.i32_and);
   code.i32(m);
   code.op(W.i32_eq);
-  code.if(F64);
-  code.f64Const(Number.POSITIVE_INFINITY);
-  code.else();
-  code.f64Const(Number.NaN);
-  code.end();
+  code.set(set);
+  const bit = (at: number): void => {
+    code.get(set);
+    code.op(W.i64_extend_i32_u);
+    code.i64s(at);
+    code.op(W.i64_shl);
+  };
+  // The quiet bit makes a NaN of an infinity; the exponent's lowest alone is the least normal number.
+  code.i64(0, 0x7ff80000);
+  bit(51);
+  code.op(W.i64_xor);
+  code.op(W.f64_reinterpret_i64);
   code.tee(limits.f64);
   code.op(W.f32_demote_f64);
   code.set(limits.f32);
-  code.i32(0x7fe);
-  code.i32(0);
-  code.get(limits.f64);
-  code.f64Const(0);
-  code.op(W.f64_gt);
-  code.op(W.select);
-  code.set(limits.exponent);
+  bit(52);
+  code.op(W.f64_reinterpret_i64);
+  code.set(limits.least);
+  code.release(set);
 }
 
 /** The bits that NX alone sets in the sticky slot. */

@@ -6,6 +6,7 @@ import { Code, ENGINE, F64, I32, I64, V128, type ValueType } from "./code.ts";
 import { lowerFloat } from "./float.ts";
 import { type FloatHost, type Limits, newLimits } from "./float-host.ts";
 import { pushExceptions } from "./float-reference.ts";
+import { spendingWays, wayBack } from "./fuel.ts";
 import type { Block, Func } from "./func.ts";
 import { Lower, type LowerEnv } from "./lower.ts";
 import { FD, M, W } from "./opcodes.ts";
@@ -36,7 +37,9 @@ export class Frame implements LowerEnv {
    */
   readonly touched: readonly number[];
   readonly preserved: number[];
+  /** Fuel left, where ways back spend it here; -1: none does. */
   readonly fuel: number;
+  private readonly spending: ReadonlySet<number>;
   /** Parameter: calls that may still nest; -1: none can nest without end. */
   readonly depth: number;
   readonly sticky: Sticky | undefined;
@@ -44,6 +47,8 @@ export class Frame implements LowerEnv {
   /** Open block depth at which a block's code follows (merge) or its loop began. */
   readonly labels: Int32Array;
   readonly loops: Int32Array;
+  /** Loops inside others with the same head: the blocks they are repeated from. */
+  private readonly inner = new Map<Block, ReadonlySet<Block> | undefined>();
   oldLocal = -1;
   /** Which way a dispatch block goes. */
   route = -1;
@@ -65,7 +70,11 @@ export class Frame implements LowerEnv {
     this.preserved = batch.summaries.preserved.list(analysis.index);
     this.labels = new Int32Array(this.func.blocks.length);
     this.loops = new Int32Array(this.func.blocks.length);
-    this.fuel = this.func.blocks.some((block) => block.isHeader) ? this.code.freshLocal(I32) : -1;
+    this.spending = spendingWays(this.func, (block) => {
+      const callee = block.flow.k === "call" ? batch.summaries.calleeOf(block) : -1;
+      return callee >= 0 && batch.signatures[callee]!.recursive;
+    });
+    this.fuel = this.spending.size > 0 ? this.code.freshLocal(I32) : -1;
     this.sticky = findSticky(this.func);
     this.limits = this.sticky && newLimits(this.code);
     this.touched = this.touchedByCalls().map((mask) => (mask ? this.code.freshLocal(I32) : -1));
@@ -80,6 +89,29 @@ export class Frame implements LowerEnv {
       if (callee >= 0) masks.forEach((mask, i) => void (masks[i] = mask | changes.data[callee * changes.words + i]!));
     }
     return masks;
+  }
+
+  // ---- loops ----
+
+  /**
+   * Loops may share a head, as where a region is entered at the head of the innermost: the smallest of them gets a loop
+   * of its own inside the others', or V8 takes them all for one. Gives the blocks from which it is repeated.
+   */
+  innerOf(head: Block): ReadonlySet<Block> | undefined {
+    if (this.inner.has(head)) return this.inner.get(head);
+    const ends = [...new Set(head.preds)].filter((pred) => pred.index >= head.index);
+    const sizes = ends.map((end) => loopSize(head, end));
+    const least = Math.min(...sizes);
+    const inner = ends.filter((_, i) => sizes[i] === least);
+    const own = inner.length < ends.length ? new Set(inner) : undefined;
+    this.inner.set(head, own);
+    return own;
+  }
+
+  /** Label of the loop that an edge repeats. */
+  backTo(from: Block, head: Block): number {
+    const outer = this.code.depth - this.loops[head.index]!;
+    return this.innerOf(head)?.has(from) ? outer - 1 : outer;
   }
 
   // ---- slots ----
@@ -156,6 +188,27 @@ export class Frame implements LowerEnv {
     code.i32(0);
     this.pushWhole(slot);
     storeAs(code, type, STATE + this.batch.slots[slot]!.offset);
+  }
+
+  /** As storeSlot where that hardly ever runs: the host would hold a whole value ready, made for what comes before. */
+  storeSlotApart(slot: number): void {
+    if (this.reps[slot] === WIDE) {
+      this.storeSlot(slot);
+      return;
+    }
+    const { code } = this;
+    const offset = STATE + this.batch.slots[slot]!.offset;
+    code.i32(0);
+    code.get(this.narrowLocal(slot));
+    code.mem(M.i32_store, ENGINE, offset);
+    code.i32(0);
+    if (this.reps[slot] === LOWER) code.i32(0);
+    else {
+      code.get(this.narrowLocal(slot));
+      code.i32(31);
+      code.op(W.i32_shr_s);
+    }
+    code.mem(M.i32_store, ENGINE, offset + 4);
   }
 
   /** Reads the slot from memory as a block that begins now wants it. */
@@ -241,12 +294,24 @@ export class Frame implements LowerEnv {
     return this.analysis.dirtyAtEnd(block);
   }
 
+  /** Whether the way back to a loop's begin spends fuel. */
+  spends(from: Block, head: Block): boolean {
+    return this.spending.has(wayBack(this.func, from, head));
+  }
+
   storeFuel(): void {
     if (this.fuel < 0) return;
     this.code.i32(0);
     this.code.get(this.fuel);
     this.code.mem(M.i32_store, ENGINE, CTL_FUEL);
   }
+}
+
+/** Blocks of the loop that is repeated from `end`. */
+function loopSize(head: Block, end: Block): number {
+  const body = new Set([head, end]);
+  for (const block of body) if (block !== head) for (const pred of block.preds) body.add(pred);
+  return body.size;
 }
 
 /** Pushes a value of `type` from engine memory. */

@@ -3,7 +3,7 @@ import { RowsWriter, type RowText } from "../../engine/predecode-rows.ts";
 import type { Effect, Node } from "../../ir/node.ts";
 import { ENGINE_MEMORY_BYTES, STATE } from "../../memory/layout.ts";
 import type { IsaBook, Row, Template } from "../../rules/book.ts";
-import { IMPORT_ENGINE, IMPORT_FLOAT, IMPORT_GUEST, IMPORTS } from "./abi.ts";
+import { IMPORT_ENGINE, IMPORT_FLOAT, IMPORT_GUEST, IMPORT_REGIONS, IMPORTS, ROWS_SECTION } from "./abi.ts";
 import { Bytes } from "./bytes.ts";
 import { I32, I64 } from "./code.ts";
 import type { FloatHost } from "./float-host.ts";
@@ -44,10 +44,6 @@ interface Group {
   readonly plan: UopPlan;
 }
 
-/** Import: the table of compiled regions. */
-export const IMPORT_REGIONS = "regions";
-/** Custom section: how rows become micro-ops, a RowsText as JSON. */
-export const ROWS_SECTION = "sage.rows";
 /**
  * The engine's memory is imported twice: as memory 0, which V8 reaches fastest and which a micro-op reaches most, and
  * under the number that regions know it by, for the float lowering shared with them.

@@ -4,9 +4,8 @@ import { FUSED, Handler, PROFILE } from "../../engine/predecode-layout.ts";
 import { RowsReader, type RowsText } from "../../engine/predecode-rows.ts";
 import { ADDRESS_LIMIT, CTL_ADDR, CTL_AUX, CTL_EXIT, CTL_PC, Exit, PROT_EXEC } from "../../memory/layout.ts";
 import type { IsaBook } from "../../rules/book.ts";
-import { IMPORT_ENGINE, IMPORT_FLOAT, IMPORT_GUEST, IMPORTS } from "./abi.ts";
+import { IMPORT_ENGINE, IMPORT_FLOAT, IMPORT_GUEST, IMPORT_REGIONS, IMPORTS, ROWS_SECTION } from "./abi.ts";
 import { floatImport } from "./floatcall.ts";
-import { IMPORT_REGIONS, ROWS_SECTION } from "./interp-module.ts";
 import { relaxedMaddIsFused } from "./probe.ts";
 
 export interface InterpParts {

@@ -112,7 +112,7 @@ export function floatLanes(lanes: Lanes, node: Node, host: FloatHost, sticky: St
     if (node.op === "fmul" || node.op === "fdiv" || node.op === "fma") {
       code.get(least);
       abs(r);
-      code.fd(floatOp(c, node.fp!.tiny === "before" ? "lt" : "le"));
+      code.fd(floatOp(c, "lt"));
       if (node.op !== "fma") {
         // A zero operand gives an exact zero.
         isZero(inputs[0]![k]!);

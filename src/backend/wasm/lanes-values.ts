@@ -37,17 +37,6 @@ export class Lanes extends LaneRegisters {
     this.map = map;
   }
 
-  /** What is known now; the result goes back to that. */
-  mark(): () => void {
-    const known = new Map([...this.known].map(([node, list]) => [node, list.slice()]));
-    const forget = this.markMade();
-    return () => {
-      this.known.clear();
-      for (const [node, list] of known) this.known.set(node, list);
-      forget();
-    };
-  }
-
   /** One lane's op, on leaves that stand for lane values: its shape is what counts. */
   one(node: Node): Node {
     return remake(
@@ -366,7 +355,7 @@ export class Lanes extends LaneRegisters {
   /** A float op lane by lane, each as a scalar would be. */
   private floatsByLane(float: Node, c: Container, host: FloatHost, of: StickyOf): Registers {
     const { code } = this;
-    const limits = { f64: code.local(F64), f32: code.local(F32), exponent: code.local(I32) };
+    const limits = { f64: code.local(F64), f32: code.local(F32), least: code.local(F64) };
     updateLimits(code, host, of(this.one(float)), limits);
     const registers = byLane(this, float, c, {
       out: this.each(c, () => this.l.wide.bytes([])),

@@ -192,6 +192,11 @@ export class Lower {
     this.vectors.set(node, local);
   }
 
+  /** True where the double is in a vector already. */
+  isVector(node: Node): boolean {
+    return this.kept.get(node)?.type === V128 || this.vectors.has(node);
+  }
+
   /** Pushes a double as a vector; only its first lane counts. */
   vector(node: Node): void {
     const kept = this.kept.get(node);

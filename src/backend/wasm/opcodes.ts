@@ -179,6 +179,8 @@ export const FD = {
   v128_or: 80,
   f64x2_add: 240,
   f64x2_sub: 241,
+  f64x2_mul: 242,
+  f64x2_pmin: 246,
   f64x2_relaxed_madd: 0x107,
   f64x2_relaxed_nmadd: 0x108,
 } as const;

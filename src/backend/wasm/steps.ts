@@ -4,10 +4,11 @@ import { pushForbidden } from "./access.ts";
 import { ENGINE, F32, F64, I32, I64, V128, type ValueType } from "./code.ts";
 import { FLOAT, LOW } from "./demand.ts";
 import { lowerFloat } from "./float.ts";
+import { FloatGroup } from "./float-group.ts";
 import { updateLimits } from "./float-host.ts";
 import type { Frame } from "./frame.ts";
 import type { Step } from "./graph.ts";
-import { leaveBefore } from "./leave.ts";
+import { exitAt, leaveBefore } from "./leave.ts";
 import { FD, M, W } from "./opcodes.ts";
 import { ANY, naturalType, SIGN, type Want, ZERO } from "./values.ts";
 
@@ -15,7 +16,10 @@ type AccessStep = Step & { k: "load" | "store" | "rmw" };
 
 export function steps(f: Frame, list: readonly Step[]): void {
   const { code, lower, batch } = f;
+  const group = new FloatGroup(f);
   for (const step of list) {
+    if (step.k === "float" && group.take(step)) continue;
+    if (!staysUndone(step) || group.depends(step.k === "load" ? step.node.args[0]! : step.node)) group.flush();
     switch (step.k) {
       case "load":
         load(f, step);
@@ -86,7 +90,12 @@ export function steps(f: Frame, list: readonly Step[]): void {
         break;
     }
   }
+  group.flush();
 }
+
+/** Does nothing that others see. */
+const staysUndone = (step: Step): step is Step & { k: "load" | "float" | "keep" } =>
+  step.k === "float" || step.k === "keep" || (step.k === "load" && step.before === undefined);
 
 /** Pushes an access's wasm address; the displacement that belongs to it. */
 function address(f: Frame, step: AccessStep, addr: Node, w: number, access: number): number {
@@ -255,7 +264,9 @@ function rmw(f: Frame, step: Step & { k: "rmw" }): void {
 
 /** A trap in the middle: state before the instruction. */
 function trapInside(f: Frame, step: Step & { k: "trap" }): void {
-  leaveBefore(f, step.pc, Exit.Trap, f.batch.traps.indexOf(step.name), step.sets);
+  const trap = f.batch.traps.indexOf(step.name);
+  if (step.sets === undefined) exitAt(f, step.pc, Exit.Trap, trap, []);
+  else leaveBefore(f, step.pc, Exit.Trap, trap, step.sets);
 }
 
 const resultOf = (node: Node): ValueType => {

@@ -15,6 +15,10 @@ export function asset(name: string): Uint8Array<ArrayBuffer> | null {
   return file && existsSync(file) ? new Uint8Array(readFileSync(file)) : null;
 }
 
+export function hasAsset(name: string): boolean {
+  return made !== undefined && existsSync(join(made, "assets", name));
+}
+
 /** Text of a rulebook ("isa/riscv64.rules"), or null where the package has none of that name. */
 export function rulebook(name: string): string | null {
   const file = rulebooks && join(rulebooks, name);

@@ -2,6 +2,7 @@ import type { FileType } from "../../host/host.ts";
 import { CWD } from "../files.ts";
 import { F } from "../flags.ts";
 import type { FileStat, FsKind, Inode } from "../fs/inode.ts";
+import type { Dentry } from "../fs/path.ts";
 import type { Place, Span, Timespec } from "../guest.ts";
 import { toTimespec } from "../guest.ts";
 import { posix } from "../posix.ts";
@@ -130,10 +131,12 @@ export function fstatfs(task: Task, fd: number, buf: Place<StatFields>): Syscall
 
 export function truncate(task: Task, path: string, length: number): SyscallResult {
   if (length < 0) return fail("EINVAL");
-  const { inode } = locate(task, CWD, path, true);
+  const at = locate(task, CWD, path, true);
+  const { inode } = at;
   if (inode.type === "dir") return fail("EISDIR");
   if (inode.type !== "file") return fail("EINVAL");
   inode.truncate(length);
+  notice(task, at, F.IN_MODIFY);
   return 0;
 }
 
@@ -144,6 +147,7 @@ export function ftruncate(task: Task, fd: number, length: number): SyscallResult
   const most = task.process.limits.get("RLIMIT_FSIZE")!.cur;
   if (length > most) return fail("EFBIG");
   file.handle.truncate(length);
+  notice(task, file.dentry, F.IN_MODIFY);
   return 0;
 }
 
@@ -158,6 +162,7 @@ export function fallocate(task: Task, fd: number, mode: number, offset: number, 
   if (mode & F.FALLOC_FL_PUNCH_HOLE && !(mode & F.FALLOC_FL_KEEP_SIZE)) return fail("EOPNOTSUPP");
   if (mode & (F.FALLOC_FL_PUNCH_HOLE | F.FALLOC_FL_ZERO_RANGE)) zero(file.handle, offset, Math.min(end, size));
   if (!(mode & F.FALLOC_FL_KEEP_SIZE) && end > size) file.handle.truncate(end);
+  notice(task, file.dentry, F.IN_MODIFY);
   return 0;
 }
 
@@ -166,11 +171,17 @@ function zero(handle: { write(from: Uint8Array, at: number): number }, from: num
 }
 
 /** Changes attributes of an open file, where it has a name to reach them by. */
-function inodeOf(task: Task, fd: number): Inode {
+function named(task: Task, fd: number): Dentry {
   const file = task.files.get(fd);
   if (file.flags & F.O_PATH) throw posix("EBADF");
   if (!file.dentry) throw posix("EPERM");
-  return file.dentry.inode;
+  return file.dentry;
+}
+
+/** Tells who watches a file what happened to it. */
+function notice(task: Task, at: Dentry | null, what: number): void {
+  const { notices } = task.kernel;
+  if (at && !notices.empty) notices.file(at, what);
 }
 
 /** Only the owner and root change a file's mode and times. */
@@ -180,35 +191,37 @@ function owned(task: Task, inode: Inode): void {
 }
 
 export function fchmod(task: Task, fd: number, mode: number): SyscallResult {
-  const inode = inodeOf(task, fd);
-  owned(task, inode);
-  inode.chmod(mode);
-  return 0;
+  return setMode(task, named(task, fd), mode);
 }
 export function chmod(task: Task, dir: number, path: string, mode: number, flags = 0): SyscallResult {
-  const { inode } = locate(task, dir, path, !(flags & F.AT_SYMLINK_NOFOLLOW), (flags & F.AT_EMPTY_PATH) !== 0);
-  if (inode.type === "link") return fail("EOPNOTSUPP");
-  owned(task, inode);
-  inode.chmod(mode);
+  const at = locate(task, dir, path, !(flags & F.AT_SYMLINK_NOFOLLOW), (flags & F.AT_EMPTY_PATH) !== 0);
+  return at.inode.type === "link" ? fail("EOPNOTSUPP") : setMode(task, at, mode);
+}
+function setMode(task: Task, at: Dentry, mode: number): SyscallResult {
+  owned(task, at.inode);
+  at.inode.chmod(mode);
+  notice(task, at, F.IN_ATTRIB);
   return 0;
 }
 export function fchown(task: Task, fd: number, uid: number, gid: number): SyscallResult {
-  return own(task, inodeOf(task, fd), uid, gid);
+  return own(task, named(task, fd), uid, gid);
 }
 export function chown(task: Task, dir: number, path: string, uid: number, gid: number, flags: number): SyscallResult {
   return own(
     task,
-    locate(task, dir, path, !(flags & F.AT_SYMLINK_NOFOLLOW), (flags & F.AT_EMPTY_PATH) !== 0).inode,
+    locate(task, dir, path, !(flags & F.AT_SYMLINK_NOFOLLOW), (flags & F.AT_EMPTY_PATH) !== 0),
     uid,
     gid,
   );
 }
-function own(task: Task, inode: Inode, uid: number, gid: number): SyscallResult {
+function own(task: Task, at: Dentry, uid: number, gid: number): SyscallResult {
   const { ids } = task.process;
+  const { inode } = at;
   const now = inode.stat();
   const changes = (uid !== -1 && uid !== now.uid) || (gid !== -1 && gid !== now.gid && gid !== ids.gid);
   if (ids.uid !== 0 && (changes || now.uid !== ids.uid)) return fail("EPERM");
   inode.chown(uid, gid);
+  notice(task, at, F.IN_ATTRIB);
   return 0;
 }
 
@@ -227,17 +240,21 @@ export function utimens(
   const valid = (t: Timespec): boolean => (t.nsec >= 0 && t.nsec < 1e9) || t.nsec === nowMark || t.nsec === omit;
   if (wish && !(valid(wish[0]) && valid(wish[1]))) return fail("EINVAL");
   if (wish?.[0].nsec === omit && wish[1].nsec === omit) return 0;
-  const inode =
+  const at =
     path === null
-      ? inodeOf(task, dir)
-      : locate(task, dir, path, !(flags & F.AT_SYMLINK_NOFOLLOW), (flags & F.AT_EMPTY_PATH) !== 0).inode;
+      ? named(task, dir)
+      : locate(task, dir, path, !(flags & F.AT_SYMLINK_NOFOLLOW), (flags & F.AT_EMPTY_PATH) !== 0);
+  const { inode } = at;
   const old = inode.stat();
   owned(task, inode);
   const pick = (t: Timespec | undefined, was: bigint): bigint => {
     if (!t || t.nsec === nowMark) return now;
     return t.nsec === omit ? was : BigInt(t.sec) * 1_000_000_000n + BigInt(t.nsec);
   };
-  inode.utimes(pick(wish?.[0], old.atime), pick(wish?.[1], old.mtime));
+  const follow = path === null || !(flags & F.AT_SYMLINK_NOFOLLOW);
+  inode.utimes(pick(wish?.[0], old.atime), pick(wish?.[1], old.mtime), follow);
+  const [first, second] = [wish?.[0].nsec === omit, wish?.[1].nsec === omit];
+  notice(task, at, first ? F.IN_MODIFY : second ? F.IN_ACCESS : F.IN_ATTRIB);
   return 0;
 }
 
@@ -279,7 +296,9 @@ export function getdents(task: Task, fd: number, entries: Span, size: number): S
     used += record.length;
     file.position++;
   }
-  return used === 0 && file.position < all.length ? fail("EINVAL") : used;
+  if (used === 0 && file.position < all.length) return fail("EINVAL");
+  notice(task, file.dentry, F.IN_ACCESS);
+  return used;
 }
 
 /** No file system here keeps extended attributes; these are Linux's answers for such a one. */

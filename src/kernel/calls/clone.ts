@@ -1,5 +1,6 @@
 import { F } from "../flags.ts";
 import type { Place } from "../guest.ts";
+import { holdProcess } from "../pidfd.ts";
 import { type Process, Task } from "../process.ts";
 import { block, fail, type SyscallResult } from "../result.ts";
 
@@ -13,6 +14,8 @@ interface Wish {
   readonly stack: number;
   readonly parentTid: number;
   readonly childTid: number;
+  /** Where the descriptor of the new process is to stand (CLONE_PIDFD). */
+  readonly pidfd: number;
   readonly thread: number;
 }
 
@@ -38,12 +41,15 @@ export function clone(
   childTid: number,
 ): SyscallResult {
   const { flags, signal } = task.personality.cloneFlags(word);
-  return start(task, { flags, signal, stack, parentTid, childTid, thread });
+  // The older call has one place for both.
+  if (flags & F.CLONE_PIDFD && flags & F.CLONE_PARENT_SETTID) return fail("EINVAL");
+  return start(task, { flags, signal, stack, parentTid, childTid, pidfd: parentTid, thread });
 }
 
 interface CloneArgs {
   readonly flags: number;
   readonly flagsHigh: number;
+  readonly pidfd: number;
   readonly child_tid: number;
   readonly parent_tid: number;
   readonly exit_signal: number;
@@ -68,6 +74,7 @@ export function clone3(task: Task, args: Place<CloneArgs>, size: number): Syscal
     stack: asked.stack ? asked.stack + asked.stack_size : 0,
     parentTid: asked.parent_tid,
     childTid: asked.child_tid,
+    pidfd: asked.pidfd,
     thread: asked.tls,
   });
 }
@@ -79,7 +86,12 @@ function start(task: Task, wish: Wish): SyscallResult {
   if (flags & F.CLONE_SIGHAND && !(flags & F.CLONE_VM)) return fail("EINVAL");
   if (thread && !(flags & F.CLONE_SIGHAND)) return fail("EINVAL");
   if (flags & REFUSED) return fail("EPERM");
-  if (flags & F.CLONE_PIDFD) return fail("EINVAL");
+  if (flags & F.CLONE_PIDFD) {
+    // Descriptors of threads came after Linux 6.1.
+    if (thread) return fail("EINVAL");
+    if (!task.space.memory.allows(wish.pidfd, 4, 2)) return fail("EFAULT");
+    task.files.reserve();
+  }
   if (!task.cpu.another || !task.cpu.fork) return fail("ENOSYS");
   const most = Math.min(process.limits.get("RLIMIT_NPROC")!.cur, MOST_TASKS);
   if (kernel.tasks.size >= most || kernel.processes.size >= MOST_TASKS) return fail("EAGAIN");
@@ -96,11 +108,12 @@ function start(task: Task, wish: Wish): SyscallResult {
     made.space.memory.setU32(wish.childTid, tid);
   made.process.tasks.push(made);
   kernel.add(made.process);
+  if (flags & F.CLONE_PIDFD) task.space.memory.setU32(wish.pidfd, holdProcess(task, made.process, 0));
   if (!(flags & F.CLONE_VFORK) || thread) return tid;
   const fresh = made.process;
   fresh.borrows = true;
   const poll = (): SyscallResult | null => (fresh.borrows && !process.exit ? null : tid);
-  return block({ until: null, poll, expired: () => tid, outside: false });
+  return block({ until: null, poll, expired: () => tid, outside: false, midway: () => true });
 }
 
 function child(task: Task, pid: number, wish: Wish): Task {

@@ -8,7 +8,9 @@ import * as futex from "./futex.ts";
 import * as locks from "./locks.ts";
 import * as memory from "./memory.ts";
 import * as message from "./message.ts";
+import * as notices from "./notices.ts";
 import * as paths from "./paths.ts";
+import * as pidfd from "./pidfd.ts";
 import * as poll from "./poll.ts";
 import * as process from "./process.ts";
 import * as signal from "./signal.ts";
@@ -32,7 +34,9 @@ const modules = [
   locks,
   memory,
   message,
+  notices,
   paths,
+  pidfd,
   poll,
   process,
   signal,

@@ -1,11 +1,14 @@
 import { CWD, Description } from "../files.ts";
 import { F } from "../flags.ts";
+import { HostInode } from "../fs/host.ts";
 import type { Handle, Inode, OpenHow } from "../fs/inode.ts";
 import { MemoryFile } from "../fs/memory.ts";
-import { type Dentry, pathOf } from "../fs/path.ts";
+import { type Dentry, pathOf, type Walked } from "../fs/path.ts";
+import { PathOnly } from "../fs/path-only.ts";
 import { PtyMaster } from "../fs/pty.ts";
 import { MemoryFifo } from "../fs/special.ts";
 import type { Span } from "../guest.ts";
+import { keyOf } from "../notices.ts";
 import { posix } from "../posix.ts";
 import type { Task } from "../process.ts";
 import { entry, locate, named, parentOf, permitted, writableDir } from "../resolve.ts";
@@ -37,8 +40,9 @@ export function open(task: Task, dir: number, path: string, flags: number, mode:
   const direct = flags & F.O_PATH ? null : wholePath(task, dir, path);
   if (direct) {
     // The host resolves, creates and opens in one call.
+    const made = create && !task.kernel.notices.empty && keyOf(direct.inode) === "";
     const handle = direct.inode.open({ ...how, directory: how.directory || path.endsWith("/") });
-    return files.add(new Description(handle, flags & ~OPEN_ONLY, direct), cloexec);
+    return install(task, new Description(handle, flags & ~OPEN_ONLY, direct), flags, made);
   }
   const at = create
     ? createOrFind(task, dir, path, flags, how.mode)
@@ -55,7 +59,29 @@ export function open(task: Task, dir: number, path: string, flags: number, mode:
   if (inode instanceof MemoryFifo) return openFifo(task, inode, how, new Opening(flags, at.found));
   const handle = inode.open(how);
   if (!(flags & F.O_NOCTTY)) adoptTerminal(task, handle);
-  return files.add(new Description(handle, flags & ~OPEN_ONLY, at.found), cloexec);
+  return install(task, new Description(handle, flags & ~OPEN_ONLY, at.found), flags, at.made);
+}
+
+/** A file that was opened by name becomes a descriptor, and who watches hears of it. */
+function install(task: Task, file: Description, flags: number, made: boolean): number {
+  const { notices } = task.kernel;
+  const { dentry } = file;
+  file.notices = notices;
+  const fd = task.files.add(file, (flags & F.O_CLOEXEC) !== 0);
+  if (notices.empty || !dentry) return fd;
+  if (made) created(task, dentry.parent?.inode, dentry.name, false);
+  else if (flags & F.O_TRUNC && file.writable) notices.file(dentry, F.IN_MODIFY, file.handle);
+  notices.file(dentry, F.IN_OPEN, file.handle);
+  return fd;
+}
+
+/** A directory got an entry. */
+function created(task: Task, dir: Inode | undefined, name: string, isDir: boolean): void {
+  const { notices } = task.kernel;
+  if (notices.empty || !dir) return;
+  const cut = name.lastIndexOf("/");
+  const at = cut < 0 ? dir : dir.descend?.(name.slice(0, cut));
+  if (at) notices.entry(at, name.slice(cut + 1), F.IN_CREATE, isDir);
 }
 
 /** A session without a terminal gets the first that its leader opens. */
@@ -87,7 +113,7 @@ function openFifo(task: Task, inode: MemoryFifo, how: OpenHow, { flags, found }:
   const others = (): number => (how.write ? pipe.readersEver : pipe.writersEver);
   const before = others();
   const there = how.write ? pipe.readers > 0 : pipe.writers > 0;
-  const add = (): number => task.files.add(file, (flags & F.O_CLOEXEC) !== 0);
+  const add = (): number => install(task, file, flags, false);
   if ((how.read && how.write) || there || nonblocking) return add();
   const poll = (): SyscallResult | null => {
     if (others() !== before) return add();
@@ -151,40 +177,13 @@ function temporary(task: Task, at: Dentry, flags: number, mode: number): Syscall
   return task.files.add(new Description(handle, flags & ~OPEN_ONLY, dentry), (flags & F.O_CLOEXEC) !== 0);
 }
 
-/** An O_PATH description: a name, not a file. */
-class PathOnly implements Handle {
-  readonly seekable = false;
-  readonly inode: Inode;
-  constructor(inode: Inode) {
-    this.inode = inode;
-  }
-  read(): number {
-    throw posix("EBADF");
-  }
-  write(): number {
-    throw posix("EBADF");
-  }
-  stat() {
-    return this.inode.stat();
-  }
-  truncate(): void {
-    throw posix("EBADF");
-  }
-  sync(): void {
-    throw posix("EBADF");
-  }
-  close(): void {}
-  poll(): number {
-    return F.POLLNVAL;
-  }
-}
-
 export function mkdir(task: Task, dir: number, path: string, mode: number): SyscallResult {
   const walked = parentOf(task, dir, path);
   const name = named(walked, "EEXIST");
   if (!walked.at.inode.descend && entry(task, walked)) return fail("EEXIST");
   writableDir(task, walked.at.inode);
   walked.at.inode.mkdir(name, mode & ~task.process.umask);
+  created(task, walked.at.inode, name, true);
   return 0;
 }
 
@@ -204,6 +203,7 @@ export function mknod(task: Task, dir: number, path: string, mode: number): Sysc
   const bits = mode & 0o7777 & ~task.process.umask;
   if (special) walked.at.inode.special(name, special, bits);
   else walked.at.inode.create(name, bits);
+  created(task, walked.at.inode, name, false);
   return 0;
 }
 
@@ -215,6 +215,7 @@ export function symlink(task: Task, target: string, dir: number, path: string): 
   if (!walked.at.inode.descend && entry(task, walked)) return fail("EEXIST");
   writableDir(task, walked.at.inode);
   walked.at.inode.symlink(name, target);
+  created(task, walked.at.inode, name, false);
   return 0;
 }
 
@@ -232,6 +233,8 @@ export function link(
   if (!walked.at.inode.descend && entry(task, walked)) return fail("EEXIST");
   writableDir(task, walked.at.inode);
   walked.at.inode.link(name, source.inode);
+  if (!task.kernel.notices.empty) task.kernel.notices.self(keyOf(source.inode), F.IN_ATTRIB);
+  created(task, walked.at.inode, name, false);
   return 0;
 }
 
@@ -247,9 +250,45 @@ export function unlink(task: Task, dir: number, path: string, flags: number): Sy
     if (walked.slash && target.type !== "dir") return fail("ENOTDIR");
     writableDir(task, inode);
   }
+  const watched = known(task, inode, name);
   if (remove) inode.rmdir(name);
   else inode.unlink(name);
+  if (watched) removed(task, inode, name, watched);
   return 0;
+}
+
+/** What is known of an entry before it goes; null where nobody watches. */
+interface Entry {
+  readonly key: string;
+  readonly isDir: boolean;
+  /** No other name is left. */
+  readonly last: boolean;
+}
+
+function known(task: Task, dir: Inode, name: string): Entry | null {
+  if (task.kernel.notices.empty) return null;
+  const inode = dir.lookup(name);
+  if (!inode) return null;
+  const { nlink, type } = inode.stat();
+  return { key: keyOf(inode), isDir: type === "dir", last: type === "dir" || nlink <= 1 };
+}
+
+function removed(task: Task, dir: Inode, name: string, { key, isDir, last }: Entry): void {
+  const { notices } = task.kernel;
+  if (!isDir) notices.self(key, F.IN_ATTRIB);
+  if (last) notices.unnamed(key);
+  notices.entry(dir, name, F.IN_DELETE, isDir);
+}
+
+/** One entry moved, over `over` where there was one. */
+function moved(task: Task, from: Walked, to: Walked, what: Entry, over: Entry | null): void {
+  const { notices } = task.kernel;
+  const cookie = notices.cookie();
+  notices.entry(from.at.inode, from.last, F.IN_MOVED_FROM, what.isDir, cookie);
+  notices.entry(to.at.inode, to.last, F.IN_MOVED_TO, what.isDir, cookie);
+  if (over && !over.isDir) notices.self(over.key, F.IN_ATTRIB);
+  notices.self(what.key, F.IN_MOVE_SELF, what.isDir);
+  if (over?.last) notices.unnamed(over.key);
 }
 
 export function rename(
@@ -274,8 +313,18 @@ export function rename(
   if (flags & F.RENAME_NOREPLACE && entry(task, to)) return fail("EEXIST");
   writableDir(task, from.at.inode);
   writableDir(task, to.at.inode);
-  if (flags & F.RENAME_EXCHANGE) from.at.inode.exchange(name, to.at.inode, toName);
-  else from.at.inode.rename(name, to.at.inode, toName);
+  const what = known(task, from.at.inode, name);
+  const over = known(task, to.at.inode, toName);
+  if (flags & F.RENAME_EXCHANGE) {
+    from.at.inode.exchange(name, to.at.inode, toName);
+    if (what && over) {
+      moved(task, from, to, what, null);
+      moved(task, to, from, over, null);
+    }
+    return 0;
+  }
+  from.at.inode.rename(name, to.at.inode, toName);
+  if (what && what.key !== over?.key) moved(task, from, to, what, over);
   return 0;
 }
 
@@ -315,8 +364,18 @@ export function fchdir(task: Task, fd: number): SyscallResult {
 function enter(task: Task, at: Dentry): SyscallResult {
   if (at.inode.type !== "dir") return fail("ENOTDIR");
   permitted(task, at.inode, 1);
-  task.process.cwd = at;
+  task.process.cwd = withoutLinks(task, at);
   return 0;
+}
+
+/** A host folder by its own path: the host resolved what links there were, and getcwd tells none. */
+function withoutLinks(task: Task, at: Dentry): Dentry {
+  const { root } = task.kernel;
+  if (!(at.inode instanceof HostInode) || at === root || task.process.root !== root) return at;
+  const path = at.inode.realpath();
+  if (path === "/") return root;
+  const inode = root.inode.descend?.(path.slice(1));
+  return inode ? { inode, parent: root, name: path.slice(1) } : at;
 }
 
 export function getcwd(task: Task, buf: Span, size: number): SyscallResult {

@@ -19,21 +19,35 @@ interface Iovec {
 }
 
 /** Waits for a file: the same transfer again until it does something. */
-function blockOn(task: Task, file: Description, again: () => number): SyscallResult {
+function blockOn(task: Task, file: Description, again: () => number, midway?: () => boolean): SyscallResult {
   const attempt = (): SyscallResult | null => {
     if (interrupted(task)) return fail("ERESTART");
     const n = again();
     return n === WOULD_BLOCK ? null : n;
   };
   const wait = { until: null, poll: attempt, expired: () => fail("EAGAIN"), outside: file.handle.outside === true };
-  return block(wait);
+  return block(midway ? { ...wait, midway } : wait);
+}
+
+/** Tells who watches a file of a transfer. */
+function notice(task: Task, { dentry, handle }: Description, what: number): void {
+  const { notices } = task.kernel;
+  if (!notices.empty && dentry) notices.file(dentry, what, handle);
 }
 
 /** Moves bytes with the description's own offset, or at `at`. Returns a result, blocking where the file says so. */
-function transfer(task: Task, file: Description, run: (at: number) => number, at: number | null): SyscallResult {
+function transfer(
+  task: Task,
+  file: Description,
+  run: (at: number) => number,
+  at: number | null,
+  what: number,
+  midway?: () => boolean,
+): SyscallResult {
   const once = (): number => {
     const n = run(at ?? file.position);
     if (n > 0 && at === null && file.handle.seekable) file.position += n;
+    if (n > 0) notice(task, file, what);
     return n;
   };
   const mapped = task.kernel.mappedPages(file);
@@ -45,7 +59,7 @@ function transfer(task: Task, file: Description, run: (at: number) => number, at
     pull(task.space);
   }
   if (n !== WOULD_BLOCK) return n;
-  return file.nonblocking ? fail("EAGAIN") : blockOn(task, file, once);
+  return file.nonblocking ? fail("EAGAIN") : blockOn(task, file, once, midway);
 }
 
 function readable(task: Task, fd: number): Description {
@@ -131,7 +145,7 @@ function put(task: Task, file: Description, spans: readonly Span[], at: number |
     sent += n;
     return file.handle.seekable || sent >= total || file.nonblocking ? sent : WOULD_BLOCK;
   };
-  return transfer(task, file, run, at);
+  return transfer(task, file, run, at, F.IN_MODIFY, () => sent > 0);
 }
 
 /** Who writes to a pipe that nobody reads is told by SIGPIPE too. */
@@ -181,7 +195,7 @@ function seekable(file: Description, offset: number): number {
 export function read(task: Task, fd: number, buf: Span): SyscallResult {
   const file = readable(task, fd);
   const into = cut(buf);
-  return transfer(task, file, (at) => fill(file, into, at), null);
+  return transfer(task, file, (at) => fill(file, into, at), null, F.IN_ACCESS);
 }
 
 export function write(task: Task, fd: number, buf: Span): SyscallResult {
@@ -191,7 +205,7 @@ export function write(task: Task, fd: number, buf: Span): SyscallResult {
 export function readv(task: Task, fd: number, iov: Place<Iovec>): SyscallResult {
   const file = readable(task, fd);
   const spans = vector(task, iov);
-  return transfer(task, file, (at) => readSpans(file, spans, at), null);
+  return transfer(task, file, (at) => readSpans(file, spans, at), null, F.IN_ACCESS);
 }
 
 export function writev(task: Task, fd: number, iov: Place<Iovec>): SyscallResult {
@@ -205,7 +219,7 @@ export function pread(task: Task, fd: number, buf: Span, _size: number, offset: 
   seekable(file, offset);
   readable(task, fd);
   const into = cut(buf);
-  return transfer(task, file, (at) => fill(file, into, at), offset);
+  return transfer(task, file, (at) => fill(file, into, at), offset, F.IN_ACCESS);
 }
 
 export function pwrite(task: Task, fd: number, buf: Span, _size: number, offset: number): SyscallResult {
@@ -218,7 +232,7 @@ export function preadv(task: Task, fd: number, iov: Place<Iovec>, _count: number
   const file = readable(task, fd);
   seekable(file, offset);
   const spans = vector(task, iov);
-  return transfer(task, file, (at) => readSpans(file, spans, at), offset);
+  return transfer(task, file, (at) => readSpans(file, spans, at), offset, F.IN_ACCESS);
 }
 
 export function pwritev(task: Task, fd: number, iov: Place<Iovec>, _count: number, offset: number): SyscallResult {
@@ -271,6 +285,10 @@ function pump(
     if (fromAt === null && from.handle.seekable) from.position += put;
     done += put;
     if (put < got || got < part.length) break;
+  }
+  if (done) {
+    notice(task, from, F.IN_ACCESS);
+    notice(task, to, F.IN_MODIFY);
   }
   return done;
   function retry(): number {

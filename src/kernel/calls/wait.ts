@@ -1,6 +1,7 @@
 import { F } from "../flags.ts";
 import { type Place, type Timeval, toTimeval } from "../guest.ts";
 import { reap } from "../life.ts";
+import { heldProcess } from "../pidfd.ts";
 import type { News, Process, Task } from "../process.ts";
 import { block, fail, type SyscallResult } from "../result.ts";
 import { interrupted, SI } from "../signals.ts";
@@ -104,7 +105,7 @@ export function waitid(
   usage: Usage,
 ): SyscallResult {
   if (!(options & (F.WEXITED | F.WUNTRACED | F.WCONTINUED))) return fail("EINVAL");
-  if (which === "" || which === "P_PIDFD") return fail("EINVAL");
+  if (which === "") return fail("EINVAL");
   if (which === "P_PID" && id <= 0) return fail("EINVAL");
   const pid = which === "P_ALL" ? -1 : which === "P_PID" ? id : id === 0 ? 0 : -id;
   const tell = (child: Process, news: News): SyscallResult => {
@@ -125,7 +126,14 @@ export function waitid(
     if (!info.isNull) info.set({ signo: 0, errno: 0, code: 0, pid: 0, uid: 0, status: 0 });
     return 0;
   };
-  return waitFor(task, { means: byPid(task, pid), options }, tell, none);
+  if (which !== "P_PIDFD") return waitFor(task, { means: byPid(task, pid), options }, tell, none);
+  if (id < 0) return fail("EINVAL");
+  const held = heldProcess(task, id);
+  const nonblocking = task.files.get(id).nonblocking;
+  const wanted = { means: (child: Process): boolean => child === held, options };
+  return waitFor(task, nonblocking ? { ...wanted, options: options | F.WNOHANG } : wanted, tell, () =>
+    nonblocking && !(options & F.WNOHANG) ? fail("EAGAIN") : none(),
+  );
 }
 
 function codeOf(task: Task, news: News): { code: number; status: number } {

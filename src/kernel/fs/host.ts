@@ -114,13 +114,17 @@ export class HostInode extends Inode {
     const now = this.stat();
     if ((uid >= 0 && uid !== now.uid) || (gid >= 0 && gid !== now.gid)) throw posix("EPERM");
   }
-  override utimes(atime: bigint, mtime: bigint): void {
+  override utimes(atime: bigint, mtime: bigint, follow = true): void {
     this.known = undefined;
-    this.fs.utimes(this.path, atime, mtime);
+    this.fs.utimes(this.path, atime, mtime, follow);
+  }
+  /** Its path without symbolic links. */
+  realpath(): string {
+    return this.fs.realpath?.(this.path) ?? this.path;
   }
 }
 
-class HostHandle implements Handle {
+export class HostHandle implements Handle {
   readonly file: HostFile;
   readonly seekable: boolean;
   readonly outside: boolean;

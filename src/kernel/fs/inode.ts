@@ -47,6 +47,8 @@ export interface Handle {
   arrivals?(): number;
   /** Goes up as room for writing comes. */
   drains?(): number;
+  /** More lines of /proc/PID/fdinfo (proc_pid_fdinfo(5)). */
+  info?(): Readonly<Record<string, string | number>>;
   /** True where waiting must look at the outside world. */
   readonly outside?: boolean;
 }
@@ -129,7 +131,8 @@ export abstract class Inode {
   chown(_uid: number, _gid: number): void {
     throw posix("EROFS");
   }
-  utimes(_atime: bigint, _mtime: bigint): void {
+  /** `follow` false: of a link itself. */
+  utimes(_atime: bigint, _mtime: bigint, _follow = true): void {
     throw posix("EROFS");
   }
   /** Where a magic link of /proc really goes: not by text, but to this file. */

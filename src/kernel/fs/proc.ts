@@ -1,217 +1,73 @@
-import type { FileType } from "../../host/host.ts";
-import { F } from "../flags.ts";
 import type { Kernel } from "../kernel.ts";
 import { posix } from "../posix.ts";
 import type { Process } from "../process.ts";
-import { type DirEntry, type FileStat, type FsKind, type Handle, Inode, type OpenHow } from "./inode.ts";
-import { DirHandle } from "./memory.ts";
-import { pathOf } from "./path.ts";
-import { mapsOf, statLine, statusOf } from "./proc-text.ts";
+import { nodesOf, ProcDir, ProcLink } from "./generated.ts";
+import type { Inode } from "./inode.ts";
+import { processEntries } from "./proc-process.ts";
 
 /*
  * /proc: generated when opened. Only what programs are known to read; a name that is not here is ENOENT, as on a kernel
- * that was built without it.
+ * that was built without it. Forms are Linux's (proc(5)), and tests hold them against it.
  */
 
-const encoder = new TextEncoder();
-
-abstract class ProcInode extends Inode {
-  abstract readonly mode: number;
-  protected readonly now: () => bigint;
-  private readonly ino: number;
-  constructor(kernel: Kernel) {
-    super();
-    this.ino = kernel.ino();
-    this.now = () => kernel.host.realtime();
-  }
-  override get fsKind(): FsKind {
-    return "proc";
-  }
-  stat(): FileStat {
-    const now = this.now();
-    const nlink = this.type === "dir" ? 2 : 1;
-    const shape = { type: this.type, mode: this.mode, size: 0, nlink, ino: this.ino, blocks: 0 };
-    return { ...shape, uid: 0, gid: 0, dev: 0x15, rdev: 0, atime: now, mtime: now, ctime: now };
-  }
-}
-
-class ProcFile extends ProcInode {
-  readonly type = "file";
-  readonly mode: number;
-  private readonly text: () => string | Uint8Array;
-  private readonly take: ((text: string) => void) | undefined;
-  constructor(kernel: Kernel, text: () => string | Uint8Array, take?: (text: string) => void) {
-    super(kernel);
-    this.text = text;
-    this.take = take;
-    this.mode = take ? 0o644 : 0o444;
-  }
-  override open(how: OpenHow): Handle {
-    if (how.write && !this.take) throw posix("EACCES");
-    const content = this.text();
-    return new ProcHandle(this, typeof content === "string" ? encoder.encode(content) : content, this.take);
-  }
-  override truncate(): void {}
-}
-
-class ProcHandle implements Handle {
-  readonly seekable = true;
-  private readonly file: ProcFile;
-  private readonly bytes: Uint8Array;
-  private readonly take: ((text: string) => void) | undefined;
-  constructor(file: ProcFile, bytes: Uint8Array, take: ((text: string) => void) | undefined) {
-    this.file = file;
-    this.bytes = bytes;
-    this.take = take;
-  }
-  read(into: Uint8Array, at: number): number {
-    const part = this.bytes.subarray(Math.min(at, this.bytes.length), at + into.length);
-    into.set(part);
-    return part.length;
-  }
-  write(from: Uint8Array): number {
-    this.take?.(new TextDecoder().decode(from.slice()));
-    return from.length;
-  }
-  stat(): FileStat {
-    return this.file.stat();
-  }
-  truncate(): void {}
-  sync(): void {
-    throw posix("EINVAL");
-  }
-  close(): void {}
-  poll(): number {
-    return F.POLLIN | F.POLLRDNORM;
-  }
-}
-
-class ProcLink extends ProcInode {
-  readonly type = "link";
-  readonly mode = 0o777;
-  private readonly text: () => string;
-  private readonly goes: () => Inode | null;
-  constructor(kernel: Kernel, text: () => string, goes: () => Inode | null = () => null) {
-    super(kernel);
-    this.text = text;
-    this.goes = goes;
-  }
-  override readlink(): string {
-    return this.text();
-  }
-  override target(): Inode | null {
-    return this.goes();
-  }
-}
-
-/** What an already open file is when it is opened again through /proc/self/fd. */
-class Reopened extends Inode {
-  readonly type: FileType;
-  private readonly handle: Handle;
-  constructor(handle: Handle) {
-    super();
-    this.handle = handle;
-    this.type = handle.stat().type;
-  }
-  stat(): FileStat {
-    return this.handle.stat();
-  }
-  override open(_how: OpenHow): Handle {
-    const { handle } = this;
-    if (handle.seekable) throw posix("EACCES");
-    return handle;
-  }
-  override truncate(): void {}
-}
-
-type Entries = () => Map<string, () => Inode>;
-
-class ProcDir extends ProcInode {
-  readonly type = "dir";
-  readonly mode = 0o555;
-  private readonly entries: Entries;
-  constructor(kernel: Kernel, entries: Entries) {
-    super(kernel);
-    this.entries = entries;
-  }
-  override open(how: OpenHow): Handle {
-    if (how.write) throw posix("EISDIR");
-    return new DirHandle(this);
-  }
-  override lookup(name: string): Inode | null {
-    return this.entries().get(name)?.() ?? null;
-  }
-  override list(): DirEntry[] {
-    return [...this.entries()].map(([name, make]) => {
-      const inode = make();
-      return { name, type: inode.type, ino: inode.stat().ino };
-    });
-  }
-}
-
 export function procFolder(kernel: Kernel, now: () => bigint): Inode {
-  const file = (text: () => string | Uint8Array) => (): Inode => new ProcFile(kernel, text);
-  const dir = (entries: Entries) => (): Inode => new ProcDir(kernel, entries);
+  const { file, line, folder, dir } = nodesOf(kernel);
   const current = (): Process => {
     if (!kernel.current) throw posix("ENOENT");
     return kernel.current;
   };
   const { personality } = kernel;
   const uptime = (): number => Number(kernel.host.monotonic() - kernel.booted) / 1e9;
-  const kernelFacts = new Map([
-    ["ostype", file(() => `${personality.sysname}\n`)],
-    ["osrelease", file(() => `${personality.release}\n`)],
-    ["version", file(() => `${personality.version}\n`)],
-    ["hostname", file(() => `${kernel.host.hostname}\n`)],
-    ["domainname", file(() => "(none)\n")],
-    ["pid_max", file(() => "4194304\n")],
-    ["ngroups_max", file(() => "65536\n")],
-    ["cap_last_cap", file(() => "40\n")],
-    [
-      "random",
-      dir(
-        () =>
-          new Map([
-            ["uuid", file(() => uuid(kernel))],
-            ["boot_id", file(() => uuid(kernel))],
-          ]),
+  const boot = { id: "" };
+  const bootId = (): string => {
+    boot.id ||= uuid(kernel);
+    return boot.id;
+  };
+  const fixed: Record<string, () => Inode> = {
+    self: () => new ProcLink(kernel, () => String(current().pid)),
+    "thread-self": () => new ProcLink(kernel, () => `${current().pid}/task/${kernel.running?.tid ?? current().pid}`),
+    mounts: () => new ProcLink(kernel, () => "self/mounts"),
+    meminfo: file(() => meminfo(kernel)),
+    cpuinfo: file(() => personality.cpuinfo),
+    version: line(`${personality.sysname} version ${personality.release} (sage) ${personality.version}`),
+    uptime: file(() => `${uptime().toFixed(2)} 0.00\n`),
+    loadavg: file(() => `0.00 0.00 0.00 1/${kernel.tasks.size} ${current().pid}\n`),
+    filesystems: file(
+      () => "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tdevpts\nnodev\toverlay\n",
+    ),
+    stat: file(() => cpuStat(kernel, now)),
+    cmdline: line(""),
+    swaps: line("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority"),
+    sys: folder({
+      kernel: folder(kernelFacts(kernel, bootId)),
+      vm: folder(
+        lines(kernel, {
+          overcommit_memory: 0,
+          overcommit_ratio: 50,
+          max_map_count: 65530,
+          mmap_min_addr: 65536,
+          swappiness: 60,
+          nr_hugepages: 0,
+          min_free_kbytes: 16384,
+        }),
       ),
-    ],
-  ]);
-  const vm = new Map([
-    ["overcommit_memory", file(() => "0\n")],
-    ["max_map_count", file(() => "65530\n")],
-  ]);
-  const sys = new Map([
-    ["kernel", dir(() => kernelFacts)],
-    ["vm", dir(() => vm)],
-    [
-      "fs",
-      dir(
-        () =>
-          new Map([
-            ["file-max", file(() => "1048576\n")],
-            ["pipe-max-size", file(() => "1048576\n")],
-          ]),
-      ),
-    ],
-  ]);
-  const fixed = new Map<string, () => Inode>([
-    ["self", () => new ProcLink(kernel, () => String(current().pid))],
-    ["thread-self", () => new ProcLink(kernel, () => `${current().pid}/task/${current().pid}`)],
-    ["mounts", () => new ProcLink(kernel, () => "self/mounts")],
-    ["meminfo", file(() => meminfo(kernel))],
-    ["cpuinfo", file(() => "processor\t: 0\n\n")],
-    ["version", file(() => `${personality.sysname} version ${personality.release} (sage) ${personality.version}\n`)],
-    ["uptime", file(() => `${uptime().toFixed(2)} 0.00\n`)],
-    ["loadavg", file(() => `0.00 0.00 0.00 1/${kernel.processes.size} ${current().pid}\n`)],
-    ["filesystems", file(() => "nodev\tproc\nnodev\ttmpfs\nnodev\toverlay\n")],
-    ["stat", file(() => cpuStat(kernel, now))],
-    ["cmdline", file(() => "\n")],
-    ["sys", dir(() => sys)],
-  ]);
+      fs: folder({
+        ...lines(kernel, { "file-max": 1048576, nr_open: 1048576, "pipe-max-size": 1048576, "aio-max-nr": 65536 }),
+        "file-nr": line(`${kernel.openFiles}\t0\t1048576`),
+        inotify: folder(lines(kernel, { max_queued_events: 16384, max_user_instances: 128, max_user_watches: 65536 })),
+      }),
+      net: folder({
+        core: folder(lines(kernel, { somaxconn: 4096, rmem_default: 212992, wmem_default: 212992, rmem_max: 212992 })),
+        ipv4: folder({
+          ip_local_port_range: line("32768\t60999"),
+          ...lines(kernel, { tcp_fin_timeout: 60, tcp_keepalive_time: 7200, tcp_syncookies: 1 }),
+        }),
+      }),
+    }),
+  };
+  const always = new Map(Object.entries(fixed));
   return new ProcDir(kernel, () => {
-    const all = new Map(fixed);
+    const all = new Map(always);
     for (const process of kernel.processes.values())
       all.set(
         String(process.pid),
@@ -221,79 +77,47 @@ export function procFolder(kernel: Kernel, now: () => bigint): Inode {
   });
 }
 
-function processEntries(kernel: Kernel, process: Process, asTask = false): Map<string, () => Inode> {
-  const file = (text: () => string | Uint8Array) => (): Inode => new ProcFile(kernel, text);
-  const entries = new Map<string, () => Inode>([
-    ["exe", () => new ProcLink(kernel, () => process.executable)],
-    [
-      "cwd",
-      () =>
-        new ProcLink(
-          kernel,
-          () => pathOf(process.cwd, process.root),
-          () => process.cwd.inode,
-        ),
-    ],
-    [
-      "root",
-      () =>
-        new ProcLink(
-          kernel,
-          () => "/",
-          () => process.root.inode,
-        ),
-    ],
-    ["cmdline", file(() => process.args.map((arg) => `${arg}\0`).join(""))],
-    ["environ", file(() => process.env.map((entry) => `${entry}\0`).join(""))],
-    [
-      "comm",
-      () =>
-        new ProcFile(
-          kernel,
-          () => `${process.tasks[0]?.name ?? ""}\n`,
-          (text) => rename(process, text),
-        ),
-    ],
-    ["maps", file(() => mapsOf(process))],
-    ["stat", file(() => statLine(process))],
-    ["statm", file(() => `${process.space.size / 4096} ${process.space.memory.used / 4096} 0 0 0 0 0\n`)],
-    ["status", file(() => statusOf(process))],
-    ["mounts", file(() => mounts(kernel))],
-    ["mountinfo", file(() => "21 0 0:31 / / rw,relatime - overlay sage rw\n")],
-    ["limits", file(() => limits(process))],
-    [
-      "oom_score_adj",
-      () =>
-        new ProcFile(
-          kernel,
-          () => "0\n",
-          () => {},
-        ),
-    ],
-    ["fd", () => new ProcDir(kernel, () => descriptors(kernel, process))],
-  ]);
-  if (!asTask) {
-    const task = (): Inode => new ProcDir(kernel, () => processEntries(kernel, process, true));
-    const tasks = (): Map<string, () => Inode> => new Map(process.tasks.map((t) => [String(t.tid), task]));
-    entries.set("task", () => new ProcDir(kernel, tasks));
-  }
-  return entries;
+function lines(kernel: Kernel, values: Readonly<Record<string, string | number>>): Record<string, () => Inode> {
+  const { line } = nodesOf(kernel);
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, line(value)]));
 }
 
-function rename(process: Process, text: string): void {
-  const task = process.tasks[0];
-  if (task) task.name = text.replace(/\n$/, "").slice(0, 15);
-}
-
-function descriptors(kernel: Kernel, process: Process): Map<string, () => Inode> {
-  const out = new Map<string, () => Inode>();
-  for (const fd of process.files.numbers()) {
-    const file = process.files.get(fd);
-    const text = (): string => (file.dentry ? pathOf(file.dentry, process.root) : file.label);
-    const goes = (): Inode => file.dentry?.inode ?? new Reopened(file.handle);
-    out.set(String(fd), () => new ProcLink(kernel, text, goes));
-  }
-  return out;
+function kernelFacts(kernel: Kernel, bootId: () => string): Record<string, () => Inode> {
+  const { file, folder, line } = nodesOf(kernel);
+  const { personality } = kernel;
+  return {
+    ...lines(kernel, {
+      ostype: personality.sysname,
+      osrelease: personality.release,
+      version: personality.version,
+      domainname: "(none)",
+      pid_max: 4194304,
+      "threads-max": 4096,
+      ngroups_max: 65536,
+      cap_last_cap: 40,
+      overflowuid: 65534,
+      overflowgid: 65534,
+      randomize_va_space: 0,
+      core_pattern: "core",
+      core_uses_pid: 0,
+      tainted: 0,
+      msgmax: 8192,
+      msgmnb: 16384,
+      msgmni: 32000,
+      shmmax: "18446744073692774399",
+      shmall: "18446744073692774399",
+      shmmni: 4096,
+      sched_rr_timeslice_ms: 100,
+      printk: "4\t4\t1\t7",
+    }),
+    sem: line("32000\t1024000000\t500\t32000"),
+    hostname: file(() => `${kernel.host.hostname}\n`),
+    random: folder({
+      uuid: file(() => uuid(kernel)),
+      boot_id: file(bootId),
+      ...lines(kernel, { entropy_avail: 256, poolsize: 256 }),
+    }),
+  };
 }
 
 function uuid(kernel: Kernel): string {
@@ -308,27 +132,29 @@ function uuid(kernel: Kernel): string {
 function meminfo(kernel: Kernel): string {
   const used = [...kernel.processes.values()].reduce((sum, p) => sum + p.space.memory.used, 0);
   const total = Math.floor(kernel.memory / 1024);
-  const free = Math.floor((kernel.memory - used) / 1024);
-  const rows = { MemTotal: total, MemFree: free, MemAvailable: free, Buffers: 0, Cached: 0, SwapTotal: 0, SwapFree: 0 };
-  return Object.entries(rows)
-    .map(([name, kib]) => `${`${name}:`.padEnd(16)}${String(kib).padStart(8)} kB\n`)
-    .join("");
+  const free = Math.max(0, Math.floor((kernel.memory - used) / 1024));
+  const rows = {
+    ...{ MemTotal: total, MemFree: free, MemAvailable: free, Buffers: 0, Cached: 0, SwapCached: 0 },
+    ...{ Active: total - free, Inactive: 0, SwapTotal: 0, SwapFree: 0, Dirty: 0, Writeback: 0 },
+    ...{ AnonPages: total - free, Mapped: 0, Shmem: 0, Slab: 0, SReclaimable: 0, SUnreclaim: 0 },
+    ...{ KernelStack: 0, PageTables: 0, CommitLimit: total, Committed_AS: total - free },
+    ...{ VmallocTotal: 34359738367, VmallocUsed: 0, AnonHugePages: 0 },
+  };
+  const pages = { HugePages_Total: 0, HugePages_Free: 0, HugePages_Rsvd: 0, HugePages_Surp: 0 };
+  const show = (name: string, n: number): string => `${`${name}:`.padEnd(16)}${String(n).padStart(8)}`;
+  return [
+    ...Object.entries(rows).map(([name, kib]) => `${show(name, kib)} kB\n`),
+    ...Object.entries(pages).map(([name, n]) => `${show(name, n)}\n`),
+    `${show("Hugepagesize", 2048)} kB\n`,
+  ].join("");
 }
 
 function cpuStat(kernel: Kernel, now: () => bigint): string {
   const user = Number(kernel.host.cpuTime() / 10_000_000n);
   const boot = Number((now() - (kernel.host.monotonic() - kernel.booted)) / 1_000_000_000n);
-  return `cpu  ${user} 0 0 0 0 0 0 0 0 0\ncpu0 ${user} 0 0 0 0 0 0 0 0 0\nbtime ${boot}\nprocesses ${kernel.processes.size}\n`;
-}
-
-function mounts(kernel: Kernel): string {
-  const kind = kernel.root.inode.fsKind;
-  return `sage / ${kind} rw,relatime 0 0\nproc /proc proc rw,relatime 0 0\ndevtmpfs /dev devtmpfs rw,relatime 0 0\n`;
-}
-
-function limits(process: Process): string {
-  const show = (n: number): string => (Number.isFinite(n) ? String(n) : "unlimited");
-  const head = "Limit                     Soft Limit           Hard Limit           Units\n";
-  const files = process.limits.get("RLIMIT_NOFILE")!;
-  return `${head}${"Max open files".padEnd(26)}${show(files.cur).padEnd(21)}${show(files.max).padEnd(21)}files\n`;
+  const cpu = `${user} 0 0 0 0 0 0 0 0 0`;
+  return [
+    ...[`cpu  ${cpu}`, `cpu0 ${cpu}`, "intr 0", "ctxt 0", `btime ${boot}`, `processes ${kernel.processes.size}`],
+    ...[`procs_running ${kernel.tasks.size}`, "procs_blocked 0", "softirq 0 0 0 0 0 0 0 0 0 0 0", ""],
+  ].join("\n");
 }

@@ -10,7 +10,18 @@
 #define BRK 0xd4200000u
 #define NZCV 0xf0000000ul
 
-struct state { u64 x[31]; u64 sp, pc, pstate; u32 fpsr, fpcr; u64 v[32][2]; };
+// fpcr: without what `mode` has of it: -, -, DN, FZ, FZ, -, RMode as rne rtz rdn rup (C5.2.8)
+struct state { u64 x[31]; u64 sp, pc, pstate; u32 fpsr, fpcr; u64 v[32][2]; u8 mode, pad[7]; };
+#define MODES 0x03c00000u
+
+static u32 fpcr_of(const struct state *s) {
+  u32 m = s->mode;
+  return (s->fpcr & ~MODES) | (m & 1) << 22 | ((m >> 1 ^ m) & 1) << 23 | (m >> 3 & 1) << 24 | (m >> 5 & 1) << 25;
+}
+static u8 mode_of(u32 fpcr) {
+  u32 low = fpcr >> 22 & 1, high = fpcr >> 23 & 1, fz = fpcr >> 24 & 1;
+  return low | (low ^ high) << 1 | fz << 3 | fz << 4 | (fpcr >> 25 & 1) << 5;
+}
 
 static long sys(long n, long a, long b, long c, long d, long e, long f) {
   register long x8 asm("x8") = n, x0 asm("x0") = a, x1 asm("x1") = b, x2 asm("x2") = c, x3 asm("x3") = d, x4 asm("x4") = e,
@@ -59,7 +70,8 @@ static void frame_to_state(ucontext_t *c, struct state *s) {
   s->pstate = c->uc_mcontext.pstate & NZCV;
   if (!f) return;
   s->fpsr = f->fpsr;
-  s->fpcr = f->fpcr;
+  s->fpcr = f->fpcr & ~MODES;
+  s->mode = mode_of(f->fpcr);
   for (int i = 0; i < 32; i++) { s->v[i][0] = f->v[i][0]; s->v[i][1] = f->v[i][1]; }
 }
 static void state_to_frame(const struct state *s, ucontext_t *c) {
@@ -71,7 +83,7 @@ static void state_to_frame(const struct state *s, ucontext_t *c) {
   asm volatile("clrex" ::: "memory");  // no case inherits a reservation
   if (!f) return;
   f->fpsr = s->fpsr;
-  f->fpcr = s->fpcr;
+  f->fpcr = fpcr_of(s);
   for (int i = 0; i < 32; i++) { f->v[i][0] = s->v[i][0]; f->v[i][1] = s->v[i][1]; }
 }
 static void frame_enter(void) { asm volatile("brk 0" ::: "memory"); }

@@ -15,9 +15,16 @@ struct state {
   u32 mxcsr, pad;
   uint16_t fctrl, fstat;
   u8 ftag, pad3[3];
-  u8 st[8][16];
+  u8 x87[8][16];              // R0 to R7 as the stack's top counts them (SDM vol. 1, 8.1.2)
   u8 ymm[16][32];
+  // Of MXCSR and the x87 control word what sets the mode: rounding as rne rtz rdn rup in the low bits; DAZ and FZ in bits 3 and 4 of
+  // the first; double precision in bit 5 of the second, single in bit 6. Everything else there stays as programs begin with it.
+  u8 mxmode, xmode, pad4[6];
 };
+static const u8 rounding[4] = {0, 3, 1, 2};  // the hardware's number of ours
+static const u8 rounding_of[4] = {0, 2, 3, 1};
+static u32 mxcsr_of(u8 mode) { return 0x1f80 | rounding[mode & 3] << 13 | (mode >> 3 & 1) << 6 | (mode >> 4 & 1) << 15; }
+static u32 fctrl_of(u8 mode) { return 0x7f | rounding[mode & 3] << 10 | (mode & 0x40 ? 0 : mode & 0x20 ? 2 : 3) << 8; }
 
 static long sys(long n, long a, long b, long c, long d, long e, long f) {
   register long r10 asm("r10") = d, r8 asm("r8") = e, r9 asm("r9") = f;
@@ -54,11 +61,14 @@ static void frame_to_state(ucontext_t *c, struct state *s) {
   for (int i = 0; i < 16; i++) s->r[i] = c->uc_mcontext.gregs[places[i]];
   s->flags = c->uc_mcontext.gregs[17] & FLAGS_SEEN;
   if (!fx) return;
-  s->mxcsr = *(u32 *)(fx + 24) ^ 0x1f80;  // so that a zero is how programs begin
-  s->fctrl = *(uint16_t *)fx ^ 0x37f;
+  u32 mxcsr = *(u32 *)(fx + 24), fctrl = *(uint16_t *)fx;
+  s->mxmode = rounding_of[mxcsr >> 13 & 3] | (mxcsr >> 6 & 1) << 3 | (mxcsr >> 15 & 1) << 4;
+  s->xmode = rounding_of[fctrl >> 10 & 3] | ((fctrl >> 8 & 3) == 2) << 5 | ((fctrl >> 8 & 3) == 0) << 6;
+  s->mxcsr = mxcsr ^ mxcsr_of(s->mxmode);  // so that a zero is how programs begin
+  s->fctrl = fctrl ^ fctrl_of(s->xmode);
   s->fstat = *(uint16_t *)(fx + 2);
   s->ftag = fx[4];
-  for (int i = 0; i < 8; i++) for (int k = 0; k < 10; k++) s->st[i][k] = fx[32 + 16 * i + k];
+  for (int i = 0; i < 8; i++) for (int k = 0; k < 10; k++) s->x87[(s->fstat >> 11) + i & 7][k] = fx[32 + 16 * i + k];
   u8 *wide = extended(fx);
   for (int i = 0; i < 16; i++) {
     ((u64 *)s->ymm[i])[0] = ((u64 *)(fx + 160 + 16 * i))[0];
@@ -73,11 +83,11 @@ static void state_to_frame(const struct state *s, ucontext_t *c) {
   c->uc_mcontext.gregs[17] = 0x202 | (s->flags & FLAGS_SEEN);
   c->uc_mcontext.gregs[16] = s->pc;
   if (!fx) return;
-  *(u32 *)(fx + 24) = 0x1f80 | (s->mxcsr & 0x3f);  // masked, to nearest
-  *(uint16_t *)fx = 0x37f;
+  *(u32 *)(fx + 24) = mxcsr_of(s->mxmode) | (s->mxcsr & 0x3f);
+  *(uint16_t *)fx = fctrl_of(s->xmode);
   *(uint16_t *)(fx + 2) = s->fstat;
   fx[4] = s->ftag;
-  for (int i = 0; i < 8; i++) for (int k = 0; k < 10; k++) fx[32 + 16 * i + k] = s->st[i][k];
+  for (int i = 0; i < 8; i++) for (int k = 0; k < 10; k++) fx[32 + 16 * i + k] = s->x87[(s->fstat >> 11) + i & 7][k];
   u8 *wide = extended(fx);
   for (int i = 0; i < 16; i++) {
     ((u64 *)(fx + 160 + 16 * i))[0] = ((u64 *)s->ymm[i])[0];

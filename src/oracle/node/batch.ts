@@ -22,12 +22,12 @@ const MAGIC = 0x45474153;
 const CARRY_MAX = 96;
 const HEAD = 32 + 16 * CARRY_MAX;
 const RESULT = 32;
-const CODE_MAX = 32;
+const CODE_MAX = 64;
 const CODE = 0x4b3d0000n;
 const SLOTS = 3900;
 const SLOT = 528;
-const WINDOW = 256;
-const WINDOW_AT = 0x2b3d5000n + 4096n - BigInt(WINDOW);
+const WINDOW = 4096;
+const WINDOW_AT = 0x2b3d5000n;
 /** Bytes of a job, at most: larger batches go in parts. */
 const PART = 64 << 20;
 const FLAGS =
@@ -114,6 +114,7 @@ class BatchOracle implements Oracle {
       data: { address: WINDOW_AT, size: WINDOW },
       landing: { address: CODE - 0x200000n + 0x1000n, size: 0x100000 },
       guarded: true,
+      trap: Uint8Array.from(kind.trap),
       steps: false,
       rate: 200_000,
     };

@@ -40,14 +40,15 @@ export function startProcess(kernel: Kernel, linux: Linux, cpu: Cpu, program: Fi
   kernel.add(process);
   kernel.current = process;
   const linker = firstLinker(kernel, linux, process, image, path);
-  load(kernel, linux, task, { image, path, args, env, linker });
-  named(kernel, task, path, args, env);
+  const file = absolute(kernel, process, path);
+  load(linux, task, { image, path, file, args, env, linker });
+  named(task, path, file, args, env);
   return process;
 }
 
-function named(kernel: Kernel, task: Task, path: string, args: readonly string[], env: readonly string[]): void {
+function named(task: Task, path: string, file: string, args: readonly string[], env: readonly string[]): void {
   const { process } = task;
-  process.executable = absolute(kernel, process, path);
+  process.executable = file;
   process.args = args;
   process.env = env;
   task.name = commandName(path);
@@ -57,13 +58,12 @@ function named(kernel: Kernel, task: Task, path: string, args: readonly string[]
 const commandName = (path: string): string => (path.split("/").at(-1) ?? "").slice(0, 15);
 
 /** What /proc/self/exe shows: the program's path with links resolved where the kernel resolves them. */
-function absolute(kernel: Kernel, process: Process, path: string): string {
-  const at = { root: process.root, cwd: process.cwd };
+function absolute(kernel: Kernel, at: Start, path: string): string {
   try {
-    return pathOf(kernel.walk(at, path, { follow: true }).at, process.root);
+    return pathOf(kernel.walk(at, path, { follow: true }).at, at.root);
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
-    return path.startsWith("/") ? path : `${pathOf(process.cwd, process.root)}/${path}`;
+    return path.startsWith("/") ? path : `${pathOf(at.cwd, at.root)}/${path}`;
   }
 }
 
@@ -90,7 +90,7 @@ function linkerOf(kernel: Kernel, linux: Linux, start: Start, image: Image): { i
   if (path === undefined) return null;
   const linker = linux.readImage(readWhole(kernel, start, path));
   if (linker.isa !== image.isa) throw posix("ELIBBAD");
-  return { image: linker, path };
+  return { image: linker, path: absolute(kernel, start, path) };
 }
 
 /** A file's bytes by its guest path. Throws HostError. */
@@ -177,6 +177,7 @@ export function replaceProgram(
   // Another machine, or one that somebody else still runs on (vfork): this process needs one of its own.
   const machine = other || space.shared ? linux.machineFor(found.image.isa) : undefined;
   if (machine === null) return fail("ENOEXEC");
+  const file = absolute(kernel, process, found.path);
   alone(task);
   if (process.files.shared) {
     const own = process.files.copy();
@@ -201,12 +202,12 @@ export function replaceProgram(
   task.clearTid = 0;
   task.robustList = { head: 0, size: 0 };
   try {
-    load(kernel, machine?.linux ?? linux, task, { image: found.image, path, args: found.args, env, linker });
+    load(machine?.linux ?? linux, task, { image: found.image, path, file, args: found.args, env, linker });
   } catch (error) {
     if (!(error instanceof SageError || error instanceof HostError || error instanceof OutOfGuestMemory)) throw error;
     return { k: "exit", status: 128 + linux.signal("SIGKILL"), group: true };
   }
-  named(kernel, task, found.path, found.args, env);
+  named(task, found.path, file, found.args, env);
   task.name = commandName(path);
   return { k: "resume" };
 }

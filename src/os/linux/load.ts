@@ -1,7 +1,6 @@
 import { sageError } from "../../errors.ts";
 import type { Image, Segment } from "../../format/image.ts";
 import { type AddressSpace, pageDown, pageUp } from "../../kernel/address-space.ts";
-import type { Kernel } from "../../kernel/kernel.ts";
 import type { Process, Task } from "../../kernel/process.ts";
 import { ADDRESS_LIMIT, BIAS } from "../../memory/layout.ts";
 import { encodeText } from "../text.ts";
@@ -25,6 +24,8 @@ export interface Program {
   readonly image: Image;
   /** As the guest knows it: AT_EXECFN. */
   readonly path: string;
+  /** Where it really is, links resolved. */
+  readonly file: string;
   readonly args: readonly string[];
   readonly env: readonly string[];
   /** The dynamic linker it asks for. */
@@ -32,10 +33,10 @@ export interface Program {
 }
 
 /** Maps a program into an empty address space and sets the task to its first instruction. Throws SageError, OutOfGuestMemory. */
-export function load(kernel: Kernel, linux: Linux, task: Task, program: Program): void {
+export function load(linux: Linux, task: Task, program: Program): void {
   const { process, space, cpu } = task;
   const { image, linker } = program;
-  const base = place(space, image, program.path, PIE_BASE);
+  const base = place(space, image, program.file, PIE_BASE);
   space.brkStart = pageUp(Math.max(...image.segments.map((s) => s.address + s.memorySize), 0) + base);
   space.brk = space.brkStart;
   const low = space.find(STACK_GAP + STACK_SIZE, space.brkStart + BRK_ROOM) + STACK_GAP;
@@ -46,7 +47,7 @@ export function load(kernel: Kernel, linux: Linux, task: Task, program: Program)
   trampoline(space, process, linux);
   const linkerBase = linker ? place(space, linker.image, linker.path, null) : 0;
   const entry = image.entry + base;
-  const sp = stack(kernel, linux, space, program, { base, linker: linkerBase, entry, stackTop });
+  const sp = stack(process, linux, space, program, { base, linker: linkerBase, entry, stackTop });
   for (let slot = 0; slot < cpu.slots.length; slot++) cpu.set(slot, 0, 0);
   cpu.set(cpu.slot(linux.abi.stack), sp | 0, 0);
   cpu.pc = linker ? linker.image.entry + linkerBase : entry;
@@ -125,8 +126,9 @@ const AT = {
 } as const;
 
 /** Writes strings, auxv, envp, argv and argc as execve leaves them; returns the stack pointer, 16-byte aligned. */
-function stack(kernel: Kernel, linux: Linux, space: AddressSpace, program: Program, loaded: Loaded): number {
+function stack(process: Process, linux: Linux, space: AddressSpace, program: Program, loaded: Loaded): number {
   const { memory } = space;
+  const { kernel } = process;
   let top = loaded.stackTop - 8;
   const push = (bytes: Uint8Array): number => {
     top -= bytes.length;
@@ -168,10 +170,18 @@ function stack(kernel: Kernel, linux: Linux, space: AddressSpace, program: Progr
     ...(platform ? ([[AT.PLATFORM, platform]] as [number, number][]) : []),
     [AT.NULL, 0],
   ];
+  process.auxv = vector(aux);
   const words = [args.length, ...args, 0, ...env, 0, ...aux.flat()];
   const sp = Math.floor((top - words.length * 8) / 16) * 16;
   for (const [i, word] of words.entries()) memory.setU64(sp + i * 8, word);
   return sp;
+}
+
+/** Pairs of 64-bit words. */
+function vector(aux: readonly (readonly [number, number])[]): Uint8Array {
+  const bytes = new DataView(new ArrayBuffer(aux.length * 16));
+  for (const [i, word] of aux.flat().entries()) bytes.setBigUint64(i * 8, BigInt(word), true);
+  return new Uint8Array(bytes.buffer);
 }
 
 function terminated(value: string): Uint8Array {

@@ -4,6 +4,7 @@ import type { DirEntry } from "../../kernel/fs/inode.ts";
 import type { Personality } from "../../kernel/kernel.ts";
 import type { Family, SocketAddress } from "../../kernel/net/address.ts";
 import type { SocketType } from "../../kernel/net/socket.ts";
+import type { Notice } from "../../kernel/notices.ts";
 import type { News, Task } from "../../kernel/process.ts";
 import type { SyscallResult } from "../../kernel/result.ts";
 import type { DefaultAction, Pending } from "../../kernel/signals.ts";
@@ -52,6 +53,7 @@ export class Linux implements Personality {
   readonly release: string;
   readonly version: string;
   readonly machine: string;
+  readonly cpuinfo: string;
   readonly page: number;
   readonly tick: number;
   readonly utime: { readonly now: number; readonly omit: number };
@@ -75,6 +77,7 @@ export class Linux implements Personality {
     this.release = book.release;
     this.version = book.version;
     this.machine = abi.machine;
+    this.cpuinfo = book.cpuinfo.get(isa) ?? "processor\t: 0\n\n";
     this.page = abi.page;
     this.tick = abi.tick;
     this.utime = { now: book.constant("UTIME_NOW"), omit: book.constant("UTIME_OMIT") };
@@ -121,6 +124,9 @@ export class Linux implements Personality {
     const set = OPTION_SETS.get(level);
     return set ? (this.book.decode(set, number) as string) : "";
   }
+  openFlags(flags: number): number {
+    return this.book.encode("O", flags);
+  }
   readAddress(bytes: Uint8Array): SocketAddress | null {
     return readAddress(this.book, bytes);
   }
@@ -141,6 +147,16 @@ export class Linux implements Personality {
     const fields = { signo: signal, code, pid: pid ?? 0, uid: uid ?? 0, status: status ?? 0, tid: timer ?? 0 };
     const int = Number(BigInt.asIntN(32, along));
     return this.book.encodeStruct("signalfd_siginfo", { ...fields, int, ptr: along, addr: address ?? 0 });
+  }
+  /** inotify_event: the name follows, filled with zeros to a multiple of the structure's size. */
+  noticeRecord({ wd, mask, cookie, name }: Notice): Uint8Array {
+    const layout = this.book.struct("inotify_event");
+    const text = encodeText(name);
+    const len = text.length ? Math.ceil((text.length + 1) / layout.size) * layout.size : 0;
+    const out = new Uint8Array(layout.size + len);
+    layout.encode(new DataView(out.buffer), 0, { wd, mask: this.book.encode("IN", mask), cookie, len });
+    out.set(text, layout.size);
+    return out;
   }
   setBase(task: Task, which: number, address: number): boolean {
     if (address >= PROGRAM_ADDRESSES) return false;
