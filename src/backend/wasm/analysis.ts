@@ -334,7 +334,7 @@ export class Analysis {
           this.steps(step.else, demand);
           break;
         case "trap":
-          for (const value of step.sets.values()) demand.full(value);
+          for (const value of step.sets?.values() ?? []) demand.full(value);
           break;
       }
     }

@@ -63,8 +63,16 @@ export function pushFloat(code: Code, wide: boolean, value: number): void {
   if (!wide) code.op(W.f32_demote_f64);
 }
 
+/** A whole number, or a constant that is no denormal. */
+export function neverDenormal(node: Node): boolean {
+  if (FROM_INTEGER.has(node.op)) return true;
+  if (node.op !== "const" || node.w !== 64) return false;
+  return (node.lo === 0 && (node.hi & 0x7fffffff) === 0) || (node.hi & 0x7ff00000) !== 0;
+}
+
 /** Pushes an i32: no operand is denormal. `push` pushes operand i. */
 export function pushNormal(code: Code, wide: boolean, count: number, push: (i: number) => void): void {
+  if (count === 0) code.i32(0);
   for (let i = 0; i < count; i++) {
     push(i);
     code.op(wide ? W.f64_abs : W.f32_abs);

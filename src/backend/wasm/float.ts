@@ -1,9 +1,17 @@
 import type { Node } from "../../ir/node.ts";
-import { F64, V128 } from "./code.ts";
+import { F64, I32, V128 } from "./code.ts";
 import { exactFmaTest, exactTest, testsExact } from "./exact.ts";
 import { compute, fastWay, fastWayKnown } from "./float-fast.ts";
 import { type FloatHost, type Limits, updateLimits } from "./float-host.ts";
-import { FROM_INTEGER, modeOf, operands, pushNormal, reportsDenormals, resultType } from "./float-operands.ts";
+import {
+  FROM_INTEGER,
+  modeOf,
+  neverDenormal,
+  operands,
+  pushNormal,
+  reportsDenormals,
+  resultType,
+} from "./float-operands.ts";
 import { pushReference } from "./float-reference.ts";
 import type { Lower } from "./lower.ts";
 import { FD, W } from "./opcodes.ts";
@@ -60,8 +68,15 @@ export function lowerFloat(
   }
   const fast = fastWay(l, node, host, checked ? limits : undefined, result, vector, first);
   if (checked && fast === "checked" && reportsDenormals(node)) {
-    pushNormal(code, args[0]!.w === 64, args.length, (i) => l.float(args[i]!));
-    code.op(W.i32_and);
+    // Any number that is not 0 says that it was the usual case: the bits of the two need not meet.
+    const normal = code.local(I32);
+    const asked = args.filter((arg, i) => args.indexOf(arg) === i && !neverDenormal(arg));
+    pushNormal(code, args[0]!.w === 64, asked.length, (i) => l.float(asked[i]!));
+    code.set(normal);
+    code.i32(0);
+    code.get(normal);
+    code.op(W.select);
+    code.release(normal);
   }
   if (fast === "exact") {
     code.get(result);

@@ -21,8 +21,13 @@ export type Step =
   /** A slot that lives in memory is written. */
   | { readonly k: "put"; readonly slot: number; readonly value: Node }
   | { readonly k: "if"; readonly cond: Node; readonly then: readonly Step[]; readonly else: readonly Step[] }
-  /** Leaves where it stands, dropping the instruction's sets; `sets` is the state before the instruction. */
-  | { readonly k: "trap"; readonly name: string; readonly pc: number; readonly sets: ReadonlyMap<number, Node> };
+  /** Leaves where it stands, dropping the instruction's sets; `sets` is the state before it. undefined: nobody asks. */
+  | {
+      readonly k: "trap";
+      readonly name: string;
+      readonly pc: number;
+      readonly sets: ReadonlyMap<number, Node> | undefined;
+    };
 
 /**
  * Sets of the block's earlier instructions: with the block's begin they are the state before the instruction, to which
@@ -165,6 +170,32 @@ function distance(node: Node): { base: number; offset: number } | undefined {
   if (Math.abs(b!.lo) > 1 << 20) return undefined;
   return { base: a!.aux, offset: b!.lo };
 }
+
+/**
+ * A trap for where the instruction would access memory, and for nothing else: a fault as others are, for which code that
+ * is not checked need not have the registers' values.
+ */
+function refusesAddress(inst: Inst, e: Effect & { k: "if" }): boolean {
+  if (e.then.length !== 1 || e.then[0]!.k !== "trap" || e.else.length > 0) return false;
+  const addresses = inst.effects.flatMap((x) =>
+    x.k === "store" ? [x.addr] : x.k === "load" || x.k === "rmw" ? [x.node.args[0]!] : [],
+  );
+  const asks = (node: Node): boolean =>
+    node.op === "const" || addresses.some((a) => alike(a, node)) || (node.args.length > 0 && node.args.every(asks));
+  return addresses.length > 0 && asks(e.cond);
+}
+
+/** Equal all the way down. */
+const alike = (a: Node, b: Node): boolean =>
+  a === b ||
+  (a.op === b.op &&
+    a.w === b.w &&
+    a.lo === b.lo &&
+    a.hi === b.hi &&
+    a.aux === b.aux &&
+    !EVENTS.has(a.op) &&
+    a.args.length === b.args.length &&
+    a.args.every((arg, i) => alike(arg, b.args[i]!)));
 
 class Builder {
   private readonly around: Surroundings;
@@ -372,6 +403,13 @@ class Builder {
             if (under === undefined && arm.some((x) => x.k === "trap")) return "a trap that is sure to come";
             const why = this.effects(inst, arm, steps, sets, under);
             if (why !== undefined) return why;
+            break;
+          }
+          if (!this.around.checked && refusesAddress(inst, e)) {
+            const why = unlowerable(cond, this.lowerable);
+            if (why !== undefined) return why;
+            const name = (e.then[0] as Effect & { k: "trap" }).name;
+            steps.push({ k: "if", cond, then: [{ k: "trap", name, pc: inst.pc, sets: undefined }], else: [] });
             break;
           }
           const why = unlowerable(cond, this.lowerable) ?? this.arms(inst, e, cond, steps, sets, under);

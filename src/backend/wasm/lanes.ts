@@ -1,6 +1,5 @@
 import type { Node } from "../../ir/node.ts";
 import { unroll } from "../../ir/remake.ts";
-import { V128 } from "./code.ts";
 import type { FloatHost } from "./float-host.ts";
 import { fits, isContainer } from "./lanes-fit.ts";
 import type { Registers } from "./lanes-registers.ts";
@@ -33,15 +32,8 @@ export class LaneLower {
       l.wide.v(plain, k);
       return;
     }
-    const { lanes, done, ours } = this.lanesOf(node);
-    const registers = lanes.vec(body, body.w as Container, ANY).map((local) => {
-      if (ours) return local;
-      // The float results stay with the lanes that they were made for: what is kept here may end before those.
-      const copy = l.code.local(V128);
-      l.code.get(local);
-      l.code.set(copy);
-      return copy;
-    });
+    const { lanes, done } = this.lanesOf(node);
+    const registers = lanes.vec(body, body.w as Container, ANY);
     done(registers);
     registers.forEach((local, i) => {
       l.wide.keepChunk(node, i, local);
@@ -123,7 +115,7 @@ export class LaneLower {
    * Lanes of which float results are known already, or new ones: in a part that may not run too, since what is kept there is given
    * back behind it and what is computed there is not known behind it.
    */
-  private lanesOf(node: Node): { lanes: Lanes; done: (results: Registers) => void; ours: boolean } {
+  private lanesOf(node: Node): { lanes: Lanes; done: (results: Registers) => void } {
     const same = this.open.find(
       ({ lanes, depth }) =>
         depth === this.l.frozen &&
@@ -131,13 +123,9 @@ export class LaneLower {
         lanes.map.args.length === node.args.length &&
         lanes.map.args.every((a, i) => a === node.args[i]),
     );
-    if (same) {
-      // In a part that may not run nothing new becomes known for what comes after.
-      const forget = this.l.frozen > same.depth ? same.lanes.mark() : () => undefined;
-      return { lanes: same.lanes, done: forget, ours: false };
-    }
+    if (same) return { lanes: same.lanes, done: () => undefined };
     const lanes = new Lanes(this.l, node);
-    return { lanes, done: (results) => lanes.done(results), ours: true };
+    return { lanes, done: (results) => lanes.done(results) };
   }
 
   /** The value without lanes, its uses counted. */

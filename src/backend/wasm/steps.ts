@@ -8,7 +8,7 @@ import { FloatGroup } from "./float-group.ts";
 import { updateLimits } from "./float-host.ts";
 import type { Frame } from "./frame.ts";
 import type { Step } from "./graph.ts";
-import { leaveBefore } from "./leave.ts";
+import { exitAt, leaveBefore } from "./leave.ts";
 import { FD, M, W } from "./opcodes.ts";
 import { ANY, naturalType, SIGN, type Want, ZERO } from "./values.ts";
 
@@ -264,7 +264,9 @@ function rmw(f: Frame, step: Step & { k: "rmw" }): void {
 
 /** A trap in the middle: state before the instruction. */
 function trapInside(f: Frame, step: Step & { k: "trap" }): void {
-  leaveBefore(f, step.pc, Exit.Trap, f.batch.traps.indexOf(step.name), step.sets);
+  const trap = f.batch.traps.indexOf(step.name);
+  if (step.sets === undefined) exitAt(f, step.pc, Exit.Trap, trap, []);
+  else leaveBefore(f, step.pc, Exit.Trap, trap, step.sets);
 }
 
 const resultOf = (node: Node): ValueType => {

@@ -85,7 +85,7 @@ export class Uses {
           this.steps(step.else, row);
           break;
         case "trap":
-          for (const value of step.sets.values()) this.read(value, row);
+          for (const value of step.sets?.values() ?? []) this.read(value, row);
           break;
       }
     }
