@@ -10,6 +10,11 @@ const CODES = {
   NOT_YET: [2, "this part of SAGE is not built yet"],
   REPLAY_DIVERGED: [2, "replay with the SAGE, the program and the options that recorded it"],
   INTERNAL: [70, "this is a bug in SAGE: please report it with the command line that shows it"],
+  // a snapshot
+  SNAPSHOT_BAD: [126, "the file is cut off or damaged: save the program again"],
+  SNAPSHOT_VERSION: [126, "resume it with the SAGE that saved it"],
+  SNAPSHOT_FILE: [126, "the files it has open must be there, and granted, as when it was saved"],
+  SNAPSHOT_UNSAVABLE: [1, "save it at another time, or without that"],
   // a file
   FILE_NOT_FOUND: [127, "check the path; with --root it is a path inside the root"],
   FILE_DENIED: [126, "check the file's permissions"],

@@ -8,9 +8,13 @@ import type { Image } from "./format/image.ts";
 import { checkRunnable } from "./format/runnable.ts";
 import { HostError } from "./host/host.ts";
 import { asset, hasAsset, isaRulebook, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
+import { nodePacking } from "./host/node/packing.ts";
 import type { Node } from "./ir/node.ts";
 import { parseRewrites, Rewrites } from "./ir/rewrite-rows.ts";
 import { Kernel } from "./kernel/kernel.ts";
+import type { Process } from "./kernel/process.ts";
+import type { Snapshot } from "./kernel/snapshot/file.ts";
+import type { Systems } from "./kernel/snapshot/image.ts";
 import { ADDRESS_LIMIT } from "./memory/layout.ts";
 import { MemoryBudget, OutOfGuestMemory } from "./memory/memory.ts";
 import type { AbiBook } from "./os/abi.ts";
@@ -20,7 +24,7 @@ import { Linux, type LinuxMachine } from "./os/linux/personality.ts";
 import { parseAbi } from "./os/parse.ts";
 import { epitaph, Runner, type RunResult, shellStatus } from "./os/run.ts";
 import { openIsaBook } from "./rules/open.ts";
-import type { RunOptions } from "./run-options.ts";
+import type { ResumeOptions, RunOptions, SnapshotWish } from "./run-options.ts";
 
 export type { RunOptions } from "./run-options.ts";
 
@@ -33,24 +37,71 @@ const SCRIPT_DEPTH = 4;
 /** Runs a program on Node; gives the exit status as a shell would see it (128 + n for a signal). */
 export async function runProgram(options: RunOptions): Promise<number> {
   const builds = options.rules !== undefined || rulebookNames("isa").some((isa) => !isBuilt(isa));
-  return runWith(options, builds ? await import("./engine/make-parts.ts") : null);
+  const maker = builds ? await import("./engine/make-parts.ts") : null;
+  return runWith(options, maker, options.snapshot ? await import("./snapshots.ts") : null);
 }
 
 /** As runProgram, where what makes parts is at hand (or not needed). */
-export function runWith(options: RunOptions, maker: Maker): number {
+export function runWith(options: RunOptions, maker: Maker, saver: Saver = null): number {
   if (options.engine === "llvm") throw sageError("NOT_YET", "--engine llvm", "choose interp, wasm or auto");
   const { image, args, path } = loadProgram(options);
-  const parts = isaParts(image.isa, options.rules, maker, options.stats !== undefined);
+  const made = sandbox(options, image.isa, options.rules, maker);
+  const { kernel } = made;
+  const { cpu, linux } = made.first;
+  const env = Object.entries(options.host.env).map(([name, value]) => `${name}=${value}`);
+  const process = fitting(path, () => startProcess(kernel, linux, cpu(), { image, path, args, env, read: parseImage }));
+  return finish(options, made, process, saver);
+}
+
+/** Goes on with what a snapshot holds; gives the exit status. Throws SageError. */
+export async function resumeProgram(options: ResumeOptions, snapshot: Snapshot): Promise<number> {
+  const saver = await import("./snapshots.ts");
+  const maker = rulebookNames("isa").some((isa) => !isBuilt(isa)) ? await import("./engine/make-parts.ts") : null;
+  const { header } = snapshot;
+  if (!rulebookNames("isa").includes(header.isa))
+    throw sageError("ISA_UNSUPPORTED", `the snapshot is of programs for ${header.isa}`);
+  const run = {
+    ...options,
+    host: saver.later(options.host, header),
+    memory: options.memory ?? header.memory ?? undefined,
+  };
+  const made = sandbox(run, header.isa, undefined, maker);
+  const process = saver.restore(made.kernel, made.systems, options.root, snapshot);
+  return finish(run, made, process, saver);
+}
+
+/** Checks a snapshot's file. Throws SageError. */
+export async function readSnapshot(bytes: Uint8Array, name: string, version: string): Promise<Snapshot> {
+  const saver = await import("./snapshots.ts");
+  return saver.openSnapshot(bytes, name, version, nodePacking);
+}
+
+/** Saves and restores. Most runs have no use for it; null: not loaded. */
+type Saver = typeof import("./snapshots.ts") | null;
+
+/** A kernel, and what makes machines for its programs. */
+interface Sandbox {
+  /** The machines of the program's own ISA, and which of their rows were learned, where some were. */
+  readonly own: Machines;
+  readonly learned: ((row: string) => boolean) | undefined;
+  readonly kernel: Kernel;
+  readonly first: { readonly linux: Linux; readonly cpu: () => LinuxMachine["cpu"] };
+  readonly systems: Systems;
+  readonly machines: ReadonlyMap<string, { machines: Machines; linux: Linux }>;
+}
+
+function sandbox(options: ResumeOptions, isa: string, rules: string | undefined, maker: Maker): Sandbox {
+  const parts = isaParts(isa, rules, maker, options.stats !== undefined);
   // Executions by row are what the first tier counts
   const engine = parts.learned && options.stats ? "interp" : options.engine;
   const book = parts.book;
   const abi = linuxAbi();
   const budget = new MemoryBudget(options.memory ?? TOGETHER);
   const machines = new Map<string, { machines: Machines; linux: Linux }>();
-  const machineFor = (isa: string, parts: IsaParts): LinuxMachine => {
-    let made = machines.get(isa);
+  const kindFor = (name: string, parts: IsaParts): { machines: Machines; linux: Linux } => {
+    let made = machines.get(name);
     if (!made) {
-      const linux = new Linux(abi, isa);
+      const linux = new Linux(abi, name);
       linux.readImage = parseImage;
       linux.machineFor = other;
       const { strict, memory } = options;
@@ -62,18 +113,22 @@ export function runWith(options: RunOptions, maker: Maker): number {
         return [now, now >> 32n];
       };
       made = { machines: new Machines(parts, { ...kind, ask }, linux.abi.stack), linux };
-      machines.set(isa, made);
+      machines.set(name, made);
     }
-    return { cpu: made.machines.thread(), linux: made.linux };
+    return made;
   };
   /** A program for an ISA that nothing is known of cannot be run by another. */
-  const other = (isa: string): LinuxMachine | null => {
-    if (isa === image.isa) return machineFor(isa, parts);
-    return rulebookNames("isa").includes(isa) && abi.machines.has(isa)
-      ? machineFor(isa, isaParts(isa, undefined, maker))
+  const known = (name: string): { machines: Machines; linux: Linux } | null => {
+    if (name === isa) return kindFor(name, parts);
+    return rulebookNames("isa").includes(name) && abi.machines.has(name)
+      ? kindFor(name, isaParts(name, undefined, maker))
       : null;
   };
-  const { cpu, linux } = machineFor(book.name, parts);
+  const other = (name: string): LinuxMachine | null => {
+    const kind = known(name);
+    return kind && { cpu: kind.machines.thread(), linux: kind.linux };
+  };
+  const { linux, machines: own } = kindFor(book.name, parts);
   const kernel = new Kernel({
     host: options.host,
     personality: linux,
@@ -86,8 +141,26 @@ export function runWith(options: RunOptions, maker: Maker): number {
   kernel.onHandler = (task, signal) => {
     if (looksAtFaults.has(signal)) task.cpu.bePrecise?.();
   };
-  const env = Object.entries(options.host.env).map(([name, value]) => `${name}=${value}`);
-  const process = fitting(path, () => startProcess(kernel, linux, cpu, { image, path, args, env, read: parseImage }));
+  const need = (name: string): { machines: Machines; linux: Linux } => {
+    const kind = known(name);
+    if (!kind) throw sageError("ISA_UNSUPPORTED", `the snapshot is of programs for ${name}`);
+    return kind;
+  };
+  const systems: Systems = {
+    personality: (name) => need(name).linux,
+    cpu: (name) => need(name).machines.thread(),
+    isaOf: (of) => (of instanceof Linux ? of.abi.isa : ""),
+  };
+  return { own, learned: parts.learned, kernel, systems, machines, first: { linux, cpu: () => own.thread() } };
+}
+
+/** Runs a sandbox to its end, or to its snapshot. */
+function finish(options: ResumeOptions, made: Sandbox, process: Process, saver: Saver): number {
+  const { first, machines, kernel, systems } = made;
+  const { linux } = first;
+  const { snapshot } = options;
+  const take = (wish: SnapshotWish): void =>
+    wish.save(saver!.save(kernel, systems, { process, isa: linux.abi.isa, wish, options }, nodePacking));
   const runner = new Runner(
     linux,
     process,
@@ -95,9 +168,10 @@ export function runWith(options: RunOptions, maker: Maker): number {
     {
       trace: options.trace,
       audit: options.audit,
+      ...(snapshot && { snapshot: { due: snapshot.due, take: () => take(snapshot) } }),
     },
   );
-  const result = runner.run();
+  const result = saver ? saver.savable(() => runner.run()) : runner.run();
   for (const [name, times] of runner.unknown)
     options.tell(
       `note: the program called ${name} ${times === 1 ? "once" : `${times} times`}, which SAGE does not have`,
@@ -106,8 +180,9 @@ export function runWith(options: RunOptions, maker: Maker): number {
     tellStats(options, {
       ...statsOf([...machines.values()]),
       calls: runner.calls,
-      ...(parts.learned ? learnedShare(parts.learned, machines.get(book.name)!.machines) : {}),
+      ...learnedShare(made),
     });
+  if (snapshot && result.k !== "saved") options.tell("note: the program ended before its snapshot was due");
   return statusOf(linux, result, options);
 }
 
@@ -231,9 +306,10 @@ function learnedBook(isa: string): string {
 }
 
 /** How many instructions ran by learned rows, and by rows of the supplement. */
-function learnedShare(isLearned: (row: string) => boolean, machines: Machines): Record<string, number> {
+function learnedShare({ learned: isLearned, own }: Sandbox): Record<string, number> {
+  if (!isLearned) return {};
   let [learned, all] = [0, 0];
-  for (const { rows, times } of machines.profile()) {
+  for (const { rows, times } of own.profile()) {
     all += times;
     // A handler that rows of both kinds share counts for neither
     if (rows.every(isLearned)) learned += times;
@@ -241,7 +317,8 @@ function learnedShare(isLearned: (row: string) => boolean, machines: Machines): 
   return { byLearned: learned, byAll: all, learnedPercent: Math.round((1e5 * learned) / Math.max(1, all)) / 1e3 };
 }
 
-function statusOf(linux: Linux, result: RunResult, options: RunOptions): number {
+function statusOf(linux: Linux, result: RunResult, options: ResumeOptions): number {
+  if (result.k === "saved") return 0;
   if (result.k === "timeout")
     throw sageError("TIMEOUT", `the program was stopped after ${(options.timeoutMs ?? 0) / 1000} seconds`);
   if (result.k === "fuel")
@@ -259,7 +336,7 @@ function statsOf(kinds: readonly { machines: Machines }[]): Record<string, numbe
   return sum;
 }
 
-function tellStats(options: RunOptions, figures: Record<string, number>): void {
+function tellStats(options: ResumeOptions, figures: Record<string, number>): void {
   if (options.stats === "json") options.tell(JSON.stringify(figures));
   else for (const [name, value] of Object.entries(figures)) options.tell(`${name.padEnd(12)} ${value}`);
 }

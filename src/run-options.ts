@@ -1,5 +1,6 @@
 import type { AuditSink } from "./guard/audit.ts";
 import type { GuardedHost } from "./guard/guard.ts";
+import type { SnapshotTime } from "./os/run.ts";
 
 export const engines = ["auto", "interp", "wasm", "llvm"] as const;
 export type EngineName = (typeof engines)[number];
@@ -31,4 +32,16 @@ export interface RunOptions {
   readonly timeoutMs: number | undefined;
   readonly fuel: number | undefined;
   readonly strict: boolean;
+  /** The run is to end with a snapshot. */
+  readonly snapshot?: SnapshotWish | undefined;
 }
+
+export interface SnapshotWish {
+  readonly due: SnapshotTime;
+  /** This SAGE. */
+  readonly version: string;
+  readonly save: (bytes: Uint8Array) => void;
+}
+
+/** A program that goes on from a snapshot. */
+export type ResumeOptions = Omit<RunOptions, "program" | "file" | "bytes" | "args" | "rules">;

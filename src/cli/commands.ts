@@ -2,6 +2,7 @@ import { type Listed, main } from "./main.ts";
 
 export const commands: readonly Listed[] = [
   { name: "run", summary: "run a program", load: () => import("./run.ts") },
+  { name: "resume", summary: "go on with a program that was saved", load: () => import("./resume.ts") },
   { name: "inspect", summary: "say what a file is, and what is odd about it", load: () => import("./inspect.ts") },
   { name: "disasm", summary: "disassemble a program", load: () => import("./disasm.ts") },
   { name: "ir", summary: "show what a program's instructions mean", load: () => import("./ir.ts") },

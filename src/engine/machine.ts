@@ -54,6 +54,9 @@ export interface MachinePool {
 const SLICE = 20_000;
 const LONGEST_SLICE = 1_000_000;
 
+const OUT_OF_FUEL: Stop = { k: "fuel" };
+const SYSCALL: Stop = { k: "syscall" };
+
 /** PAGE_CODE of four pages. */
 const FOUR_CODE = PAGE_CODE * 0x01010101;
 
@@ -74,7 +77,7 @@ export class Machine implements Cpu {
   private slice = SLICE;
   /** Slot of the stack pointer; -1: not told. */
   private stack = -1;
-  /** Bytes of the state area that slots take. */
+  /** Bytes of the state area that slots take, a multiple of 8. */
   private readonly used: number;
   /** Slots that a switch of threads clears, as a real one does: reservations. */
   private readonly fleeting: readonly number[];
@@ -85,6 +88,8 @@ export class Machine implements Cpu {
   /** Where machines come from and go when their last thread has left. */
   pool: MachinePool | null = null;
   spent = 0;
+  /** All fuel that was ever spent here. */
+  private burnt = 0;
 
   /** tier null: the evaluator runs everything (slow; the reference). */
   constructor(
@@ -102,7 +107,8 @@ export class Machine implements Cpu {
     this.code = new Code(book, memory);
     this.evaluator = new Evaluator(this.state, memory, ask);
     this.tier = makeTier?.(this.state, this.code) ?? null;
-    this.used = book.slots.reduce((end, { offset, w }) => Math.max(end, offset + Math.max(8, (w + 7) >> 3)), 0);
+    const end = book.slots.reduce((most, { offset, w }) => Math.max(most, offset + Math.max(8, (w + 7) >> 3)), 0);
+    this.used = (end + 7) & ~7;
     this.fleeting = book.slots.flatMap(({ hidden }, i) => (hidden ? [i] : []));
     memory.onCodeChange = (address, size) => this.invalidate(address, size);
   }
@@ -170,7 +176,7 @@ export class Machine implements Cpu {
   }
   restore(state: Uint8Array): void {
     this.state.restore(state, this.used);
-    for (const slot of this.fleeting) this.state.setBig(slot, 0n);
+    for (const slot of this.fleeting) this.state.zero(slot);
   }
 
   /** A machine of the same kind with a copy of memory and registers; compiled code comes anew. */
@@ -214,14 +220,15 @@ export class Machine implements Cpu {
     this.tier?.improve();
   }
 
-  /** Instructions retired where the tier counts them, and its other figures. */
   /** Executions by rows, of an interpreter made with its profile option. */
   profile(): { readonly rows: readonly string[]; readonly times: number }[] {
     return this.tier?.profile?.() ?? [];
   }
 
+  /** Figures by name: fuel is ways back and calls, of the evaluator instructions; retired where the tier counts that. */
   stats(): Record<string, number> {
-    return { retired: this.state.ctl64(CTL_RETIRED), evaluated: this.evaluated, ...this.tier?.stats() };
+    const retired = this.state.ctl64(CTL_RETIRED);
+    return { ...(retired > 0 && { retired }), fuel: this.burnt, evaluated: this.evaluated, ...this.tier?.stats() };
   }
 
   run(fuel: number): Stop {
@@ -231,6 +238,7 @@ export class Machine implements Cpu {
       if (this.tier === null) {
         const stop = this.evaluate();
         this.spent = fuel - --left;
+        this.burnt++;
         if (stop) return stop;
         continue;
       }
@@ -267,6 +275,7 @@ export class Machine implements Cpu {
       // What is left of the slice was not spent; at least one is, so that nothing runs for ever.
       const spent = Math.max(1, slice - Math.max(0, this.state.ctl(CTL_FUEL)));
       left -= spent;
+      this.burnt += spent;
       this.spent = fuel - left;
       // A guest that calls the kernel or faults often never comes to the end of a slice.
       unimproved += spent;
@@ -277,12 +286,12 @@ export class Machine implements Cpu {
       this.unimproved = unimproved;
       if (stop) return stop;
     }
-    return { k: "fuel" };
+    return OUT_OF_FUEL;
   }
 
   /** A stop of the rulebook: a syscall is the kernel's, the rest are the engine's own business. */
   private stop(name: string): Stop | null {
-    if (name === "syscall") return { k: "syscall" };
+    if (name === "syscall") return SYSCALL;
     // An instruction-stream barrier: the guest's own stores may have changed code on pages it can write.
     // All other changes the memory reports by itself.
     if (this.tier === null) return null;

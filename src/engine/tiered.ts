@@ -35,12 +35,21 @@ const WARM = 0.1;
 /** Compiled callees up to this many instructions are compiled again with a caller, so that the call is direct. */
 const MOST_TWICE = 600;
 
+/**
+ * A loop in a function of many blocks runs few of them, and compiling all costs as much as interpreting those some
+ * hundred thousand times: it waits once more for each time that there are as many blocks.
+ */
+const BLOCKS_A_WAIT = 8;
+/** A function with more blocks is not looked at to its end before it has waited. */
+const MANY_BLOCKS = 200;
+
 /** One compiled module: where its functions stand in the table, what they start at, which code they were made from. */
 interface Batch {
   readonly entries: readonly number[];
   /** Places in the table. */
   readonly places: readonly number[];
   readonly extent: readonly (readonly [first: number, end: number])[];
+  readonly blocks: number;
 }
 
 /** What was compiled; null where it would have become too large. */
@@ -64,6 +73,8 @@ export class Tiered implements Tier {
   private readonly known = new Set<number>();
   /** Loops that were left to the function around them, and what did not compile. */
   private readonly again = new Set<number>();
+  /** How often a head that would cost much is yet to become hot before it is compiled. */
+  private readonly waits = new Map<number, number>();
   /** Places in the table: the first never used, and those that were given up. */
   /** Guest instructions of the functions compiled so far, by entry. */
   private readonly sizes = new Map<number, number>();
@@ -120,6 +131,7 @@ export class Tiered implements Tier {
       this.again.delete(pc);
       this.known.delete(pc);
     }
+    for (const pc of this.waits.keys()) if (pc > first && pc < address + size) this.waits.delete(pc);
     if (!this.batches.some(touched)) return;
     for (const batch of this.batches) {
       if (!touched(batch)) continue;
@@ -136,7 +148,7 @@ export class Tiered implements Tier {
 
   improve(): boolean {
     const { book, code, interpreter, threshold } = this.parts;
-    const hot = interpreter.predecoder.takeHot().filter((pc) => !this.known.has(pc));
+    const hot = interpreter.predecoder.takeHot().filter((pc) => !this.known.has(pc) && !this.waiting(pc));
     if (!hot.length) return false;
     const started = performance.now();
     // Functions stand before the loops in them: those come with the function, or when they stay hot all the same.
@@ -148,12 +160,18 @@ export class Tiered implements Tier {
       constant: (address: number, size: number) => code.constant(address, size),
       guess: (slot: number) => this.parts.state.lo(slot) >>> 0,
     };
+    const large = new Set<number>();
     const regions = sized(() =>
       compileRegions(book, source, hot, {
         fused: relaxedMaddIsFused(),
         checked: this.checked,
         interpreted: true,
         rewrite: this.parts.rewrite,
+        worth: (pc) => (this.waits.has(pc) ? Number.POSITIVE_INFINITY : MANY_BLOCKS),
+        large: (pc) => {
+          this.waits.set(pc, Math.floor(MANY_BLOCKS / BLOCKS_A_WAIT));
+          large.add(pc);
+        },
         must: (pc) => this.again.has(pc),
         skip: (pc) => interpreter.predecoder.executions(pc) < warm || (this.sizes.get(pc) ?? 0) > MOST_TWICE,
       }),
@@ -161,11 +179,25 @@ export class Tiered implements Tier {
     if (regions) this.install(regions);
     for (const pc of hot) {
       if (this.known.has(pc)) continue;
+      if (large.has(pc)) {
+        interpreter.predecoder.countAgain(pc);
+        continue;
+      }
       if (regions && !this.again.has(pc)) interpreter.predecoder.countAgain(pc);
       else this.known.add(pc);
       this.again.add(pc);
     }
     this.figures.compileMs += performance.now() - started;
+    return true;
+  }
+
+  /** True: it stands in compiled code, or is known to be large, and was not run often enough to be compiled for itself. */
+  private waiting(pc: number): boolean {
+    const around = this.batches.find(({ extent }) => extent.some(([first, end]) => first <= pc && pc < end));
+    const left = this.waits.get(pc) ?? Math.floor((around?.blocks ?? 0) / BLOCKS_A_WAIT);
+    if (left <= 0) return false;
+    this.waits.set(pc, left - 1);
+    this.parts.interpreter.predecoder.countAgain(pc);
     return true;
   }
 
@@ -184,7 +216,12 @@ export class Tiered implements Tier {
       this.known.add(pc);
       places.push(place);
     }
-    this.batches.push({ entries: fresh.map(([pc]) => pc), places, extent: regions.extent });
+    this.batches.push({
+      entries: fresh.map(([pc]) => pc),
+      places,
+      extent: regions.extent,
+      blocks: regions.blocks,
+    });
     this.figures.modules++;
     this.figures.regions += fresh.length;
     this.figures.regionBlocks += regions.blocks;

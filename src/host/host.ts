@@ -104,6 +104,8 @@ export interface Host {
 /** What src/guard needs to judge a path by where it leads. */
 export interface RealFs extends HostFs {
   realpath(path: string): string;
+  /** What the link at `path` says; undefined where there is none, or nothing at all, which is no error here. */
+  target(path: string): string | undefined;
 }
 
 /** The host before it is guarded. */

@@ -1,6 +1,7 @@
 import { F } from "./flags.ts";
 import type { Handle } from "./fs/inode.ts";
 import type { Dentry } from "./fs/path.ts";
+import type { Locks } from "./locks.ts";
 import type { Notices } from "./notices.ts";
 import { posix } from "./posix.ts";
 
@@ -36,11 +37,11 @@ export class Description {
   }
   /** Whom to tell that a file opened by name is closed. */
   notices: Notices | undefined;
-  /** Told when the last descriptor is gone: locks end then. */
-  onLast: (() => void) | undefined;
+  /** Where it holds locks: they end with the last descriptor. */
+  locked: { readonly locks: Locks; readonly key: string } | undefined;
   release(): void {
     if (--this.users > 0) return;
-    this.onLast?.();
+    this.locked?.locks.release(this, this.locked.key);
     this.notices?.closed(this);
     this.handle.close();
   }

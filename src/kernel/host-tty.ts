@@ -3,12 +3,23 @@ import { HostError } from "../host/host.ts";
 import { F } from "./flags.ts";
 import type { TerminalSettings } from "./fs/inode.ts";
 import type { Kernel } from "./kernel.ts";
-import { Tty } from "./tty.ts";
+import { type Sink, Tty } from "./tty.ts";
 
 /** Nanoseconds between looks at the host's window size. */
 const RESIZE_EVERY = 200_000_000n;
 /** Between looks for typed signals while nobody reads. */
 const LOOK_EVERY = 20_000_000n;
+
+/** Output to a stream of the host. */
+export class StreamSink implements Sink {
+  private readonly out: HostStream;
+  constructor(out: HostStream) {
+    this.out = out;
+  }
+  take(bytes: Uint8Array): number {
+    return this.out.write(bytes);
+  }
+}
 
 /**
  * The host's terminal as the guest's. Until the guest reads from it or changes it, the host's own line discipline stays
@@ -26,7 +37,7 @@ export class HostTty extends Tty {
 
   constructor(kernel: Kernel, host: Host) {
     const out = [host.stdout, host.stderr, host.stdin].find((stream) => stream.isTerminal)!;
-    super(kernel, 0, (bytes) => out.write(bytes));
+    super(kernel, 0, new StreamSink(out));
     this.out = out;
     this.host = host;
     this.typed = host.stdin.isTerminal ? host.stdin : null;
@@ -49,6 +60,14 @@ export class HostTty extends Tty {
     if (this.engaged || !this.typed) return;
     this.engaged = true;
     this.typed.setRaw?.(true);
+  }
+
+  /** The run goes on at another terminal, which is as it is. */
+  resume(): void {
+    const { engaged } = this;
+    this.engaged = false;
+    this.looked = this.sized = 0n;
+    if (engaged) this.engage();
   }
 
   override read(into: Uint8Array): number {

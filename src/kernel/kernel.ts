@@ -101,6 +101,26 @@ export interface KernelOptions {
   readonly cwd?: string | undefined;
 }
 
+/** All of a kernel that changes as programs run: what a snapshot holds. */
+export interface KernelParts {
+  readonly ids: { uid: number; gid: number };
+  readonly root: Dentry;
+  readonly dev: Inode;
+  readonly processes: Map<number, Process>;
+  readonly booted: bigint;
+  readonly tasks: Set<Task>;
+  readonly network: Network;
+  readonly timers: Timers;
+  readonly locks: Locks;
+  readonly notices: Notices;
+  readonly sharedFiles: Map<string, SharedPages>;
+  readonly terminals: Set<Terminal>;
+  readonly hostTerminal: HostTty | null;
+  readonly nextPid: number;
+  readonly nextIno: number;
+  readonly scratch: MemoryFs;
+}
+
 /** A file's identity, however it was opened. */
 export function fileKey(file: Description): string {
   const { dev, ino } = file.handle.stat();
@@ -127,6 +147,7 @@ export class Kernel {
   private readonly options: KernelOptions;
   /** Every living thread, in the order they came: the order they run in. */
   readonly tasks = new Set<Task>();
+  private order: Task[] | null = null;
   readonly network = new Network(this);
   readonly timers: Timers;
   readonly locks = new Locks();
@@ -162,12 +183,7 @@ export class Kernel {
     this.root = { inode: this.rootInode(now), parent: null, name: "" };
     this.mounts.set(
       "dev",
-      deviceFolder(
-        host,
-        now,
-        () => this.terminal(),
-        () => this,
-      ),
+      deviceFolder(host, now, () => this.terminal(), this),
     );
     this.mounts.set("proc", procFolder(this, now));
     this.mounts.set("sys", sysFolder(this));
@@ -209,17 +225,23 @@ export class Kernel {
   add(process: Process): void {
     this.processes.set(process.pid, process);
     for (const task of process.tasks) this.tasks.add(task);
+    this.order = null;
+  }
+  /** A thread is no more. */
+  remove(task: Task): void {
+    this.tasks.delete(task);
+    this.order = null;
+  }
+  /** The living threads as they stand now; who comes or goes meanwhile changes the next such list. */
+  get turns(): readonly Task[] {
+    this.order ??= [...this.tasks];
+    return this.order;
   }
   /** What a shared mapping of `file` shares; null: of nothing but memory. */
   sharedPages(file: Description | null): SharedPages {
     if (!file) return new SharedPages();
     const key = fileKey(file);
-    let pages = this.sharedFiles.get(key);
-    if (!pages) {
-      pages = new SharedPages(() => void this.sharedFiles.delete(key));
-      this.sharedFiles.set(key, pages);
-    }
-    return pages;
+    return this.sharedFiles.get(key) ?? new SharedPages(this.sharedFiles, key);
   }
   /** The shared pages of a file that somebody maps now. */
   mappedPages(file: Description): SharedPages | undefined {
@@ -290,6 +312,25 @@ export class Kernel {
   /** Takes in what was typed meanwhile. */
   pump(terminal: Terminal): void {
     if (terminal === this.hostTerminal) this.hostTerminal!.pump();
+  }
+
+  /** Everything that a snapshot is to hold; memory that processes share is up to date then. */
+  parts(): KernelParts {
+    if (this.lastSpace?.sharing) flush(this.lastSpace);
+    const { ids, root, processes, booted, tasks, network, timers, locks, notices, sharedFiles } = this;
+    const { terminals, hostTerminal, nextPid, nextIno, scratch } = this;
+    const dev = this.mounts.get("dev")!;
+    const files = { root, dev, sharedFiles, scratch, locks, notices };
+    return { ids, processes, booted, tasks, network, timers, terminals, hostTerminal, nextPid, nextIno, ...files };
+  }
+  /** Goes on from what a snapshot held. */
+  adopt({ dev, ...parts }: KernelParts): void {
+    Object.assign(this, parts);
+    this.mounts.set("dev", dev);
+    this.lastSpace = null;
+    for (const { actions, tasks } of this.processes.values())
+      for (const [signal, action] of actions) if (tasks[0]) this.onHandler(tasks[0], signal, action);
+    this.hostTerminal?.resume();
   }
 
   /** The controlling terminal of the process that runs. */

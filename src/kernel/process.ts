@@ -17,6 +17,14 @@ export interface Ids {
   readonly gid: number;
 }
 
+/** Who a process acts for (credentials(7)). */
+export interface Credentials {
+  readonly real: Ids;
+  readonly effective: Ids;
+  readonly saved: Ids;
+  readonly groups: readonly number[];
+}
+
 /** What a task does now. */
 export type TaskState =
   | { readonly k: "ready" }
@@ -39,6 +47,8 @@ export class Task {
   clearTid = 0;
   robustList = { head: 0, size: 0 };
   name: string;
+  /** A call made again goes on waiting until then: it had begun before the snapshot. undefined: none such. */
+  until: bigint | null | undefined;
   /** Mask to come back after the next handler (sigsuspend). */
   savedMask: bigint | null = null;
 
@@ -91,7 +101,7 @@ export class Process {
   space: AddressSpace;
   files: FdTable;
   folders: Folders;
-  ids: Ids;
+  credentials: Credentials;
   actions: Map<number, Action>;
   limits: Map<string, Limit>;
   readonly tasks: Task[] = [];
@@ -145,7 +155,7 @@ export class Process {
     this.files = files;
     this.folders = { root: at.root, cwd: at.cwd, umask: 0o022 };
     this.actions = new Map();
-    this.ids = ids;
+    this.credentials = { real: ids, effective: ids, saved: ids, groups: [ids.gid] };
     this.limits = defaultLimits(files.limit);
     this.started = kernel.host.monotonic();
   }
@@ -153,6 +163,7 @@ export class Process {
   /** A child of this process with its own number; what it shares is in `with`. */
   child(pid: number, inherited: Inherited): Process {
     const made = new Process(this.kernel, pid, inherited.space, inherited.files, inherited.folders, this.ids);
+    made.credentials = this.credentials;
     made.folders = inherited.folders;
     made.actions = inherited.actions;
     made.personality = this.personality;
@@ -171,6 +182,10 @@ export class Process {
     return made;
   }
 
+  /** Those that count for permissions. */
+  get ids(): Ids {
+    return this.credentials.effective;
+  }
   get parent(): number {
     return this.maker?.pid ?? 1;
   }

@@ -27,11 +27,12 @@ export class SharedPages {
   /** Goes up with each change. */
   version = 0;
   private readonly pages = new Map<number, Page>();
-  /** Told when nobody maps it any more. */
-  private readonly over: () => void;
+  /** Where it is found while somebody maps it: the pages of a file. */
+  private readonly listed: { readonly all: Map<string, SharedPages>; readonly key: string } | null;
 
-  constructor(over: () => void = () => {}) {
-    this.over = over;
+  constructor(all?: Map<string, SharedPages>, key = "") {
+    this.listed = all ? { all, key } : null;
+    all?.set(key, this);
   }
 
   page(index: number): Page | undefined {
@@ -59,7 +60,7 @@ export class SharedPages {
   }
   leave(space: AddressSpace): void {
     this.spaces.delete(space);
-    if (this.spaces.size === 0) this.over();
+    if (this.spaces.size === 0) this.listed?.all.delete(this.listed.key);
   }
 }
 

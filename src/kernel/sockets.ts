@@ -89,10 +89,17 @@ export function bindFree(socket: Socket, to: SocketAddress): void {
 }
 
 /** Repeats `attempt` until it has a result, the socket's time limit, or a signal. */
-export function waitFor(task: Task, socket: Socket, limit: string, attempt: () => SyscallResult | null): SyscallResult {
+export function waitFor(
+  task: Task,
+  socket: Socket,
+  limit: string,
+  attempt: () => SyscallResult | null,
+  midway?: () => boolean,
+): SyscallResult {
   const ns = socket.options.get(limit) ?? 0;
   const until = ns ? task.kernel.host.monotonic() + BigInt(ns) : null;
   const poll = (): SyscallResult | null =>
     attempt() ?? (interrupted(task) ? fail(until === null ? "ERESTART" : "EINTR") : null);
-  return block({ until, poll, expired: () => fail("EAGAIN"), outside: false });
+  const wait = { until, poll, expired: () => fail("EAGAIN"), outside: false };
+  return block(midway ? { ...wait, midway } : wait);
 }

@@ -1,4 +1,6 @@
 import type { Host } from "../host/host.ts";
+import type { Process, Task } from "./process.ts";
+import { type Pending, raise, SI, send } from "./signals.ts";
 
 /** Something that happens at a time: timers of processes, timerfd. Times are the monotonic clock's, in nanoseconds. */
 export class Timer {
@@ -32,24 +34,71 @@ export class Timer {
   }
 }
 
+/** What happens when a timer expires; told how often it did. */
+export interface Ring {
+  ring(times: bigint): void;
+}
+
+/** ITIMER_REAL: SIGALRM. */
+export class Alarm implements Ring {
+  private readonly process: Process;
+  constructor(process: Process) {
+    this.process = process;
+  }
+  ring(): void {
+    send(this.process, { signal: this.process.personality.signal("SIGALRM"), code: SI.KERNEL });
+  }
+}
+
+/** How a timer of timer_create tells of its end. */
+export interface TimerEvent {
+  /** 0: nothing is sent. */
+  readonly signal: number;
+  readonly value: bigint;
+  /** The one thread that is told; null: the process. */
+  readonly target: Task | null;
+}
+
 /** A timer of timer_create. */
-export interface ProcessTimer {
-  readonly timer: Timer;
+export class ProcessTimer implements Ring {
+  readonly timer = new Timer();
   readonly clock: string;
   /** Expiries that the last signal did not tell of. */
-  overrun: number;
+  overrun = 0;
+  private readonly process: Process;
+  private readonly number: number;
+  private readonly event: TimerEvent;
+  constructor(process: Process, number: number, clock: string, event: TimerEvent) {
+    this.process = process;
+    this.number = number;
+    this.clock = clock;
+    this.event = event;
+  }
+  ring(times: bigint): void {
+    const { process, number } = this;
+    const { signal, value, target } = this.event;
+    this.timer.expired = 0n;
+    if (!signal) return;
+    const pending: Pending = { signal, code: SI.TIMER, timer: number, value };
+    const queue = target ? target.pending : process.pending;
+    const waits = queue.some((p) => p.timer === number && p.code === SI.TIMER);
+    this.overrun = waits ? this.overrun + Number(times) : Number(times) - 1;
+    if (waits) return;
+    if (target && target.state.k !== "dead") raise(target, pending);
+    else send(process, pending);
+  }
 }
 
 /** All timers of a sandbox. */
 export class Timers {
   private readonly host: Host;
-  private readonly all = new Map<Timer, (times: bigint) => void>();
+  private readonly all = new Map<Timer, Ring | null>();
 
   constructor(host: Host) {
     this.host = host;
   }
   /** `ring` is told of expiries, when the kernel comes to it. */
-  add(timer: Timer, ring: (times: bigint) => void = () => {}): void {
+  add(timer: Timer, ring: Ring | null = null): void {
     this.all.set(timer, ring);
   }
   remove(timer: Timer): void {
@@ -64,7 +113,7 @@ export class Timers {
     const now = this.host.monotonic();
     for (const [timer, ring] of this.all) {
       const times = timer.advance(now);
-      if (times) ring(times);
+      if (times) ring?.ring(times);
     }
   }
   /** When the next one rings. */

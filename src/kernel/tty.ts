@@ -50,8 +50,11 @@ const DISABLED = 0;
 /** Bytes that a line, and unread input, may have (N_TTY_BUF_SIZE). */
 const MOST_INPUT = 4096;
 
-/** Where a terminal's output goes. Returns bytes taken. */
-export type Sink = (bytes: Uint8Array) => number;
+/** Where a terminal's output goes. */
+export interface Sink {
+  /** Returns bytes taken. */
+  take(bytes: Uint8Array): number;
+}
 
 export class Tty implements Terminal {
   protected kept: TerminalSettings = SANE;
@@ -226,7 +229,7 @@ export class Tty implements Terminal {
     else this.put([c]);
   }
   private put(bytes: readonly number[]): void {
-    this.sink(this.processed(Uint8Array.from(bytes)));
+    this.sink.take(this.processed(Uint8Array.from(bytes)));
   }
 
   flushInput(): void {
@@ -297,10 +300,10 @@ export class Tty implements Terminal {
     if (this.hungUp) throw posix("EIO");
     if (this.settings.lflag & F.TOSTOP && this.background("SIGTTOU")) return WOULD_BLOCK;
     if (this.held) return WOULD_BLOCK;
-    if (!(this.settings.oflag & F.OPOST)) return this.sink(from) || (from.length ? WOULD_BLOCK : 0);
+    if (!(this.settings.oflag & F.OPOST)) return this.sink.take(from) || (from.length ? WOULD_BLOCK : 0);
     // What grows as it is processed goes out in parts.
     const part = from.subarray(0, 1024);
-    return this.sink(this.processed(part)) ? part.length : from.length ? WOULD_BLOCK : 0;
+    return this.sink.take(this.processed(part)) ? part.length : from.length ? WOULD_BLOCK : 0;
   }
   private processed(bytes: Uint8Array): Uint8Array {
     const { oflag } = this.settings;

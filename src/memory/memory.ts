@@ -168,6 +168,49 @@ export class GuestMemory {
     }
   }
 
+  /** All that is mapped: runs of equal permissions (count, permission; u32 each), numbers of pages, their bytes. */
+  save(): { readonly runs: Uint8Array; readonly pages: Uint8Array; readonly bytes: Uint8Array } {
+    const words = new Int32Array(this.wasm.buffer);
+    const runs: number[] = [];
+    const pages: number[] = [];
+    for (let page = 0; page < this.perms.length; page++) {
+      const perm = this.perms[page]! & ~PAGE_CODE;
+      if (runs.length && runs.at(-1) === perm) runs[runs.length - 2]!++;
+      else runs.push(1, perm);
+      const at = page * PAGE_SIZE - BIAS;
+      if (perm & PAGE_BACKED && !isZero(words, at >> 2)) pages.push(page);
+    }
+    const bytes = new Uint8Array(pages.length * PAGE_SIZE);
+    for (const [i, page] of pages.entries()) {
+      const at = page * PAGE_SIZE - BIAS;
+      bytes.set(this.bytes.subarray(at, at + PAGE_SIZE), i * PAGE_SIZE);
+    }
+    return { runs: packed(runs), pages: packed(pages), bytes };
+  }
+  /** Becomes what `save` gave; this one must be empty. False where that is no memory. Throws OutOfGuestMemory. */
+  load({ runs, pages, bytes }: { runs: Uint8Array; pages: Uint8Array; bytes: Uint8Array }): boolean {
+    let page = 0;
+    const every = unpacked(runs);
+    for (let i = 0; i + 1 < every.length; i += 2) {
+      const [count, perm] = [every[i]!, every[i + 1]!];
+      if (page + count > this.perms.length || perm > 0xff || (perm && page * PAGE_SIZE < BIAS)) return false;
+      if (perm & PAGE_BACKED) this.reserve((page + count) * PAGE_SIZE, count * PAGE_SIZE);
+      this.perms.fill(perm & ~PAGE_CODE, page, page + count);
+      page += count;
+    }
+    for (const [i, at] of unpacked(pages).entries()) {
+      const part = bytes.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE);
+      if (!(at < this.perms.length && this.perms[at]! & PAGE_BACKED) || part.length !== PAGE_SIZE) return false;
+      this.bytes.set(part, at * PAGE_SIZE - BIAS);
+    }
+    return page === this.perms.length;
+  }
+  /** What is left of the memory of a process that ended. */
+  static none(): GuestMemory {
+    const made = Object.create(GuestMemory.prototype) as GuestMemory;
+    return Object.assign(made, { used: 0, most: 0, perms: new Uint8Array(0) });
+  }
+
   /** Forgets everything: as new, but for memory that was touched before and is cheaper to use again. */
   clearAll(): void {
     const words = new Int32Array(this.wasm.buffer);
@@ -210,9 +253,20 @@ export class GuestMemory {
 
   /** A live view for reading; invalid after the next map or grow. Throws GuestFault. */
   view(address: number, size: number, prot: number = PROT_READ): Uint8Array {
+    this.check(address, size, prot);
+    return size ? this.bytes.subarray(address - BIAS, address - BIAS + size) : new Uint8Array(0);
+  }
+
+  /** `view` without the bytes. */
+  private check(address: number, size: number, prot: number): void {
+    const page = address >>> PAGE_SHIFT;
+    // Nearly always it is one page that allows it and holds no code.
+    const want = prot | PAGE_MAPPED;
+    const inside = size >= 0 && (address & (PAGE_SIZE - 1)) + size <= PAGE_SIZE;
+    if (inside && address >= BIAS && address < ADDRESS_LIMIT && (this.perms[page]! & (want | PAGE_CODE)) === want)
+      return;
     if (!this.allows(address, size, prot)) throw new GuestFault(address);
     if (prot & PROT_WRITE) this.touched(address, size);
-    return size ? this.bytes.subarray(address - BIAS, address - BIAS + size) : new Uint8Array(0);
   }
 
   /** A copy of guest bytes. */
@@ -237,32 +291,32 @@ export class GuestMemory {
     return this.view(address, 1)[0]!;
   }
   u16(address: number): number {
-    this.view(address, 2);
+    this.check(address, 2, PROT_READ);
     return this.words.getUint16(address - BIAS, true);
   }
   u32(address: number): number {
-    this.view(address, 4);
+    this.check(address, 4, PROT_READ);
     return this.words.getUint32(address - BIAS, true);
   }
   /** Unsigned, exact up to 2^53. */
   u64(address: number): number {
-    this.view(address, 8);
+    this.check(address, 8, PROT_READ);
     return this.words.getUint32(address - BIAS + 4, true) * 0x100000000 + this.words.getUint32(address - BIAS, true);
   }
   setU8(address: number, value: number): void {
     this.view(address, 1, PROT_WRITE)[0] = value;
   }
   setU16(address: number, value: number): void {
-    this.view(address, 2, PROT_WRITE);
+    this.check(address, 2, PROT_WRITE);
     this.words.setUint16(address - BIAS, value, true);
   }
   setU32(address: number, value: number): void {
-    this.view(address, 4, PROT_WRITE);
+    this.check(address, 4, PROT_WRITE);
     this.words.setUint32(address - BIAS, value, true);
   }
   /** From a number: negative ones are sign-extended. */
   setU64(address: number, value: number): void {
-    this.view(address, 8, PROT_WRITE);
+    this.check(address, 8, PROT_WRITE);
     this.words.setUint32(address - BIAS, value >>> 0, true);
     this.words.setInt32(address - BIAS + 4, Math.floor(value / 0x100000000), true);
   }
@@ -320,4 +374,13 @@ export class GuestMemory {
       if (this.perms[page]! & PAGE_CODE) this.onCodeChange(page * PAGE_SIZE, PAGE_SIZE);
     }
   }
+}
+
+/** Numbers as bytes, 32 bits each, little-endian. */
+function packed(numbers: readonly number[]): Uint8Array {
+  return new Uint8Array(Uint32Array.from(numbers).buffer);
+}
+function unpacked(bytes: Uint8Array): number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Array.from({ length: bytes.length >> 2 }, (_, i) => view.getUint32(i * 4, true));
 }

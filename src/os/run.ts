@@ -6,9 +6,10 @@ import { endProcess, endTask } from "../kernel/life.ts";
 import type { ExitStatus, FaultReport, Process, Task } from "../kernel/process.ts";
 import type { SyscallResult } from "../kernel/result.ts";
 import { bitOf, mayStop, type Pending, SIG_DFL, SIG_IGN, stop, take } from "../kernel/signals.ts";
+import { Unsavable } from "../kernel/snapshot/graph.ts";
 import { Linux } from "./linux/personality.ts";
 import { enterHandler } from "./linux/signal-frame.ts";
-import { type Call, Dispatcher, guarded } from "./syscall.ts";
+import { type Call, Dispatcher, look } from "./syscall.ts";
 import { Tracer } from "./trace.ts";
 
 export interface RunLimits {
@@ -21,10 +22,26 @@ export interface RunHooks {
   /** Takes a trace line a call. */
   readonly trace?: ((line: string) => void) | undefined;
   readonly audit?: AuditSink | undefined;
+  /** The run ends with a snapshot once `due`; `take` writes it. */
+  readonly snapshot?: { readonly due: SnapshotTime; readonly take: () => void } | undefined;
+}
+
+/** When a snapshot is taken: after so much of one of these. */
+export interface SnapshotTime {
+  readonly of: "ms" | "calls" | "fuel";
+  readonly amount: number;
 }
 
 /** How a run ended: by the program, by a limit, or because nothing could ever wake it. */
-export type RunResult = ExitStatus | { readonly k: "timeout" } | { readonly k: "fuel" } | { readonly k: "deadlock" };
+export type RunResult =
+  | ExitStatus
+  | { readonly k: "timeout" }
+  | { readonly k: "fuel" }
+  | { readonly k: "deadlock" }
+  | { readonly k: "saved" };
+
+/** Rounds in which every call that is half done must come to its end before a snapshot. */
+const PATIENCE = 100_000;
 
 /** Fuel of one stay on a cpu; limits and timers are looked at in between. */
 const SLICE = 200_000;
@@ -32,6 +49,7 @@ const SLICE = 200_000;
 const LONG_SLICE = 1_000_000;
 /** What a system call costs of it. */
 const CALL = 200;
+const READY = { k: "ready" } as const;
 /** Longest sleep while something outside may happen, in milliseconds. */
 const NAP = 10;
 
@@ -55,12 +73,19 @@ export class Runner {
   calls = 0;
   /** All calls without a handler, those declined on purpose too. */
   private readonly noted = new Map<string, number>();
-  private readonly waiting = new Map<Task, Call>();
+  /**
+   * The call that a task waits in, in a cell of its own: a map that changes with each call would keep JavaScript's tables
+   * moving, and what an old table holds stays until the whole heap is looked through.
+   */
+  private readonly waiting = new WeakMap<Task, { call: Call | null }>();
   /** Calls that a signal came before: made again, or EINTR. */
   private readonly restarts = new Map<Task, Call>();
   /** More than one thread has ever run: trace lines say whose they are. */
   private several = false;
   private result: RunResult | null = null;
+  private readonly began: bigint;
+  private patience = PATIENCE;
+  private spent = 0;
 
   constructor(linux: Linux, process: Process, limits: RunLimits = {}, hooks: RunHooks = {}) {
     this.process = process;
@@ -69,7 +94,10 @@ export class Runner {
     this.tracer = new Tracer(linux.book);
     this.hooks = hooks;
     this.fuel = limits.fuel ?? Number.POSITIVE_INFINITY;
+    // A resumed run's first process may have ended already.
+    this.result = process.exit;
     const now = this.kernel.host.monotonic();
+    this.began = now;
     this.deadline = limits.timeoutMs === undefined ? null : now + BigInt(Math.ceil(limits.timeoutMs * 1e6));
     if (process.tasks.length) this.kernel.add(process);
   }
@@ -78,6 +106,7 @@ export class Runner {
     const { kernel } = this;
     kernel.current = this.process;
     const over = this.loop();
+    if (over.k === "saved") return over;
     const result = this.result ?? over;
     for (const process of [...kernel.processes.values()]) {
       if (process.exit && process !== this.process) continue;
@@ -100,10 +129,14 @@ export class Runner {
       if (kernel.tasks.size === 0) return this.result ?? { k: "deadlock" };
       const over = this.overLimit();
       if (over) return over;
+      if (this.hooks.snapshot && this.due(this.hooks.snapshot.due) && this.settled()) {
+        this.hooks.snapshot.take();
+        return { k: "saved" };
+      }
       kernel.timers.run();
       kernel.hostTerminal?.look();
       let ran = false;
-      for (const task of kernel.tasks.size === 1 ? kernel.tasks : [...kernel.tasks]) {
+      for (const task of kernel.turns) {
         const { process } = task;
         if (process.exit) this.finish(process, process.exit);
         if (task.state.k === "dead" || process.stopped) continue;
@@ -124,10 +157,7 @@ export class Runner {
   /** All that is left to do when a process has come to its end. */
   private finish(process: Process, status: ExitStatus): void {
     if (!process.tasks.length) return;
-    for (const task of process.tasks) {
-      this.waiting.delete(task);
-      this.restarts.delete(task);
-    }
+    for (const task of process.tasks) this.restarts.delete(task);
     endProcess(process, status);
     this.audit(process, status);
     if (process === this.process) this.result = status;
@@ -137,6 +167,41 @@ export class Runner {
     if (this.fuel <= 0) return { k: "fuel" };
     if (this.deadline !== null && this.kernel.host.monotonic() >= this.deadline) return { k: "timeout" };
     return null;
+  }
+
+  // Snapshots
+
+  private due({ of, amount }: SnapshotTime): boolean {
+    if (of === "calls") return this.calls >= amount;
+    if (of === "fuel") return this.spent >= amount;
+    return Number(this.kernel.host.monotonic() - this.began) / 1e6 >= amount;
+  }
+
+  /**
+   * Takes every blocked task back to before its call, which is made again when the run goes on. False where a call is
+   * half done; it may be over in a while. Throws Unsavable when it never is.
+   */
+  private settled(): boolean {
+    const blocked = (): Task[] => [...this.kernel.tasks].filter((task) => task.state.k === "blocked");
+    for (const task of blocked()) this.wake(task);
+    const waits = blocked();
+    const midway = waits.some((task) => task.state.k === "blocked" && task.state.on.wait.midway?.());
+    if (midway || this.restarts.size) {
+      if (--this.patience <= 0) throw new Unsavable("a call that is half done and does not end");
+      return false;
+    }
+    for (const task of waits) {
+      if (task.state.k !== "blocked") continue;
+      const { wait } = task.state.on;
+      wait.cancel?.();
+      task.until = wait.until;
+      task.cpu.pc -= this.dispatcher(task).abi.callSize;
+      task.state = { k: "ready" };
+      if (task.savedMask === null) continue;
+      task.blocked = task.savedMask;
+      task.savedMask = null;
+    }
+    return true;
   }
 
   /** Lets one task run until it blocks, ends, or its slice is spent. */
@@ -149,6 +214,7 @@ export class Runner {
       const { cpu } = task;
       const stop = cpu.run(Math.min(left, this.fuel));
       this.fuel -= cpu.spent;
+      this.spent += cpu.spent;
       left -= cpu.spent + CALL;
       if (stop.k === "syscall") {
         this.syscall(task);
@@ -183,14 +249,17 @@ export class Runner {
   }
 
   /** Takes a call's result in, now or when it came later. */
-  private settle(task: Task, call: Call, result: SyscallResult): void {
+  private settle(task: Task, call: Call, given: SyscallResult): void {
+    const result = task.until === undefined ? given : this.goesOn(task, given);
     if (typeof result !== "number" && result.k === "block") {
-      const first = guarded(() => result.wait.poll() ?? result);
-      if (first !== result) {
+      const first = result.wait.looked ? null : look(result.wait, false);
+      if (first !== null) {
         this.settle(task, call, first);
         return;
       }
-      this.waiting.set(task, call);
+      const cell = this.waiting.get(task);
+      if (cell) cell.call = call;
+      else this.waiting.set(task, { call });
       task.state = { k: "blocked", on: result };
       return;
     }
@@ -199,6 +268,14 @@ export class Runner {
     else if (result.k === "exit") this.exit(task, result.status, result.group);
     else if (result.k === "error" && result.code === "ERESTART") this.restarts.set(task, call);
     else this.dispatcher(task).finish(task, call, result);
+  }
+
+  /** A call that was made again after a snapshot waits no longer than it would have. */
+  private goesOn(task: Task, result: SyscallResult): SyscallResult {
+    const { until } = task;
+    task.until = undefined;
+    if (until === undefined || until === null || typeof result === "number" || result.k !== "block") return result;
+    return { k: "block", wait: { ...result.wait, until } };
   }
 
   private trace(task: Task, call: Call, result: SyscallResult): void {
@@ -235,14 +312,15 @@ export class Runner {
   // Waiting
 
   private wake(task: Task): void {
-    const call = this.waiting.get(task)!;
+    const cell = this.waiting.get(task)!;
+    const call = cell.call!;
     const { wait } = (task.state as Extract<Task["state"], { k: "blocked" }>).on;
     if (!wait.quiet && task.space.sharing) this.kernel.enter(task.space);
     const late = wait.until !== null && this.kernel.host.monotonic() >= wait.until;
-    const result = guarded(() => wait.poll() ?? (late ? wait.expired() : { k: "block", wait }));
-    if (typeof result !== "number" && result.k === "block") return;
-    this.waiting.delete(task);
-    task.state = { k: "ready" };
+    const result = look(wait, late);
+    if (result === null) return;
+    cell.call = null;
+    task.state = READY;
     this.settle(task, call, result);
   }
 
@@ -262,6 +340,8 @@ export class Runner {
     }
     const ring = timers.next();
     if (ring !== null) soonest(ring);
+    const { snapshot } = this.hooks;
+    if (snapshot?.due.of === "ms" && next !== null) soonest(this.began + BigInt(Math.ceil(snapshot.due.amount * 1e6)));
     if (next === null && !outside) return false;
     let ms = next === null ? NAP : Number(next - host.monotonic()) / 1e6;
     if (outside) ms = Math.min(ms, NAP);

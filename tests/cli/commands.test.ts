@@ -40,6 +40,7 @@ test("help: of all, of each command, and every command that the first lists is t
   const listed = [...names].map((m) => m[1]!);
   assert.deepEqual(listed, [
     "run",
+    "resume",
     "inspect",
     "disasm",
     "ir",

@@ -12,7 +12,7 @@ import { rootOf, whyNoRoot } from "../programs/root.ts";
 const guest = GUESTS[0]!;
 const skip = whyNoRoot(guest) ?? false;
 /** SAGE_REPLAYS for a longer campaign. */
-const REPLAYS = Number(process.env.SAGE_REPLAYS ?? 1);
+const REPLAYS = Number(process.env.SAGE_REPLAYS ?? 2);
 const PROGRAM = `${script("threads.py")}
 import os, random, subprocess, sys, time
 print(random.random(), time.time(), os.getpid(), sys.stdin.read())

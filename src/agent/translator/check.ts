@@ -35,6 +35,9 @@ function agrees(
 ): boolean {
   if (seen.strayed[k] === 1) return false;
   const goes = form.jump && (!p.taken || p.taken[k] === 1) ? p.target! : next;
+  // Into the middle of itself: where whole pieces of code run, it goes on there
+  const ahead = goes === next ? 0 : (goes.lo[k]! - seen.at[2 * k]!) * probe.unit;
+  if (!probe.oracle.machine.steps && ahead > 0 && ahead < form.length) return true;
   if (seen.outcome[k] !== RAN) {
     // A jump into the case's own code goes on there
     if (goes !== next && Math.abs((goes.lo[k]! - seen.at[2 * k]!) | 0) <= 64) return true;

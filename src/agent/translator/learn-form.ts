@@ -1,7 +1,7 @@
 import { RAN, SIGILL } from "../../oracle/oracle.ts";
 import { move, reachingScene, type Touched, touchedBy } from "./access.ts";
 import { type BitRole, goesOn, type Scene, sameCell, samePc } from "./anatomy.ts";
-import { joinShots, pickShots, randomBytes, shotsOf, test } from "./check.ts";
+import { differences, joinShots, pickShots, randomBytes, shotsOf, test } from "./check.ts";
 import { type Anatomy, anatomyOf, type Operand } from "./fields.ts";
 import {
   type Condition,
@@ -36,6 +36,9 @@ export interface Outcome {
 
 type Fields = Pick<Skeleton, "length" | "mask" | "match" | "regs" | "imms" | "where">;
 type Accesses = Pick<Skeleton, "load" | "store">;
+
+/** Cases of a sample that an expression is looked for from, where it is not found from all. */
+const PART = 16;
 
 /** Learns the form that one instruction word belongs to. */
 export class FormLearner {
@@ -396,7 +399,7 @@ export class FormLearner {
     let shots = await this.firstShots(skeleton, access);
     let last: { form: Form; words: readonly number[] } | undefined;
     for (let round = 0; round < 16; round++) {
-      const body = solve(bench, skeleton, shots);
+      const body = solve(bench, skeleton, shots) ?? (last ? undefined : this.ofMost(bench, skeleton, shots));
       if (!body) {
         // The expression found before was right but for some words
         const restricted = last && (await narrowed(probe, rng, skeleton, last.form, last.words));
@@ -429,6 +432,19 @@ export class FormLearner {
       shots = joinShots(pickShots(probe, result.shots, ran.slice(0, 12)), shots);
     }
     return failed("too many corrections");
+  }
+
+  /** What most cases say: one register or value that means something else spoils a sample, but not every part of it. */
+  private ofMost(bench: Bench, s: Skeleton, shots: Shots): ReturnType<typeof solve> {
+    const { n } = shots.sample;
+    for (let tries = 0; tries < 5 && n > 2 * PART; tries++) {
+      const which = [...new Set(Array.from({ length: PART }, () => this.rng.below(n)))];
+      const body = solve({ ...bench, budget: Math.min(bench.budget, 20_000) }, s, pickShots(this.probe, shots, which));
+      if (!body) continue;
+      const wrong = differences(this.probe, { ...body, name: "", cases: 0 }, shots);
+      if (wrong.length * 3 < n) return body;
+    }
+    return undefined;
   }
 
   private async firstShots(s: Skeleton, access: boolean): Promise<Shots> {

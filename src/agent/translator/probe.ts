@@ -134,6 +134,8 @@ export class Probe {
       const pool = Array.from({ length: 3 }, () => [rng.next(), rng.next()] as const);
       // Some pools are of neighbours: comparisons show at them
       if (k % 2 === 1) for (const i of [1, 2]) pool[i] = [pool[0]![0] + i, pool[0]![1]];
+      // Some of zeros: what a branch may ask of one register
+      if (k % 3 === 2) pool[2] = [0, 0];
       const same = kind === "structured" && rng.below(4) === 0;
       const seedLo = rng.next();
       const seedHi = rng.next();

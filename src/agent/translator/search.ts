@@ -74,6 +74,7 @@ class Search {
   private readonly lists: Record<Sort, number[][]>;
   private readonly open: Set<number>;
   private readonly found: (Expr | undefined)[];
+  private readonly capacity: number;
   private count = 0;
   private tried = 0;
 
@@ -82,8 +83,10 @@ class Search {
     this.n = o.samples;
     this.wide = o.w > 32;
     const capacity = Math.min(CAPACITY, Math.max(4096, 2 * o.budget)) + o.leaves.length + 4;
-    this.lo = new Int32Array(capacity * this.n);
-    this.hi = this.wide ? new Int32Array(capacity * this.n) : new Int32Array(0);
+    const room = roomFor(capacity * this.n);
+    this.lo = room.lo;
+    this.hi = this.wide ? room.hi : new Int32Array(0);
+    this.capacity = capacity;
     this.rule = new Int16Array(capacity);
     this.args = new Int32Array(capacity * 3);
     let size = 1024;
@@ -196,7 +199,7 @@ class Search {
     this.args[3 * count + 2] = c;
     for (const t of this.open)
       if (this.o.targets[t]!.sort === sort && this.matches(this.o.targets[t]!, from)) this.solve(t, this.exprOf(count));
-    if ((count + 2) * n > lo.length) return;
+    if (count + 2 > this.capacity) return;
     table[at] = count + 1;
     hashes[count] = h;
     this.lists[sort][cost]!.push(count);
@@ -245,28 +248,20 @@ class Search {
 
   /** A target that is the sum, difference or exclusive or of two values at hand. */
   private meet(): void {
-    const { n, lo, hi } = this;
     const rules = new Map(this.o.rules.map((r) => [r.name, r]));
     const ways = ["add", "xor", "sub"].flatMap((name) => rules.get(name) ?? []);
     const minus = rules.get("sub");
-    for (const t of [...this.open]) {
-      const target = this.o.targets[t]!;
-      if (target.sort !== "W" || target.w !== this.o.w || !minus) continue;
-      const entries = this.lists.W.flat().slice(0, Math.min(MEET, this.o.budget >> 2));
-      for (const e of entries) {
+    const open = [...this.open].filter((t) => this.o.targets[t]!.sort === "W" && this.o.targets[t]!.w === this.o.w);
+    if (!minus || open.length === 0) return;
+    const words = this.lists.W.flat();
+    const byStart = this.byStart(words);
+    for (const t of open) {
+      const { value } = this.o.targets[t]!;
+      for (const e of words.slice(0, Math.min(MEET, this.o.budget >> 2))) {
         for (const way of ways) {
+          // add: t - e; xor: t ^ e; sub: e - t, so that t = e - that
           const f = way.name === "xor" ? way.f : minus.f;
-          const to = this.count * n;
-          const swap = way.name === "sub";
-          for (let i = 0; i < n; i++) {
-            const [el, eh] = [lo[e * n + i]!, this.wide ? hi[e * n + i]! : 0];
-            const [tl, th] = [target.value.lo[i]!, this.wide ? target.value.hi[i]! : 0];
-            // add: t - e; xor: t ^ e; sub: e - t, so that t = e - that
-            lo[to + i] = swap ? f(el, eh, tl, th, 0, 0) : f(tl, th, el, eh, 0, 0);
-            if (this.wide) hi[to + i] = high;
-          }
-          this.tried++;
-          const other = this.lookup(to);
+          const other = this.partner(byStart, f, way.name === "sub", value, e);
           if (other === undefined) continue;
           this.solve(t, { k: "apply", rule: way, args: [this.exprOf(e), this.exprOf(other)] });
           break;
@@ -276,18 +271,42 @@ class Search {
     }
   }
 
-  private lookup(from: number): number | undefined {
-    const { n, lo, hi, table, hashes } = this;
-    const h = this.hash(from, "W");
-    const mask = table.length - 1;
-    for (let at = h & mask; table[at] !== 0; at = (at + 1) & mask) {
-      const other = table[at]! - 1;
-      if (hashes[other] !== h) continue;
-      let i = 0;
-      while (i < n && lo[other * n + i] === lo[from + i] && (!this.wide || hi[other * n + i] === hi[from + i])) i++;
-      if (i === n) return other;
+  /** Entries by what they are in the first two samples. */
+  private byStart(entries: readonly number[]): Map<number, number[]> {
+    const { n, lo } = this;
+    const out = new Map<number, number[]>();
+    for (const e of entries) {
+      const key = startKey(lo[e * n]!, n > 1 ? lo[e * n + 1]! : 0);
+      const list = out.get(key);
+      if (list) list.push(e);
+      else out.set(key, [e]);
     }
-    return undefined;
+    return out;
+  }
+
+  /** The entry that is `f(target, e)`, or `f(e, target)`, in all samples. */
+  private partner(
+    byStart: ReadonlyMap<number, readonly number[]>,
+    f: Production["f"],
+    swap: boolean,
+    target: Vector,
+    e: number,
+  ): number | undefined {
+    const { n, lo, hi, wide } = this;
+    const at = (i: number): number => {
+      const [el, eh] = [lo[e * n + i]!, wide ? hi[e * n + i]! : 0];
+      const [tl, th] = [target.lo[i]!, wide ? target.hi[i]! : 0];
+      return swap ? f(el, eh, tl, th, 0, 0) : f(tl, th, el, eh, 0, 0);
+    };
+    this.tried++;
+    const candidates = byStart.get(startKey(at(0), n > 1 ? at(1) : 0));
+    return candidates?.find((c) => {
+      for (let i = 0; i < n; i++) {
+        if (at(i) !== lo[c * n + i]!) return false;
+        if (wide && high !== hi[c * n + i]!) return false;
+      }
+      return true;
+    });
   }
 
   /** Targets that are one value where a condition holds and another elsewhere. */
@@ -363,6 +382,8 @@ class Search {
     for (const arm of arms.slice(0, depth === 2 ? 16 : 40)) {
       const rest: Set64 = [samples[0] & ~arm.set[0], samples[1] & ~arm.set[1]];
       if (equal(rest, samples)) continue;
+      // The last arm must have all that this one leaves
+      if (depth === 1 && !arms.some((a) => within(rest, a.set))) continue;
       const kept: { entry: number; flip: boolean; set: Set64; size: number }[] = [];
       for (const c of conditions) {
         if (!within(rest, c.set)) continue;
@@ -381,6 +402,18 @@ class Search {
     }
     return undefined;
   }
+}
+
+const startKey = (a: number, b: number): number => (Math.imul(a, 0x01000193) ^ b) | 0;
+
+/** Room for values that searches use one after the other: taken anew each time it would be most of their work. */
+const room = { lo: new Int32Array(0), hi: new Int32Array(0) };
+function roomFor(size: number): typeof room {
+  if (room.lo.length < size) {
+    room.lo = new Int32Array(size);
+    room.hi = new Int32Array(size);
+  }
+  return room;
 }
 
 /** A set of at most 64 samples. */

@@ -55,7 +55,8 @@ export async function learnIsa(oracle: Oracle, o: SessionOptions): Promise<Learn
   const explorer = new Explorer({
     bench: { probe, effort, prior: o.prior, budget: 600_000 },
     rng,
-    lengths,
+    // Long instructions first: they are most of a machine, and shorter ones are mostly another way to say some
+    lengths: [...lengths].reverse(),
     file,
     cases: casesFor(oracle.machine.rate),
     more: () => spent() < o.time,

@@ -1,7 +1,7 @@
 import type { Oracle } from "../../oracle/oracle.ts";
 import type { IsaBook } from "../../rules/book.ts";
 import { bind } from "./bind.ts";
-import { quirkOf } from "./quirks.ts";
+import { excuseOf } from "./quirks.ts";
 import { Random } from "./random.ts";
 import { type Counterexample, tryWord } from "./trial.ts";
 
@@ -49,7 +49,7 @@ export async function accuracy(
       differences.push({ bytes: key, text: "?", why: "no row decodes it" });
       continue;
     }
-    const excused = (c: Counterexample): boolean => quirkOf(oracle.name, book.name, decoded.row.name, c) !== undefined;
+    const excused = (c: Counterexample): string | undefined => excuseOf(oracle.name, book.name, decoded.row.name, c);
     const result = await tryWord(oracle, binding, bytes, decoded, options.states, random, excused);
     if (result.refuted) {
       const { text, what, expected, observed } = result.refuted;

@@ -114,6 +114,8 @@ export interface Run {
 
 export interface DiscoverOptions {
   readonly maxBlocks: number;
+  /** More blocks than this are not worth while now: nothing is found. */
+  readonly worth?: number | undefined;
   /** True where an instruction must stand in a block of its own (it reads what others accumulate). */
   readonly alone: (inst: Inst) => boolean;
   /** Targets of an indirect jump, from tables or profile. `before`: what ran up to the branch that led there. */
@@ -122,15 +124,16 @@ export interface DiscoverOptions {
 
 /**
  * The blocks reachable from `entry` without passing calls' targets; the first is the entry's. Stops at `maxBlocks`:
- * targets not in the map are left through the dispatcher.
+ * targets not in the map are left through the dispatcher. null: there are more than are `worth` it.
  */
-export function discover(source: CodeSource, entry: number, options: DiscoverOptions): Map<number, RawBlock> {
+export function discover(source: CodeSource, entry: number, options: DiscoverOptions): Map<number, RawBlock> | null {
   const insts = new Map<number, { inst: Inst; flow: Flow }>();
   const leaders = new Set<number>([entry]);
   const targetsOf = new Map<number, readonly number[]>();
   const work = [entry];
   const branches = new Map<number, Run>();
   const budget = options.maxBlocks;
+  const worth = options.worth ?? Number.POSITIVE_INFINITY;
   const lead = (pc: number): void => {
     if (leaders.has(pc) || leaders.size >= budget) return;
     leaders.add(pc);
@@ -147,6 +150,7 @@ export function discover(source: CodeSource, entry: number, options: DiscoverOpt
       if (inst === null) break;
       const flow = flowOf(inst);
       insts.set(pc, { inst, flow });
+      if (leaders.size > worth) return null;
       run.push(inst);
       const next = pc + inst.length;
       if (flow.k === "next") {

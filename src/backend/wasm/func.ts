@@ -42,14 +42,17 @@ export interface Func {
 
 export interface FuncOptions {
   readonly maxBlocks: number;
+  readonly worth?: number | undefined;
   readonly around: Surroundings;
   readonly alone: Parameters<typeof discover>[2]["alone"];
   /** True where a call enters a function that is compiled along. */
   readonly resolves: (block: Block) => boolean;
 }
 
-export function buildFunc(source: CodeSource, entry: number, options: FuncOptions): Func | null {
+/** null: nothing there. "large": more blocks than are `worth` it. */
+export function buildFunc(source: CodeSource, entry: number, options: FuncOptions): Func | "large" | null {
   const raws = findBlocks(source, entry, options);
+  if (raws === null) return "large";
   if (!raws.has(entry)) return null;
   const made = new Map<number, Block>();
   const extent: [number, number][] = [];
@@ -112,7 +115,7 @@ export function cutCalls(func: Func, resolves: (block: Block) => boolean): Func 
 /** Rounds of looking for targets of jumps behind tables that the last round's code made known. */
 const ROUNDS = 4;
 
-function findBlocks(source: CodeSource, entry: number, options: FuncOptions): Map<number, RawBlock> {
+function findBlocks(source: CodeSource, entry: number, options: FuncOptions): Map<number, RawBlock> | null {
   const { around } = options;
   /** What the function sets a slot to, where that is one constant. */
   const constants = new Map<number, number>();
@@ -126,6 +129,7 @@ function findBlocks(source: CodeSource, entry: number, options: FuncOptions): Ma
   let unresolved = 0;
   const discovering = {
     maxBlocks: options.maxBlocks,
+    worth: options.worth,
     alone: options.alone,
     jumpTargets: (run: Run, before: Run | undefined): readonly number[] => {
       const valuesOf = ({ pc, insts, flow }: Run): Values =>
@@ -142,8 +146,8 @@ function findBlocks(source: CodeSource, entry: number, options: FuncOptions): Ma
       return [...targets];
     },
   };
-  let raws = discover(source, entry, discovering);
-  for (let round = 0; unresolved > 0 && round < ROUNDS; round++) {
+  let raws: Map<number, RawBlock> | null = discover(source, entry, discovering);
+  for (let round = 0; raws !== null && unresolved > 0 && round < ROUNDS; round++) {
     const before = unresolved + jumps * 1000;
     constants.clear();
     for (const raw of raws.values()) {

@@ -27,7 +27,10 @@ export interface InterpOptions {
   readonly report?: (row: Row, why: string, variant: number) => void;
 }
 
-/** Row names of a text of hot rows (rulebooks/isa/NAME.hot): words, `#` begins a comment. null: none are known. */
+/**
+ * Rows of a text of hot rows (rulebooks/isa/NAME.hot): names, or NAME:FORM:VARIANT for one variant of one of the
+ * rows of a name, counted from 0; `#` begins a comment. null: none are known.
+ */
 export function hotRows(text: string | null): string[] {
   return (text ?? "")
     .replace(/#.*/g, "")
@@ -140,14 +143,20 @@ class Generator {
   /** The handlers, hottest first; writes each row's text. */
   private groups(rows: (RowText | 0)[]): Group[] {
     const rank = new Map((this.options.hot ?? []).map((name, i) => [name, i]));
-    const order = (row: Row): number => rank.get(row.name) ?? rank.size + row.index;
+    const forms = formNumbers(this.book.rows);
+    const hotness = (row: Row, variant: number): number | undefined =>
+      rank.get(`${row.name}:${forms[row.index]}:${variant}`) ?? rank.get(row.name);
     const byKey = new Map<string, number>();
     const groups: Group[] = [];
     const { book } = this;
-    const sorted = [...book.rows].sort((a, b) => order(a) - order(b) || a.index - b.index);
-    for (const [row, variant] of sorted.flatMap((row) =>
-      Array.from({ length: book.variants }, (_, v) => [row, v] as const),
-    )) {
+    const every = book.rows.flatMap((row) =>
+      Array.from({ length: book.variants }, (_, variant) => ({
+        row,
+        variant,
+        order: hotness(row, variant) ?? rank.size,
+      })),
+    );
+    for (const { row, variant } of every.sort((a, b) => a.order - b.order || a.row.index - b.row.index)) {
       let template = book.template(row, variant);
       let plan = template && planUop(template);
       for (let lean = 1; template && !plan && lean <= 2; lean++) {
@@ -166,7 +175,7 @@ class Generator {
         if (!this.lowers(row, variant, group)) continue;
         number = Handler.Rows + groups.length;
         groups.push(group);
-        if (rank.has(row.name)) this.hottest = groups.length;
+        if (hotness(row, variant) !== undefined) this.hottest = groups.length;
         byKey.set(key, number);
       }
       rows[row.index * book.variants + variant] = this.row(number, template, plan);
@@ -202,6 +211,16 @@ class Generator {
       return false;
     }
   }
+}
+
+/** By row index: how many rows of its name stand before it. */
+function formNumbers(rows: readonly Row[]): number[] {
+  const counts = new Map<string, number>();
+  return rows.map(({ name }) => {
+    const number = counts.get(name) ?? 0;
+    counts.set(name, number + 1);
+    return number;
+  });
 }
 
 /** Parameters that share an operand stand side by side. */

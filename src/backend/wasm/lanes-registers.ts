@@ -24,6 +24,14 @@ export class LaneRegisters {
     for (const local of this.made) if (!results.includes(local)) this.code.release(local);
   }
 
+  /** The result gives back the registers made since. */
+  protected markMade(): () => void {
+    const { length } = this.made;
+    return () => {
+      for (const local of this.made.splice(length)) this.code.release(local);
+    };
+  }
+
   protected count(c: Container): number {
     return Math.ceil((this.n * c) / 128);
   }

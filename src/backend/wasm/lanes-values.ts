@@ -37,6 +37,17 @@ export class Lanes extends LaneRegisters {
     this.map = map;
   }
 
+  /** What is known now; the result goes back to that. */
+  mark(): () => void {
+    const known = new Map([...this.known].map(([node, list]) => [node, list.slice()]));
+    const forget = this.markMade();
+    return () => {
+      this.known.clear();
+      for (const [node, list] of known) this.known.set(node, list);
+      forget();
+    };
+  }
+
   /** One lane's op, on leaves that stand for lane values: its shape is what counts. */
   one(node: Node): Node {
     return remake(

@@ -1,5 +1,6 @@
 import type { Node } from "../../ir/node.ts";
 import { unroll } from "../../ir/remake.ts";
+import { V128 } from "./code.ts";
 import type { FloatHost } from "./float-host.ts";
 import { fits, isContainer } from "./lanes-fit.ts";
 import type { Registers } from "./lanes-registers.ts";
@@ -32,8 +33,15 @@ export class LaneLower {
       l.wide.v(plain, k);
       return;
     }
-    const { lanes, done } = this.lanesOf(node);
-    const registers = lanes.vec(body, body.w as Container, ANY);
+    const { lanes, done, ours } = this.lanesOf(node);
+    const registers = lanes.vec(body, body.w as Container, ANY).map((local) => {
+      if (ours) return local;
+      // The float results stay with the lanes that they were made for: what is kept here may end before those.
+      const copy = l.code.local(V128);
+      l.code.get(local);
+      l.code.set(copy);
+      return copy;
+    });
     done(registers);
     registers.forEach((local, i) => {
       l.wide.keepChunk(node, i, local);
@@ -115,7 +123,7 @@ export class LaneLower {
    * Lanes of which float results are known already, or new ones: in a part that may not run too, since what is kept there is given
    * back behind it and what is computed there is not known behind it.
    */
-  private lanesOf(node: Node): { lanes: Lanes; done: (results: Registers) => void } {
+  private lanesOf(node: Node): { lanes: Lanes; done: (results: Registers) => void; ours: boolean } {
     const same = this.open.find(
       ({ lanes, depth }) =>
         depth === this.l.frozen &&
@@ -123,9 +131,13 @@ export class LaneLower {
         lanes.map.args.length === node.args.length &&
         lanes.map.args.every((a, i) => a === node.args[i]),
     );
-    if (same) return { lanes: same.lanes, done: () => undefined };
+    if (same) {
+      // In a part that may not run nothing new becomes known for what comes after.
+      const forget = this.l.frozen > same.depth ? same.lanes.mark() : () => undefined;
+      return { lanes: same.lanes, done: forget, ours: false };
+    }
     const lanes = new Lanes(this.l, node);
-    return { lanes, done: (results) => lanes.done(results) };
+    return { lanes, done: (results) => lanes.done(results), ours: true };
   }
 
   /** The value without lanes, its uses counted. */

@@ -41,6 +41,9 @@ export interface RegionOptions {
   readonly names?: boolean;
   /** Entries to compile even where another function of the batch runs through them. */
   readonly must?: (pc: number) => boolean;
+  /** Most blocks that the function at an entry is worth for now; with more it is left out, and told to `large`. */
+  readonly worth?: (pc: number) => number;
+  readonly large?: (pc: number) => void;
   /** True: do not compile this callee along (it is compiled better elsewhere, or never runs). */
   readonly skip?: (pc: number) => boolean;
   /** Rewrite rows at work: an equal value that costs less, or the value itself. */
@@ -139,7 +142,7 @@ function findFuncs(
   const wanted = new Set(entries);
   const covered = new Set<number>();
   let instructions = 0;
-  const worth = ({ flow, callee }: Block): boolean =>
+  const enters = ({ flow, callee }: Block): boolean =>
     flow.k !== "call" ||
     (callee >= 0 &&
       (wanted.has(callee) || indexOf.has(callee) || (!limits.skip?.(callee) && source.inst(callee) !== null)));
@@ -149,7 +152,12 @@ function findFuncs(
     if (at < entries.length && covered.has(pc) && !limits.must?.(pc)) continue;
     if (!wanted.has(pc) && (funcs.length >= limits.maxFunctions || instructions > limits.maxInstructions)) continue;
     const alone = (inst: Inst): boolean => standsAlone(inst, around);
-    const func = buildFunc(source, pc, { maxBlocks: limits.maxBlocks, around, alone, resolves: worth });
+    const worth = wanted.has(pc) ? limits.worth?.(pc) : undefined;
+    const func = buildFunc(source, pc, { maxBlocks: limits.maxBlocks, worth, around, alone, resolves: enters });
+    if (func === "large") {
+      if (wanted.has(pc)) limits.large?.(pc);
+      continue;
+    }
     // Nothing would be done there, and the interpreter would come back at once.
     if (func === null || (limits.interpreted && func.blocks[0]!.values.giveUp === pc)) continue;
     indexOf.set(pc, funcs.length);

@@ -113,7 +113,7 @@ function start(task: Task, wish: Wish): SyscallResult {
   const fresh = made.process;
   fresh.borrows = true;
   const poll = (): SyscallResult | null => (fresh.borrows && !process.exit ? null : tid);
-  return block({ until: null, poll, expired: () => tid, outside: false });
+  return block({ until: null, poll, expired: () => tid, outside: false, midway: () => true });
 }
 
 function child(task: Task, pid: number, wish: Wish): Task {

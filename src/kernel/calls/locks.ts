@@ -74,7 +74,7 @@ function setLockOf(task: Task, fd: number, place: Place<LockValue>, own: boolean
     locks.drop(key, "ranges", { ...range, owner });
     return 0;
   }
-  if (own) file.onLast = () => locks.release(file, key);
+  if (own) file.locked = { locks, key };
   return acquire(task, key, "ranges", { ...range, owner, write: type === "F_WRLCK" }, waits, !own);
 }
 
@@ -142,7 +142,7 @@ export function flock(task: Task, fd: number, operation: number): SyscallResult 
     return 0;
   }
   if (kind !== F.LOCK_SH && kind !== F.LOCK_EX) return fail("EINVAL");
-  file.onLast = () => locks.release(file, key);
+  file.locked = { locks, key };
   // A change of kind lets go first: it is not atomic (flock(2)).
   if (locks.conflict(key, "whole", wish)) locks.drop(key, "whole", wish);
   return acquire(task, key, "whole", wish, !(operation & F.LOCK_NB), false);

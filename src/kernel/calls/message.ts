@@ -81,13 +81,19 @@ function send(task: Task, file: Description, socket: Socket, out: Outgoing): Sys
     return broken(task, socket, error, flags);
   }
   if (file.nonblocking || flags & F.MSG_DONTWAIT) return sent || fail("EAGAIN");
-  return waitFor(task, socket, "SO_SNDTIMEO", () => {
-    try {
-      return attempt();
-    } catch (error) {
-      return sent || broken(task, socket, error, flags);
-    }
-  });
+  return waitFor(
+    task,
+    socket,
+    "SO_SNDTIMEO",
+    () => {
+      try {
+        return attempt();
+      } catch (error) {
+        return sent || broken(task, socket, error, flags);
+      }
+    },
+    () => sent > 0,
+  );
 }
 
 /** A pipe that nobody reads is told by SIGPIPE too, but for datagrams. */
@@ -201,7 +207,7 @@ function receive(
   const now = attempt();
   if (now !== null) return now;
   if (file.nonblocking || flags & F.MSG_DONTWAIT) return have || fail("EAGAIN");
-  return waitFor(task, socket, "SO_RCVTIMEO", attempt);
+  return waitFor(task, socket, "SO_RCVTIMEO", attempt, () => have > 0);
 }
 
 function skip(spans: readonly Span[], bytes: number): Span[] {

@@ -4,6 +4,7 @@ import { HostInode } from "../fs/host.ts";
 import type { Handle, Inode, OpenHow } from "../fs/inode.ts";
 import { MemoryFile } from "../fs/memory.ts";
 import { type Dentry, pathOf, type Walked } from "../fs/path.ts";
+import { PathOnly } from "../fs/path-only.ts";
 import { PtyMaster } from "../fs/pty.ts";
 import { MemoryFifo } from "../fs/special.ts";
 import type { Span } from "../guest.ts";
@@ -174,34 +175,6 @@ function temporary(task: Task, at: Dentry, flags: number, mode: number): Syscall
   const handle = file.open({ read: true, write: true, append: false, truncate: false });
   const dentry = { inode: file, parent: at, name: `#${file.info.ino} (deleted)` };
   return task.files.add(new Description(handle, flags & ~OPEN_ONLY, dentry), (flags & F.O_CLOEXEC) !== 0);
-}
-
-/** An O_PATH description: a name, not a file. */
-class PathOnly implements Handle {
-  readonly seekable = false;
-  readonly inode: Inode;
-  constructor(inode: Inode) {
-    this.inode = inode;
-  }
-  read(): number {
-    throw posix("EBADF");
-  }
-  write(): number {
-    throw posix("EBADF");
-  }
-  stat() {
-    return this.inode.stat();
-  }
-  truncate(): void {
-    throw posix("EBADF");
-  }
-  sync(): void {
-    throw posix("EBADF");
-  }
-  close(): void {}
-  poll(): number {
-    return F.POLLNVAL;
-  }
 }
 
 export function mkdir(task: Task, dir: number, path: string, mode: number): SyscallResult {

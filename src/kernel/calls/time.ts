@@ -12,7 +12,8 @@ import {
 import type { Kernel } from "../kernel.ts";
 import type { Task } from "../process.ts";
 import { block, fail, type SyscallResult } from "../result.ts";
-import { interrupted, SI, send } from "../signals.ts";
+import { interrupted } from "../signals.ts";
+import { Alarm } from "../timers.ts";
 
 /** Nanoseconds of a clock by its POSIX name; null: no such clock. */
 function clockNow(kernel: Kernel, clock: string): bigint | null {
@@ -128,9 +129,7 @@ export function setitimer(task: Task, which: string, fresh: Place<Timer>, old: P
   process.alarm.disarm();
   if (first) {
     process.alarm.arm(kernel.host.monotonic() + first, every);
-    kernel.timers.add(process.alarm, () =>
-      send(process, { signal: process.personality.signal("SIGALRM"), code: SI.KERNEL }),
-    );
+    kernel.timers.add(process.alarm, new Alarm(process));
   } else kernel.timers.remove(process.alarm);
   if (!old.isNull) old.set(before);
   return 0;

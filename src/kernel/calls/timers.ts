@@ -1,14 +1,13 @@
 import { Description } from "../files.ts";
 import { F } from "../flags.ts";
-import { type FileStat, type Handle, WOULD_BLOCK } from "../fs/inode.ts";
 import { fromTimespec, type Place, type Timespec, toTimespec } from "../guest.ts";
 import type { Kernel } from "../kernel.ts";
-import { namelessStat } from "../pipe.ts";
 import { posix } from "../posix.ts";
 import type { Process, Task } from "../process.ts";
 import { fail, type SyscallResult } from "../result.ts";
-import { bitOf, type Pending, pendingMask, raise, SI, send, takeOf } from "../signals.ts";
-import { type ProcessTimer, Timer } from "../timers.ts";
+import { bitOf } from "../signals.ts";
+import { SignalFile, TimerFile } from "../timer-files.ts";
+import { ProcessTimer, type Timer } from "../timers.ts";
 
 interface Spec {
   readonly interval: Timespec;
@@ -42,53 +41,6 @@ function told(kernel: Kernel, timer: Timer): Spec {
 }
 
 // timerfd
-
-class TimerFile implements Handle {
-  readonly seekable = false;
-  readonly clock: string;
-  readonly timer = new Timer();
-  private readonly kernel: Kernel;
-  private readonly ino: number;
-  constructor(kernel: Kernel, clock: string) {
-    this.kernel = kernel;
-    this.clock = clock;
-    this.ino = kernel.ino();
-    kernel.timers.add(this.timer);
-  }
-  private look(): bigint {
-    this.timer.advance(this.kernel.host.monotonic());
-    return this.timer.expired;
-  }
-  read(into: Uint8Array): number {
-    if (into.length < 8) throw posix("EINVAL");
-    const times = this.look();
-    if (!times) return WOULD_BLOCK;
-    this.timer.expired = 0n;
-    new DataView(into.buffer, into.byteOffset).setBigUint64(0, times, true);
-    return 8;
-  }
-  write(): number {
-    throw posix("EINVAL");
-  }
-  stat(): FileStat {
-    return namelessStat("file", this.ino, 0n);
-  }
-  truncate(): void {
-    throw posix("EINVAL");
-  }
-  sync(): void {
-    throw posix("EINVAL");
-  }
-  close(): void {
-    this.kernel.timers.remove(this.timer);
-  }
-  poll(): number {
-    return this.look() ? F.POLLIN | F.POLLRDNORM : 0;
-  }
-  arrivals(): number {
-    return Number(this.look());
-  }
-}
 
 export function timerfdCreate(task: Task, clock: string, flags: number): SyscallResult {
   if (!CLOCKS.has(clock)) return fail("EINVAL");
@@ -139,20 +91,11 @@ export function timerCreate(task: Task, clock: string, event: Place<Event>, id: 
   if (how.notify === "" || (how.notify !== "SIGEV_NONE" && !(how.signo > 0 && how.signo <= 64))) return fail("EINVAL");
   const target = how.notify === "SIGEV_THREAD_ID" ? process.tasks.find(({ tid }) => tid === how.tid) : null;
   if (target === undefined) return fail("EINVAL");
-  const made: ProcessTimer = { timer: new Timer(), clock, overrun: 0 };
+  const signal = how.notify === "SIGEV_NONE" ? 0 : how.signo;
+  const made = new ProcessTimer(process, number, clock, { signal, value: how.value, target });
   id.set({ value: number });
   timers.set(number, made);
-  kernel.timers.add(made.timer, (times) => {
-    made.timer.expired = 0n;
-    if (how.notify === "SIGEV_NONE") return;
-    const pending: Pending = { signal: how.signo, code: SI.TIMER, timer: number, value: how.value };
-    const queue = target ? target.pending : process.pending;
-    const waits = queue.some((p) => p.timer === number && p.code === SI.TIMER);
-    made.overrun = waits ? made.overrun + Number(times) : Number(times) - 1;
-    if (waits) return;
-    if (target && target.state.k !== "dead") raise(target, pending);
-    else send(process, pending);
-  });
+  kernel.timers.add(made.timer, made);
   return 0;
 }
 
@@ -184,49 +127,6 @@ export function timerDelete(task: Task, id: number): SyscallResult {
 }
 
 // signalfd
-
-class SignalFile implements Handle {
-  readonly seekable = false;
-  mask: bigint;
-  private readonly kernel: Kernel;
-  private readonly ino: number;
-  constructor(kernel: Kernel, mask: bigint) {
-    this.kernel = kernel;
-    this.mask = mask;
-    this.ino = kernel.ino();
-  }
-  /** Whoever reads it reads its own signals. */
-  private get reader(): Task | undefined {
-    return this.kernel.running ?? this.kernel.current?.tasks[0];
-  }
-  read(into: Uint8Array): number {
-    const size = this.kernel.personality.signalRecordSize;
-    if (into.length < size) throw posix("EINVAL");
-    let done = 0;
-    for (; done + size <= into.length; done += size) {
-      const found = this.reader && takeOf(this.reader, this.mask);
-      if (!found) break;
-      into.set(this.kernel.personality.signalRecord(found), done);
-    }
-    return done || WOULD_BLOCK;
-  }
-  write(): number {
-    throw posix("EINVAL");
-  }
-  stat(): FileStat {
-    return namelessStat("file", this.ino, 0n);
-  }
-  truncate(): void {
-    throw posix("EINVAL");
-  }
-  sync(): void {
-    throw posix("EINVAL");
-  }
-  close(): void {}
-  poll(): number {
-    return this.reader && pendingMask(this.reader) & this.mask ? F.POLLIN | F.POLLRDNORM : 0;
-  }
-}
 
 export function signalfd(
   task: Task,

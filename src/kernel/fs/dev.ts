@@ -37,6 +37,7 @@ interface Transfer {
 class Device extends Inode implements Handle {
   readonly type = "char";
   readonly seekable = false;
+  readonly placeless = true;
   private readonly transfer: Transfer;
   private readonly number: number;
   private readonly ino: number;
@@ -111,12 +112,7 @@ export class StreamHandle implements Handle {
 const LINKS = { fd: "/proc/self/fd", stdin: "/proc/self/fd/0", stdout: "/proc/self/fd/1", stderr: "/proc/self/fd/2" };
 
 /** /dev: null zero full random urandom tty, stdin and friends, shm and pts folders. */
-export function deviceFolder(
-  host: Host,
-  now: () => bigint,
-  terminal: () => Handle | null,
-  kernel: () => Kernel,
-): MemoryDir {
+export function deviceFolder(host: Host, now: () => bigint, terminal: () => Handle | null, kernel: Kernel): MemoryDir {
   const fs = new MemoryFs("dev", 6, now);
   const dir = fs.root();
   const sink = (from: Uint8Array): number => from.length;

@@ -11,7 +11,7 @@ import { DirHandle } from "./memory.ts";
 
 const encoder = new TextEncoder();
 
-abstract class ProcInode extends Inode {
+export abstract class ProcInode extends Inode {
   abstract readonly mode: number;
   protected readonly now: () => bigint;
   private readonly ino: number;
@@ -35,7 +35,7 @@ export class ProcFile extends ProcInode {
   readonly type = "file";
   readonly mode: number;
   private readonly text: () => string | Uint8Array;
-  private readonly take: ((text: string) => void) | undefined;
+  readonly take: ((text: string) => void) | undefined;
   constructor(kernel: Kernel, text: () => string | Uint8Array, take?: (text: string) => void) {
     super(kernel);
     this.text = text;
@@ -45,20 +45,18 @@ export class ProcFile extends ProcInode {
   override open(how: OpenHow): Handle {
     if (how.write && !this.take) throw posix("EACCES");
     const content = this.text();
-    return new ProcHandle(this, typeof content === "string" ? encoder.encode(content) : content, this.take);
+    return new ProcHandle(this, typeof content === "string" ? encoder.encode(content) : content);
   }
   override truncate(): void {}
 }
 
-class ProcHandle implements Handle {
+export class ProcHandle implements Handle {
   readonly seekable = true;
   private readonly file: ProcFile;
   private readonly bytes: Uint8Array;
-  private readonly take: ((text: string) => void) | undefined;
-  constructor(file: ProcFile, bytes: Uint8Array, take: ((text: string) => void) | undefined) {
+  constructor(file: ProcFile, bytes: Uint8Array) {
     this.file = file;
     this.bytes = bytes;
-    this.take = take;
   }
   read(into: Uint8Array, at: number): number {
     const part = this.bytes.subarray(Math.min(at, this.bytes.length), at + into.length);
@@ -66,7 +64,7 @@ class ProcHandle implements Handle {
     return part.length;
   }
   write(from: Uint8Array): number {
-    this.take?.(new TextDecoder().decode(from.slice()));
+    this.file.take?.(new TextDecoder().decode(from.slice()));
     return from.length;
   }
   stat(): FileStat {

@@ -124,7 +124,7 @@ export class HostInode extends Inode {
   }
 }
 
-class HostHandle implements Handle {
+export class HostHandle implements Handle {
   readonly file: HostFile;
   readonly seekable: boolean;
   readonly outside: boolean;

@@ -144,7 +144,7 @@ export class MemoryLink extends MemoryInode {
 }
 
 /** A special file that the lower folder happens to hold: seen, not opened. */
-class LowerSpecial extends MemoryInode {
+export class LowerSpecial extends MemoryInode {
   readonly type: FileType;
   readonly size = 0;
   constructor(fs: MemoryFs, type: FileType, lower: string, first: HostStat) {
@@ -244,7 +244,7 @@ export class MemoryFile extends MemoryInode {
   }
 }
 
-class MemoryHandle implements Handle {
+export class MemoryHandle implements Handle {
   readonly seekable = true;
   readonly file: MemoryFile;
   private under: HostFile | null;
@@ -252,6 +252,10 @@ class MemoryHandle implements Handle {
     this.file = file;
     this.under = file.lowerFile();
     file.opens++;
+  }
+  /** What a resumed program has open is opened once more, below. */
+  reopen(): void {
+    this.under = this.file.lowerFile();
   }
   read(into: Uint8Array, at: number): number {
     if (this.under && this.file.lower !== undefined) return this.under.read(into, at);

@@ -1,7 +1,7 @@
 import { F } from "../flags.ts";
 import type { Kernel } from "../kernel.ts";
 import { posix } from "../posix.ts";
-import { Tty } from "../tty.ts";
+import { type Sink, Tty } from "../tty.ts";
 import { type DirEntry, type FileStat, type Handle, Inode, type OpenHow, WOULD_BLOCK } from "./inode.ts";
 import { DirHandle } from "./memory.ts";
 
@@ -27,12 +27,13 @@ export class TtyHandle implements Handle {
   readonly terminal: Tty;
   private readonly kernel: Kernel;
   private readonly ino: number;
-  private readonly last: () => void;
-  constructor(kernel: Kernel, tty: Tty, last: () => void = () => {}) {
+  /** The master whose terminal side this is; null: of the host's terminal. */
+  private pair: PtyMaster | null;
+  constructor(kernel: Kernel, tty: Tty, pair: PtyMaster | null = null) {
     this.kernel = kernel;
     this.terminal = tty;
     this.ino = 3 + tty.number;
-    this.last = last;
+    this.pair = pair;
   }
   get outside(): boolean {
     return this.kernel.isHostTerminal(this.terminal);
@@ -54,7 +55,8 @@ export class TtyHandle implements Handle {
     throw posix("EINVAL");
   }
   close(): void {
-    this.last();
+    if (this.pair) this.pair.slaves--;
+    this.pair = null;
   }
   poll(): number {
     this.kernel.pump(this.terminal);
@@ -72,7 +74,7 @@ export class TtyHandle implements Handle {
 }
 
 /** The other side: what a terminal emulator holds. */
-export class PtyMaster implements Handle {
+export class PtyMaster implements Handle, Sink {
   readonly seekable = false;
   readonly tty: Tty;
   locked = true;
@@ -88,14 +90,14 @@ export class PtyMaster implements Handle {
   constructor(kernel: Kernel, folder: PtsFolder, number: number) {
     this.kernel = kernel;
     this.folder = folder;
-    this.tty = new Tty(kernel, number, (bytes) => this.take(bytes));
+    this.tty = new Tty(kernel, number, this);
   }
   /** Asked of the master, terminal calls are about the other side. */
   get terminal(): Tty {
     return this.tty;
   }
   /** Output of the terminal; all or nothing. */
-  private take(bytes: Uint8Array): number {
+  take(bytes: Uint8Array): number {
     if (this.held + bytes.length > MOST_OUTPUT) return 0;
     this.output.push(bytes.slice());
     this.held += bytes.length;
@@ -154,15 +156,11 @@ export class PtyMaster implements Handle {
   openSlave(): Handle {
     this.slaves++;
     this.opened = true;
-    let open = true;
-    return new TtyHandle(this.kernel, this.tty, () => {
-      if (open) this.slaves--;
-      open = false;
-    });
+    return new TtyHandle(this.kernel, this.tty, this);
   }
 }
 
-class PtsNode extends Inode {
+export class PtsNode extends Inode {
   readonly type = "char";
   private readonly kernel: Kernel;
   private readonly pty: PtyMaster;
@@ -187,30 +185,30 @@ class PtsNode extends Inode {
 /** /dev/pts. */
 export class PtsFolder extends Inode {
   readonly type = "dir";
-  private readonly kernel: () => Kernel;
+  private readonly kernel: Kernel;
   private readonly pairs = new Map<number, PtyMaster>();
-  constructor(kernel: () => Kernel) {
+  constructor(kernel: Kernel) {
     super();
     this.kernel = kernel;
   }
   stat(): FileStat {
-    return { ...stat(this.kernel(), 1, 0), type: "dir", mode: 0o755, nlink: 2 };
+    return { ...stat(this.kernel, 1, 0), type: "dir", mode: 0o755, nlink: 2 };
   }
   override open(): Handle {
     return new DirHandle(this);
   }
   override lookup(name: string): Inode | null {
-    const kernel = this.kernel();
+    const kernel = this.kernel;
     if (name === "0" && kernel.hostTerminal) return new HostTtyNode(kernel);
     const pty = this.pairs.get(Number(name));
     return pty && String(pty.tty.number) === name ? new PtsNode(kernel, pty) : null;
   }
   override list(): DirEntry[] {
-    const numbers = [...(this.kernel().hostTerminal ? [0] : []), ...this.pairs.keys()];
+    const numbers = [...(this.kernel.hostTerminal ? [0] : []), ...this.pairs.keys()];
     return numbers.map((number) => ({ name: String(number), type: "char", ino: 3 + number }));
   }
   make(): PtyMaster {
-    const kernel = this.kernel();
+    const kernel = this.kernel;
     let number = kernel.hostTerminal ? 1 : 0;
     while (this.pairs.has(number)) number++;
     if (number > 4095) throw posix("ENOSPC");
@@ -228,7 +226,7 @@ export class PtsFolder extends Inode {
 }
 
 /** The host's terminal by its name in /dev/pts. */
-class HostTtyNode extends Inode {
+export class HostTtyNode extends Inode {
   readonly type = "char";
   private readonly kernel: Kernel;
   constructor(kernel: Kernel) {
@@ -250,14 +248,14 @@ class HostTtyNode extends Inode {
 export class PtmxNode extends Inode {
   readonly type = "char";
   private readonly folder: PtsFolder;
-  private readonly kernel: () => Kernel;
-  constructor(kernel: () => Kernel, folder: PtsFolder) {
+  private readonly kernel: Kernel;
+  constructor(kernel: Kernel, folder: PtsFolder) {
     super();
     this.kernel = kernel;
     this.folder = folder;
   }
   stat(): FileStat {
-    return { ...stat(this.kernel(), 2, rdev(5, 2)), mode: 0o666 };
+    return { ...stat(this.kernel, 2, rdev(5, 2)), mode: 0o666 };
   }
   override open(_how: OpenHow): Handle {
     return this.folder.make();

@@ -20,15 +20,14 @@ export class MemoryFifo extends MemoryInode {
   }
   override open(how: OpenHow): Handle {
     const pipe = this.shared();
-    const stat = () => this.stat();
-    if (how.read && how.write) return new BothEnds(new PipeEnd(pipe, false, stat), new PipeEnd(pipe, true, stat));
-    return new PipeEnd(pipe, how.write, stat);
+    if (how.read && how.write) return new BothEnds(new PipeEnd(pipe, false, this), new PipeEnd(pipe, true, this));
+    return new PipeEnd(pipe, how.write, this);
   }
   override truncate(): void {}
 }
 
 /** A FIFO opened for reading and writing: never waits for another side. */
-class BothEnds implements Handle {
+export class BothEnds implements Handle {
   readonly seekable = false;
   private readonly out: PipeEnd;
   private readonly into: PipeEnd;

@@ -125,6 +125,8 @@ export class Socket implements Handle {
   }
 
   read(into: Uint8Array): number {
+    // Unlike recv, read of nothing takes nothing (sock_read_iter).
+    if (into.length === 0) return 0;
     const got = this.receive([into], false);
     for (const file of got?.message?.rights ?? []) file.release();
     return got?.size ?? WOULD_BLOCK;
