@@ -72,7 +72,7 @@ test("what code computes is harvested, said more cheaply, and proved; what is fa
 
 test("the shipped rows are what they say: cheaper, each once, and a sample is proved again", async () => {
   const rows = parseRewrites(rulebook("rewrite.rules")!);
-  assert.ok(rows.length >= 200, `${rows.length} rows`);
+  assert.ok(rows.length >= 180, `${rows.length} rows`);
   assert.equal(new Set(rows.map((r) => termText(r.pattern))).size, rows.length);
   for (const row of rows) {
     const [before, after] = [compiledSize(row.pattern)!, compiledSize(row.result)!];
