@@ -21,7 +21,7 @@ const PROGRAMS: readonly (readonly string[])[] = [
     "-e",
     "local t, s = {}, 42 for i = 1, 20000 do s = (s * 1103515245 + 12345) % 2147483648 t[i] = s end table.sort(t) print(t[1], ('x'):rep(9):upper())",
   ],
-  ["/bin/bash", "-c", "for ((i = 0; i < 9000; i++)); do s=$((s * 31 + i % 7)); done; echo $s"],
+  ["/bin/bash", "-c", "for ((i = 0; i < 9000; i++)); do s=$((s * 31 + i % 7)); t=$((s % 1000)); done; echo $s"],
   [
     "/usr/bin/python3",
     "-c",

@@ -81,13 +81,12 @@ type Saver = typeof import("./snapshots.ts") | null;
 
 /** A kernel, and what makes machines for its programs. */
 interface Sandbox {
-  /** The machines of the program's own ISA, and which of their rows were learned, where some were. */
-  readonly own: Machines;
-  readonly learned: ((row: string) => boolean) | undefined;
   readonly kernel: Kernel;
   readonly first: { readonly linux: Linux; readonly cpu: () => LinuxMachine["cpu"] };
   readonly systems: Systems;
   readonly machines: ReadonlyMap<string, { machines: Machines; linux: Linux }>;
+  /** How much ran by learned rows, where there are some. */
+  readonly learned: () => Record<string, number>;
 }
 
 function sandbox(options: ResumeOptions, isa: string, rules: string | undefined, maker: Maker): Sandbox {
@@ -151,7 +150,8 @@ function sandbox(options: ResumeOptions, isa: string, rules: string | undefined,
     cpu: (name) => need(name).machines.thread(),
     isaOf: (of) => (of instanceof Linux ? of.abi.isa : ""),
   };
-  return { own, learned: parts.learned, kernel, systems, machines, first: { linux, cpu: () => own.thread() } };
+  const learned = (): Record<string, number> => (parts.learned ? learnedShare(parts.learned, own) : {});
+  return { kernel, systems, machines, first: { linux, cpu: () => own.thread() }, learned };
 }
 
 /** Runs a sandbox to its end, or to its snapshot. */
@@ -176,12 +176,7 @@ function finish(options: ResumeOptions, made: Sandbox, process: Process, saver: 
     options.tell(
       `note: the program called ${name} ${times === 1 ? "once" : `${times} times`}, which SAGE does not have`,
     );
-  if (options.stats)
-    tellStats(options, {
-      ...statsOf([...machines.values()]),
-      calls: runner.calls,
-      ...learnedShare(made),
-    });
+  if (options.stats) tellStats(options, { ...statsOf([...machines.values()]), calls: runner.calls, ...made.learned() });
   if (snapshot && result.k !== "saved") options.tell("note: the program ended before its snapshot was due");
   return statusOf(linux, result, options);
 }
@@ -310,10 +305,9 @@ function learnedBook(isa: string): string {
 }
 
 /** How many instructions ran by learned rows, and by rows of the supplement. */
-function learnedShare({ learned: isLearned, own }: Sandbox): Record<string, number> {
-  if (!isLearned) return {};
+function learnedShare(isLearned: (row: string) => boolean, machines: Machines): Record<string, number> {
   let [learned, all] = [0, 0];
-  for (const { rows, times } of own.profile()) {
+  for (const { rows, times } of machines.profile()) {
     all += times;
     // A handler that rows of both kinds share counts for neither
     if (rows.every(isLearned)) learned += times;

@@ -186,7 +186,9 @@ class Follower {
     const { machine, slots } = this.binding;
     const out = this.start.slice();
     slots.forEach((bound, slot) => {
-      if (bound) writeField(out, 0, machine.fields[bound.field]!.at, bound.bits, this.zeros.slots[slot]!);
+      if (!bound) return;
+      const { at, kept } = machine.fields[bound.field]!;
+      writeField(out, 0, at, bound.bits, this.zeros.slots[slot]! & (kept ?? -1n));
     });
     return out;
   }

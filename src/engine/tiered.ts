@@ -166,12 +166,12 @@ export class Tiered implements Tier {
         fused: relaxedMaddIsFused(),
         checked: this.checked,
         interpreted: true,
-        rewrite: this.parts.rewrite,
         worth: (pc) => (this.waits.has(pc) ? Number.POSITIVE_INFINITY : MANY_BLOCKS),
         large: (pc) => {
           this.waits.set(pc, Math.floor(MANY_BLOCKS / BLOCKS_A_WAIT));
           large.add(pc);
         },
+        rewrite: this.parts.rewrite,
         must: (pc) => this.again.has(pc),
         skip: (pc) => interpreter.predecoder.executions(pc) < warm || (this.sizes.get(pc) ?? 0) > MOST_TWICE,
       }),

@@ -4,7 +4,7 @@ import { F } from "../kernel/flags.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { endProcess, endTask } from "../kernel/life.ts";
 import type { ExitStatus, FaultReport, Process, Task } from "../kernel/process.ts";
-import type { SyscallResult } from "../kernel/result.ts";
+import { block, type SyscallResult, waitUntil } from "../kernel/result.ts";
 import { bitOf, mayStop, type Pending, SIG_DFL, SIG_IGN, stop, take } from "../kernel/signals.ts";
 import { Unsavable } from "../kernel/snapshot/graph.ts";
 import { Linux } from "./linux/personality.ts";
@@ -115,6 +115,7 @@ export class Runner {
       if (process === this.process && !this.result) this.audit(process, over);
     }
     kernel.processes.clear();
+    kernel.network.outside.end();
     for (const [name, times] of this.noted) this.hooks.audit?.record({ kind: "unknown-calls", name, times });
     return result;
   }
@@ -134,6 +135,7 @@ export class Runner {
         return { k: "saved" };
       }
       kernel.timers.run();
+      kernel.network.outside.pump();
       kernel.hostTerminal?.look();
       let ran = false;
       for (const task of kernel.turns) {
@@ -275,7 +277,7 @@ export class Runner {
     const { until } = task;
     task.until = undefined;
     if (until === undefined || until === null || typeof result === "number" || result.k !== "block") return result;
-    return { k: "block", wait: { ...result.wait, until } };
+    return block(waitUntil(result.wait, until));
   }
 
   private trace(task: Task, call: Call, result: SyscallResult): void {
@@ -328,7 +330,7 @@ export class Runner {
   private idle(): boolean {
     const { host, timers } = this.kernel;
     let next: bigint | null = this.deadline;
-    let outside = this.kernel.hostTerminal?.engaged ?? false;
+    let outside = this.kernel.network.outside.busy || (this.kernel.hostTerminal?.engaged ?? false);
     const soonest = (at: bigint): void => {
       if (next === null || at < next) next = at;
     };

@@ -22,6 +22,9 @@ export interface Accuracy {
   readonly differences: readonly { readonly bytes: string; readonly text: string; readonly why: string }[];
 }
 
+/** What came of one instruction, by its bytes: the same for every program. */
+export type Judged = Map<string, { readonly difference?: Accuracy["differences"][number]; readonly apart?: string }>;
+
 interface Block {
   readonly instructions: readonly Uint8Array[];
   readonly executions: number;
@@ -32,39 +35,48 @@ export async function accuracy(
   oracle: Oracle,
   book: IsaBook,
   blocks: readonly Block[],
-  options: { readonly states: number; readonly seed: number; readonly progress?: (done: number, all: number) => void },
+  options: {
+    readonly states: number;
+    readonly seed: number;
+    readonly known?: Judged;
+    readonly progress?: (done: number, all: number) => void;
+  },
 ): Promise<Accuracy> {
   const binding = bind(book, oracle.machine);
   const random = new Random(options.seed);
   const distinct = new Map<string, Uint8Array>();
-  for (const b of blocks) for (const bytes of b.instructions) distinct.set(hex(bytes), bytes);
+  const parted = blocks.map((b) => ({ ...b, instructions: parts(book, b.instructions) }));
+  for (const b of parted) for (const bytes of b.instructions) distinct.set(hex(bytes), bytes);
   const right = new Set<string>();
   const apart = new Map<string, number>();
   const differences: { bytes: string; text: string; why: string }[] = [];
   let done = 0;
-  for (const [key, bytes] of distinct) {
-    options.progress?.(done++, distinct.size);
+  const known: Judged = options.known ?? new Map();
+  const judge = async (key: string, bytes: Uint8Array): Promise<NonNullable<ReturnType<Judged["get"]>>> => {
     const decoded = book.decode(bytes, 0);
-    if (!decoded || decoded.length !== bytes.length) {
-      differences.push({ bytes: key, text: "?", why: "no row decodes it" });
-      continue;
-    }
+    if (!decoded || decoded.length !== bytes.length)
+      return { difference: { bytes: key, text: "?", why: "no row decodes it" } };
     const excused = (c: Counterexample): string | undefined => excuseOf(oracle.name, book.name, decoded.row.name, c);
     const result = await tryWord(oracle, binding, bytes, decoded, options.states, random, excused);
     if (result.refuted) {
       const { text, what, expected, observed } = result.refuted;
-      differences.push({ bytes: key, text, why: `${what} is ${observed}, the row says ${expected}` });
-      continue;
+      return { difference: { bytes: key, text, why: `${what} is ${observed}, the row says ${expected}` } };
     }
-    right.add(key);
-    if (result.cases > 0) continue;
-    const why = [...result.skipped.keys()][0] ?? "nothing could be compared";
-    apart.set(why, (apart.get(why) ?? 0) + 1);
+    return result.cases > 0 ? {} : { apart: [...result.skipped.keys()][0] ?? "nothing could be compared" };
+  };
+  for (const [key, bytes] of distinct) {
+    options.progress?.(done++, distinct.size);
+    let judged = known.get(key);
+    if (!judged) known.set(key, (judged = await judge(key, bytes)));
+    const { difference, apart: why } = judged;
+    if (difference) differences.push(difference);
+    else right.add(key);
+    if (why !== undefined) apart.set(why, (apart.get(why) ?? 0) + 1);
   }
   let matchedBlocks = 0;
   let executed = 0;
   let matchedExecuted = 0;
-  for (const b of blocks) {
+  for (const b of parted) {
     const good = b.instructions.filter((i) => right.has(hex(i))).length;
     if (good === b.instructions.length) matchedBlocks++;
     executed += b.executions * b.instructions.length;
@@ -80,6 +92,22 @@ export async function accuracy(
     apart,
     differences,
   };
+}
+
+/**
+ * A block's instructions, parted anew by the book where the log that they come from did not know one and listed its bytes.
+ * That the length is right shows where control goes.
+ */
+function parts(book: IsaBook, listed: readonly Uint8Array[]): readonly Uint8Array[] {
+  if (listed.every((bytes) => book.decode(bytes, 0)?.length === bytes.length)) return listed;
+  const all = Uint8Array.from(listed.flatMap((bytes) => [...bytes]));
+  const out: Uint8Array[] = [];
+  for (let at = 0; at < all.length; ) {
+    const length = book.decode(all, at)?.length ?? all.length - at;
+    out.push(all.subarray(at, at + length));
+    at += length;
+  }
+  return out;
 }
 
 const hex = (bytes: Uint8Array): string => [...bytes].map((b) => b.toString(16).padStart(2, "0")).join(" ");
