@@ -1,6 +1,6 @@
 // Finds rewrite rows: programs run in the roots of .cache/roots, what their hot code computes over two to five operations is
 // harvested, cheaper expressions are proposed and held against samples, z3 proves the best:
-// scripts/find-rewrites.ts OUT [PATTERNS [CANDIDATES [SEED]]]
+// scripts/find-rewrites.ts OUT [PATTERNS [CANDIDATES [SEED [FROM]]]]
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { compiledSize, roughCost } from "../src/agent/rewriter/cost.ts";
 import { Harvest } from "../src/agent/rewriter/harvest.ts";
@@ -12,8 +12,8 @@ import { parseTerm, type RewriteRow, rewriteText, termText } from "../src/ir/rew
 import { rewriteWith } from "../src/node.ts";
 import { z3 } from "../src/oracle/node/z3.ts";
 
-const [out, patterns = "2000", candidates = "30000", seed = "1"] = process.argv.slice(2);
-if (out === undefined) throw new Error("find-rewrites.ts OUT [PATTERNS [CANDIDATES [SEED]]]");
+const [out, patterns = "2000", candidates = "30000", seed = "1", from = "0"] = process.argv.slice(2);
+if (out === undefined) throw new Error("find-rewrites.ts OUT [PATTERNS [CANDIDATES [SEED [FROM]]]]");
 
 const PROGRAMS: readonly (readonly string[])[] = [
   [
@@ -80,7 +80,7 @@ const rewriter = new Rewriter(Number(seed));
 const found: { row: RewriteRow; count: number; saved: number }[] = [];
 let [refuted, unknown, proposed] = [0, 0, 0];
 const began = performance.now();
-for (const [i, { pattern, count }] of common.slice(0, Number(patterns)).entries()) {
+for (const [i, { pattern, count }] of common.slice(Number(from), Number(patterns)).entries()) {
   const size = compiledSize(pattern);
   if (size === undefined || roughCost(pattern) < 2) continue;
   const offers = rewriter
@@ -98,7 +98,7 @@ for (const [i, { pattern, count }] of common.slice(0, Number(patterns)).entries(
     found.push({ row, count, saved: size - o.size! });
     break;
   }
-  if (i % 200 === 0) {
+  if (i % 25 === 0) {
     console.error(
       `${i} patterns, ${rewriter.tried} candidates, ${proposed} proposed, ${found.length} proved, ${refuted} refuted, ${unknown} undecided, ${Math.round((performance.now() - began) / 1000)} s`,
     );

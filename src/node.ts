@@ -246,6 +246,10 @@ function rewrite(node: Node): Node {
   return shippedRewrites.apply(node);
 }
 
+/** Rewrite rows are at work where they are asked for (SAGE_REWRITES=1): what they give was not measured enough yet. */
+const withRewrites = (): Pick<IsaParts, "rewrite"> =>
+  rewriting !== undefined || process.env.SAGE_REWRITES === "1" ? { rewrite } : {};
+
 /** Makes parts from text. It is much code, which a start from what was built has no use for; null: not loaded. */
 type Maker = typeof import("./engine/make-parts.ts") | null;
 
@@ -253,10 +257,10 @@ type Maker = typeof import("./engine/make-parts.ts") | null;
 type BookParts = IsaParts & { readonly learned?: (row: string) => boolean };
 
 function isaParts(isa: string, rules: string | undefined, maker: Maker, counted = false): BookParts {
-  if (rules !== undefined) return { ...givenParts(isa, rules, maker, counted), rewrite };
+  if (rules !== undefined) return { ...givenParts(isa, rules, maker, counted), ...withRewrites() };
   let parts = partsOf.get(isa);
   if (!parts) {
-    parts = { ...(isBuilt(isa) ? builtParts(isa) : textParts(isa, maker)), rewrite };
+    parts = { ...(isBuilt(isa) ? builtParts(isa) : textParts(isa, maker)), ...withRewrites() };
     partsOf.set(isa, parts);
   }
   return parts;
