@@ -8,12 +8,12 @@ import { median, table } from "./report.ts";
 
 /** Kinds of call, rounds of a run, and whether SAGE asks the host for anything in a round. */
 const CALLS = [
-  { name: "getpid", rounds: 1_000_000, host: false },
-  { name: "read", rounds: 500_000, host: false },
-  { name: "pipe", rounds: 100_000, host: false },
-  { name: "futex", rounds: 100_000, host: false },
+  { name: "getpid", rounds: 3_000_000, host: false },
+  { name: "read", rounds: 2_000_000, host: false },
+  { name: "pipe", rounds: 300_000, host: false },
+  { name: "futex", rounds: 300_000, host: false },
   { name: "fork", rounds: 500, host: false },
-  { name: "file", rounds: 20_000, host: true },
+  { name: "file", rounds: 50_000, host: true },
 ] as const;
 
 const WHAT: Readonly<Record<(typeof CALLS)[number]["name"], string>> = {

@@ -38,6 +38,7 @@ export interface Tier {
   bePrecise?(): void;
   /** Figures for --stats. */
   stats(): Record<string, number>;
+  profile?(): { readonly rows: readonly string[]; readonly times: number }[];
 }
 
 /** Machines that processes take and give back. */
@@ -217,6 +218,11 @@ export class Machine implements Cpu {
   /** Compiles what is hot now, where the tier does such things; else it happens when fuel runs out. */
   improve(): void {
     this.tier?.improve();
+  }
+
+  /** Executions by rows, of an interpreter made with its profile option. */
+  profile(): { readonly rows: readonly string[]; readonly times: number }[] {
+    return this.tier?.profile?.() ?? [];
   }
 
   /** Figures by name: fuel is ways back and calls, of the evaluator instructions; retired where the tier counts that. */

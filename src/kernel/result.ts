@@ -46,3 +46,18 @@ export function fail(code: string): Outcome {
 export function block(wait: Wait): Outcome {
   return { k: "block", wait };
 }
+
+/** The same wait with another limit. A wait may be an object of a class: it is asked, not copied. */
+export function waitUntil(wait: Wait, until: bigint | null): Wait {
+  const { outside, quiet, looked, midway } = wait;
+  return {
+    until,
+    outside,
+    ...(quiet !== undefined && { quiet }),
+    ...(looked !== undefined && { looked }),
+    ...(midway && { midway: () => wait.midway?.() ?? false }),
+    poll: () => wait.poll(),
+    expired: () => wait.expired(),
+    cancel: () => wait.cancel?.(),
+  };
+}

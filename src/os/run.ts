@@ -4,7 +4,7 @@ import { F } from "../kernel/flags.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { endProcess, endTask } from "../kernel/life.ts";
 import type { ExitStatus, FaultReport, Process, Task } from "../kernel/process.ts";
-import type { SyscallResult } from "../kernel/result.ts";
+import { block, type SyscallResult, waitUntil } from "../kernel/result.ts";
 import { bitOf, mayStop, type Pending, SIG_DFL, SIG_IGN, stop, take } from "../kernel/signals.ts";
 import { Unsavable } from "../kernel/snapshot/graph.ts";
 import { Linux } from "./linux/personality.ts";
@@ -277,7 +277,7 @@ export class Runner {
     const { until } = task;
     task.until = undefined;
     if (until === undefined || until === null || typeof result === "number" || result.k !== "block") return result;
-    return { k: "block", wait: { ...result.wait, until } };
+    return block(waitUntil(result.wait, until));
   }
 
   private trace(task: Task, call: Call, result: SyscallResult): void {

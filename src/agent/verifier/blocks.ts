@@ -45,7 +45,8 @@ export async function accuracy(
   const binding = bind(book, oracle.machine);
   const random = new Random(options.seed);
   const distinct = new Map<string, Uint8Array>();
-  for (const b of blocks) for (const bytes of b.instructions) distinct.set(hex(bytes), bytes);
+  const parted = blocks.map((b) => ({ ...b, instructions: parts(book, b.instructions) }));
+  for (const b of parted) for (const bytes of b.instructions) distinct.set(hex(bytes), bytes);
   const right = new Set<string>();
   const apart = new Map<string, number>();
   const differences: { bytes: string; text: string; why: string }[] = [];
@@ -75,7 +76,7 @@ export async function accuracy(
   let matchedBlocks = 0;
   let executed = 0;
   let matchedExecuted = 0;
-  for (const b of blocks) {
+  for (const b of parted) {
     const good = b.instructions.filter((i) => right.has(hex(i))).length;
     if (good === b.instructions.length) matchedBlocks++;
     executed += b.executions * b.instructions.length;
@@ -91,6 +92,22 @@ export async function accuracy(
     apart,
     differences,
   };
+}
+
+/**
+ * A block's instructions, parted anew by the book where the log that they come from did not know one and listed its bytes.
+ * That the length is right shows where control goes.
+ */
+function parts(book: IsaBook, listed: readonly Uint8Array[]): readonly Uint8Array[] {
+  if (listed.every((bytes) => book.decode(bytes, 0)?.length === bytes.length)) return listed;
+  const all = Uint8Array.from(listed.flatMap((bytes) => [...bytes]));
+  const out: Uint8Array[] = [];
+  for (let at = 0; at < all.length; ) {
+    const length = book.decode(all, at)?.length ?? all.length - at;
+    out.push(all.subarray(at, at + length));
+    at += length;
+  }
+  return out;
 }
 
 const hex = (bytes: Uint8Array): string => [...bytes].map((b) => b.toString(16).padStart(2, "0")).join(" ");
