@@ -58,6 +58,11 @@ export function buildGuest(kernel: Kernel, guest: Guest): string {
   return build(guest.compiler, sourceOf(kernel), join(OUT, `${kernel.name}-${guest.isa}`));
 }
 
+export function buildCalls(guest: Guest): string {
+  const source = join(HERE, "calls", "calls.c");
+  return build([...guest.compiler, "-pthread"], source, join(OUT, `calls-${guest.isa}`));
+}
+
 export function buildClock(): string {
   return build(["gcc"], join(HERE, "clock.c"), join(OUT, "clock"));
 }

@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { CALL_RUNS, callsTable, measureCalls } from "./calls.ts";
 import { buildClock, buildGuest, buildNative, GUESTS, type Guest, KERNELS, type Kernel } from "./kernels.ts";
 import { measure, type Run } from "./measure.ts";
 import { geometricMean, median, progress, ratio, type Samples, table } from "./report.ts";
@@ -17,6 +18,7 @@ const HELP = `npm run bench -- [options]
   --limit SECONDS   most time for one run (default: 60); a column that passes it, or fails, is not run again
   --no-qemu         leave qemu-user out
   --no-startup      leave the start-up times out; --only-startup leaves the kernels out
+  --calls           system calls instead of kernels: --guest, --rounds, --limit and --json hold
   --json            one JSON object instead of tables
 SAGE_BIN names another program to measure in the place of bin/sage.js.`;
 
@@ -32,6 +34,7 @@ const { values: options } = parseArgs({
     qemu: { type: "boolean", default: true },
     startup: { type: "boolean", default: true },
     "only-startup": { type: "boolean", default: false },
+    calls: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -62,6 +65,16 @@ if (!process.env.SAGE_BIN) execFileSync(process.execPath, [join(ROOT, "scripts",
 const withQemu = options.qemu && spawnSync(guest.qemu, ["--version"]).status === 0;
 if (options.qemu && !withQemu) process.stderr.write(`bench: no ${guest.qemu} here, its column is left out\n`);
 const clock = buildClock();
+
+if (options.calls) {
+  if (!withQemu) stop(`system calls are compared with ${guest.qemu}, which is not here`);
+  let ticks = 0;
+  const tick = (name: string) => progress(++ticks, CALL_RUNS * rounds, name);
+  const figures = await measureCalls(guest, sage, clock, rounds, limit, tick);
+  const head = `${cpus()[0]?.model ?? "unknown CPU"}, Node ${process.versions.node}, guest ${guest.isa}, ${rounds} rounds`;
+  process.stdout.write(options.json ? `${JSON.stringify(figures, null, 2)}\n` : `${head}\n${callsTable(figures)}\n`);
+  process.exit(figures.some(({ qemu, sage: own }) => qemu === null || own === null) ? 1 : 0);
+}
 
 /** A column: how a program built for the guest, or natively, is started. */
 interface Column {

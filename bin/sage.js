@@ -16,8 +16,8 @@ if (major <= 26) {
   setFlagsFromString("--experimental-wasm-branch-hinting");
 }
 const argv = process.argv.slice(2);
-// `sage run` on a shipped rulebook is a bundle of its own, which starts sooner
-const runs = argv[0] === "run" && !argv.some((arg) => arg.startsWith("--rules"));
+// `sage run` on a shipped rulebook, to its end, is a bundle of its own, which starts sooner
+const runs = argv[0] === "run" && !argv.some((arg) => /^--(rules|snapshot)/.test(arg));
 const file = require.resolve(runs ? "../dist/run.cjs" : "../dist/cli.cjs");
 const { compiled, load } = require("./bundle.cjs");
 const script = runs ? compiled(file) : undefined;

@@ -24,7 +24,7 @@ const started = { ...common, format: "cjs", outExtension: { ".js": ".cjs" } };
 const define = { "import.meta.dirname": "__dirname" };
 await build({ ...started, define, entryPoints: { cli: "src/cli/commands.ts" } });
 // What runs from what was built needs nothing that makes it, and what is not loaded late needs no wrapping
-const external = ["./engine/make-parts.ts"];
+const external = ["./engine/make-parts.ts", "./snapshots.ts"];
 await build({ ...started, define, external, entryPoints: { run: "src/cli/start-run.ts" } });
 
 const doors = Object.fromEntries(["index", "node"].map((name) => [name, `src/${name}.ts`]));

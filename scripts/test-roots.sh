@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # A root: its architecture and its packages, of one release, so that all print the same. A changed list makes it anew.
-packages='busybox-static lua5.4 coreutils bash dash grep sed gawk findutils diffutils sqlite3 bc dc python3-minimal python3 perl-base gzip bzip2 xz-utils zstd tar file jq openssl make git redis-server redis-tools'
+packages='busybox-static lua5.4 coreutils bash dash grep sed gawk findutils diffutils sqlite3 bc dc python3-minimal python3 perl-base gzip bzip2 xz-utils zstd tar file jq openssl make git redis-server redis-tools libpython3.13-testsuite nginx-light lighttpd curl strace gdbserver tcl ruby ripgrep'
 
 make_root() {
   local arch=$1 packages=$2 dir=.cache/roots/$1
@@ -25,6 +25,24 @@ make_root() {
   rm -rf "$dir"
   mv "$dir.new" "$dir"
 }
+
+# esbuild for each machine, a Go program, of the version that builds SAGE: .cache/esbuild/ARCH/bin/esbuild.
+get_esbuild() {
+  local arch=$1 name=$2 dir=.cache/esbuild/$1 version archive
+  version=$(node_modules/.bin/node -p 'require("./node_modules/esbuild/package.json").version')
+  [[ -f $dir/.version && $(<"$dir/.version") == "$version" ]] && return
+  echo "Fetching esbuild for $arch ..." >&2
+  rm -rf "$dir"
+  mkdir -p "$dir"
+  archive=$(npm pack --silent --pack-destination "$dir" "@esbuild/$name@$version")
+  tar -xzf "$dir/$archive" -C "$dir" --strip-components=1
+  rm "$dir/$archive"
+  echo "$version" >"$dir/.version"
+}
+
+get_esbuild riscv64 linux-riscv64
+get_esbuild arm64 linux-arm64
+get_esbuild amd64 linux-x64
 
 make_root riscv64 "$packages"
 make_root arm64 "$packages tcc libc6-dev"

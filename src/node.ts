@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { type EngineKind, type IsaParts, Machines } from "./engine/create.ts";
 import { sageError } from "./errors.ts";
 import { detect, parseImage } from "./format/detect.ts";
@@ -6,6 +9,8 @@ import { checkRunnable } from "./format/runnable.ts";
 import { HostError } from "./host/host.ts";
 import { asset, hasAsset, isaRulebook, readText, rulebook, rulebookNames } from "./host/node/assets.ts";
 import { nodePacking } from "./host/node/packing.ts";
+import type { Node } from "./ir/node.ts";
+import { parseRewrites, Rewrites } from "./ir/rewrite-rows.ts";
 import { Kernel } from "./kernel/kernel.ts";
 import type { Process } from "./kernel/process.ts";
 import type { Snapshot } from "./kernel/snapshot/file.ts";
@@ -39,7 +44,6 @@ export async function runProgram(options: RunOptions): Promise<number> {
 /** As runProgram, where what makes parts is at hand (or not needed). */
 export function runWith(options: RunOptions, maker: Maker, saver: Saver = null): number {
   if (options.engine === "llvm") throw sageError("NOT_YET", "--engine llvm", "choose interp, wasm or auto");
-  if (options.rules === "learned") throw sageError("NOT_YET", "--rules learned", "give a rulebook file");
   const { image, args, path } = loadProgram(options);
   const made = sandbox(options, image.isa, options.rules, maker);
   const { kernel } = made;
@@ -81,10 +85,14 @@ interface Sandbox {
   readonly first: { readonly linux: Linux; readonly cpu: () => LinuxMachine["cpu"] };
   readonly systems: Systems;
   readonly machines: ReadonlyMap<string, { machines: Machines; linux: Linux }>;
+  /** How much ran by learned rows, where there are some. */
+  readonly learned: () => Record<string, number>;
 }
 
 function sandbox(options: ResumeOptions, isa: string, rules: string | undefined, maker: Maker): Sandbox {
-  const parts = isaParts(isa, rules, maker);
+  const parts = isaParts(isa, rules, maker, options.stats !== undefined);
+  // Executions by row are what the first tier counts
+  const engine = parts.learned && options.stats ? "interp" : options.engine;
   const book = parts.book;
   const abi = linuxAbi();
   const budget = new MemoryBudget(options.memory ?? TOGETHER);
@@ -96,7 +104,7 @@ function sandbox(options: ResumeOptions, isa: string, rules: string | undefined,
       linux.readImage = parseImage;
       linux.machineFor = other;
       const { strict, memory } = options;
-      const kind = { engine: options.engine as EngineKind, strict, memory, budget };
+      const kind = { engine: engine as EngineKind, strict, memory, budget };
       // Counters a program may read (RISC-V Zicntr, x86's TSC) all tell monotonic time: honest, and enough to see it pass.
       const ask = () => {
         const now = options.host.monotonic();
@@ -142,7 +150,8 @@ function sandbox(options: ResumeOptions, isa: string, rules: string | undefined,
     cpu: (name) => need(name).machines.thread(),
     isaOf: (of) => (of instanceof Linux ? of.abi.isa : ""),
   };
-  return { kernel, systems, machines, first: { linux, cpu: () => own.thread() } };
+  const learned = (): Record<string, number> => (parts.learned ? learnedShare(parts.learned, own) : {});
+  return { kernel, systems, machines, first: { linux, cpu: () => own.thread() }, learned };
 }
 
 /** Runs a sandbox to its end, or to its snapshot. */
@@ -167,7 +176,7 @@ function finish(options: ResumeOptions, made: Sandbox, process: Process, saver: 
     options.tell(
       `note: the program called ${name} ${times === 1 ? "once" : `${times} times`}, which SAGE does not have`,
     );
-  if (options.stats) tellStats(options, { ...statsOf([...machines.values()]), calls: runner.calls });
+  if (options.stats) tellStats(options, { ...statsOf([...machines.values()]), calls: runner.calls, ...made.learned() });
   if (snapshot && result.k !== "saved") options.tell("note: the program ended before its snapshot was due");
   return statusOf(linux, result, options);
 }
@@ -221,15 +230,35 @@ function readGuestFile(options: RunOptions, path: string, script: string): Uint8
 }
 
 /** Parts by ISA: runs in one process share them. */
-const partsOf = new Map<string, IsaParts>();
+const partsOf = new Map<string, BookParts>();
+
+let rewriting: ((node: Node) => Node) | undefined;
+/** What sees the values that regions compute, in the place of the shipped rewrite rows: for harvesting, and for comparison. */
+export function rewriteWith(change: (node: Node) => Node): void {
+  rewriting = change;
+}
+
+let shippedRewrites: Rewrites | undefined;
+/** The shipped rewrite rows, read when the first region is made. */
+function rewrite(node: Node): Node {
+  if (rewriting) return rewriting(node);
+  shippedRewrites ??= new Rewrites(parseRewrites(rulebook("rewrite.rules") ?? ""));
+  return shippedRewrites.apply(node);
+}
 
 /** Makes parts from text. It is much code, which a start from what was built has no use for; null: not loaded. */
 type Maker = typeof import("./engine/make-parts.ts") | null;
 
-function isaParts(isa: string, rules: string | undefined, maker: Maker): IsaParts {
-  if (rules !== undefined) return givenParts(isa, rules, maker);
+/** Parts, and which rows of the book were learned, where some were. */
+type BookParts = IsaParts & { readonly learned?: (row: string) => boolean };
+
+function isaParts(isa: string, rules: string | undefined, maker: Maker, counted = false): BookParts {
+  if (rules !== undefined) return { ...givenParts(isa, rules, maker, counted), rewrite };
   let parts = partsOf.get(isa);
-  if (!parts) partsOf.set(isa, (parts = isBuilt(isa) ? builtParts(isa) : textParts(isa, maker)));
+  if (!parts) {
+    parts = { ...(isBuilt(isa) ? builtParts(isa) : textParts(isa, maker)), rewrite };
+    partsOf.set(isa, parts);
+  }
   return parts;
 }
 
@@ -247,12 +276,39 @@ function textParts(isa: string, maker: Maker): IsaParts {
   return maker!.makeParts(source.text, source.options, rulebook(`isa/${isa}.hot`));
 }
 
-/** From a rulebook that the user names. */
-function givenParts(isa: string, file: string, maker: Maker): IsaParts {
-  const parts = maker!.makeParts(readText(file), { file }, null);
+/** From a rulebook that the user names; `learned` is the one that learning keeps. */
+function givenParts(isa: string, rules: string, maker: Maker, counted: boolean): BookParts {
+  const file = rules === "learned" ? learnedBook(isa) : rules;
+  const text = readText(file);
+  if (maker!.isLearned(text)) {
+    const shipped = isaRulebook(isa);
+    if (!shipped) throw sageError("RULEBOOK_UNKNOWN", `there is no rulebook for ${isa}`);
+    return maker!.makeLearnedParts(text, shipped, rulebook(`isa/${isa}.supplement`) ?? "", counted);
+  }
+  const parts = maker!.makeParts(text, { file }, null);
   const { name } = parts.book;
   if (name !== isa) throw sageError("ISA_UNSUPPORTED", `the program is for ${isa}, ${file} is about ${name}`);
   return parts;
+}
+
+/** Where a user's learned rulebook of an ISA stands. Throws RULEBOOK_UNKNOWN where there is none. */
+function learnedBook(isa: string): string {
+  const data = process.env.XDG_DATA_HOME ?? join(homedir(), ".local", "share");
+  const file = join(data, "sage", "learned", `${isa}.rules`);
+  if (existsSync(file)) return file;
+  const todo = `sage learn isa --oracle O -o ${file}, or give --rules FILE`;
+  throw sageError("RULEBOOK_UNKNOWN", `nothing was learned of ${isa} yet`, todo);
+}
+
+/** How many instructions ran by learned rows, and by rows of the supplement. */
+function learnedShare(isLearned: (row: string) => boolean, machines: Machines): Record<string, number> {
+  let [learned, all] = [0, 0];
+  for (const { rows, times } of machines.profile()) {
+    all += times;
+    // A handler that rows of both kinds share counts for neither
+    if (rows.every(isLearned)) learned += times;
+  }
+  return { byLearned: learned, byAll: all, learnedPercent: Math.round((1e5 * learned) / Math.max(1, all)) / 1e3 };
 }
 
 function statusOf(linux: Linux, result: RunResult, options: ResumeOptions): number {

@@ -1,4 +1,5 @@
-// System calls a second: one kind a run, argv[1] names it, argv[2] tells how often. Prints nanoseconds a call.
+// System calls: one kind a run, argv[1] names it, argv[2] tells how often, argv[3] is a file that may come and go.
+// Prints nanoseconds of elapsed time a call.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -30,7 +31,7 @@ static void *partner(void *arg) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 3) return 2;
+  if (argc != 4) return 2;
   const char *kind = argv[1];
   rounds = atoi(argv[2]);
   char buffer[4096];
@@ -68,10 +69,10 @@ int main(int argc, char **argv) {
     pthread_join(thread, 0);
   } else if (!strcmp(kind, "file")) {
     for (int i = 0; i < rounds; i++) {
-      int fd = open("bench-file", O_CREAT | O_WRONLY, 0600);
+      int fd = open(argv[3], O_CREAT | O_WRONLY, 0600);
       if (fd < 0 || write(fd, "x", 1) != 1) return 1;
       close(fd);
-      unlink("bench-file");
+      unlink(argv[3]);
     }
   } else return 2;
   printf("%.0f\n", (now() - start) / rounds);

@@ -24,7 +24,7 @@ export class Bridge {
       if (!bound) return [];
       const field = fields[bound.field]!;
       // Bits that do not all stay are not compared here
-      if (field.kept !== undefined && field.bits > 8) return [];
+      if (field.kept !== undefined && (field.bits > 8 || field.choices)) return [];
       const at = STATE + slots[slot]!.offset;
       return [{ slot, name: slots[slot]!.name, byte: field.at >> 3, shift: field.at & 7, bits: bound.bits, at }];
     });

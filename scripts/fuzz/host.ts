@@ -89,6 +89,7 @@ function memoryFs(files: ReadonlyMap<string, Uint8Array>): RealFs {
       typeOf(path);
       throw new HostError("EINVAL");
     },
+    target: () => undefined,
     realpath(path) {
       typeOf(path);
       return plain(path);

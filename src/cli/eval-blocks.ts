@@ -1,4 +1,4 @@
-import { accuracy } from "../agent/verifier/blocks.ts";
+import { accuracy, type Judged } from "../agent/verifier/blocks.ts";
 import { sageError } from "../errors.ts";
 import { parseImage } from "../format/detect.ts";
 import { openOracle } from "../oracle/node/open.ts";
@@ -34,6 +34,8 @@ A PROGRAM with arguments is one word: "bash -c true".`,
     const states = cases === undefined ? 64 : parseAmount("--cases", cases, true);
     const reports: unknown[] = [];
     let wrong = 0;
+    // Programs share much of their code: an instruction is compared once
+    const known = new Map<string, Judged>();
     try {
       for (const line of args.operands) {
         const words = line.split(/\s+/).filter((w) => w !== "");
@@ -46,7 +48,8 @@ A PROGRAM with arguments is one word: "bash -c true".`,
         const oracle = await openOracle(args.text("oracle"), isa);
         try {
           const blocks = await executedBlocks(isa, words, root);
-          const a = await accuracy(oracle, book, blocks, { states, seed: 1 });
+          if (!known.has(isa)) known.set(isa, new Map());
+          const a = await accuracy(oracle, book, blocks, { states, seed: 1, known: known.get(isa)! });
           wrong += a.differences.length;
           const share = (n: number, of: number): string => `${((100 * n) / Math.max(1, of)).toFixed(3)} %`;
           reports.push({ program: line, isa, oracle: oracle.name, ...a, apart: Object.fromEntries(a.apart) });

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { placesOf } from "../agent/translator/checkpoint.ts";
 import type { Progress } from "../agent/translator/explore.ts";
 import { learnIsa } from "../agent/translator/session.ts";
 import type { Prior } from "../agent/translator/solve.ts";
@@ -42,7 +43,12 @@ export const command: Command = {
     const model = args.text("model");
     const prior = model === undefined ? undefined : await priorFrom(readFile(io.host.fs, model), model);
     try {
-      const oracle = await openOracle(name, /^qemu-(\w+)$/.exec(name)?.[1] ?? "");
+      const oracle = await openOracle(
+        name,
+        /^qemu-(\w+)$/.exec(name)?.[1] ?? "",
+        undefined,
+        from === undefined ? undefined : placesOf(from),
+      );
       try {
         const isa = args.text("name") ?? oracle.machine.isa ?? "learned";
         let full = false;

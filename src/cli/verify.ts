@@ -1,11 +1,11 @@
 import { renameSync, writeFileSync } from "node:fs";
-import { evidenceOf, mergeEvidence } from "../agent/verifier/evidence.ts";
+import { evidenceFor, evidenceOf, mergeEvidence } from "../agent/verifier/evidence.ts";
 import { coverage } from "../agent/verifier/random-words.ts";
 import { effortFor, type RowVerdict, type Verdict, verifyBook } from "../agent/verifier/verdict.ts";
 import { sageError } from "../errors.ts";
 import { openOracle } from "../oracle/node/open.ts";
 import { type Oracle, OracleError } from "../oracle/oracle.ts";
-import type { IsaBook } from "../rules/book.ts";
+import type { IsaBook, Row } from "../rules/book.ts";
 import type { Evidence } from "../rules/evidence.ts";
 import type { Arguments } from "./args.ts";
 import { type BookText, evidenceFile, findBook, listBooks, loadBook, readBookEvidence } from "./books.ts";
@@ -30,6 +30,10 @@ export const command: Command = {
         help: "instead: N random words that the oracle executes; how many are known, and right",
       },
       { name: "seed", value: "N", help: "another seed gives other states (default 1)" },
+      {
+        name: "continue",
+        help: "leave out rows whose evidence has that many states already; keep each verdict as it comes",
+      },
       { name: "save", help: "keep the verdicts beside the rulebook, as evidence" },
       { name: "json", help: "print it as JSON" },
     ],
@@ -114,7 +118,17 @@ async function rows(
   args: Arguments,
   io: Io,
 ): Promise<number> {
-  const wanted = names.length === 0 ? book.rows : book.rows.filter((r) => names.includes(r.name));
+  const effort = effortFor(oracle, cases, seed);
+  const goesOn = args.has("continue");
+  const had = evidenceFor(book, goesOn ? readBookEvidence(file) : []);
+  const enough = (row: Row): boolean => {
+    const e = had.get(row);
+    const asked = e?.facts.get("of") ?? e?.words[0];
+    return e?.verdict === "tested" && Number(asked) >= effort.cases && e.facts.get("oracle") === oracle.name;
+  };
+  const wanted = (names.length === 0 ? book.rows : book.rows.filter((r) => names.includes(r.name))).filter(
+    (r) => !enough(r),
+  );
   const missing = names.find((n) => !book.rows.some((r) => r.name === n));
   if (missing !== undefined) throw sageError("ROW_UNKNOWN", `${book.name} has no row ${missing}`);
   const json = args.has("json");
@@ -122,18 +136,19 @@ async function rows(
   const all: unknown[] = [];
   const fresh: Evidence[] = [];
   let done = 0;
-  for await (const { row, verdict } of verifyBook(oracle, book, wanted, effortFor(oracle, cases, seed))) {
+  for await (const { row, verdict } of verifyBook(oracle, book, wanted, effort)) {
     counts[verdict.k]++;
     done++;
     if (json) all.push(asJson({ row, verdict }));
     fresh.push(evidenceOf(book, { row, verdict }, "hand"));
+    if (goesOn && done % KEEP === 0) save(file, book, fresh);
     progress(io, `${done} of ${wanted.length} rows, ${row.name}`);
     if (json || (verdict.k === "tested" && names.length === 0)) continue;
     progress(io, "");
     io.print(`${row.name.padEnd(16)} ${describe(verdict)}\n`);
   }
   progress(io, "");
-  if (args.has("save")) save(file, book, fresh);
+  if (goesOn || args.has("save")) save(file, book, fresh);
   if (json) io.print(`${JSON.stringify({ isa: book.name, oracle: oracle.name, ...counts, rows: all }, null, 1)}\n`);
   else
     io.print(
@@ -141,6 +156,9 @@ async function rows(
     );
   return counts.refuted > 0 ? 1 : 0;
 }
+
+/** Rows between two times that a run which can be continued keeps what it has. */
+const KEEP = 25;
 
 /** Evidence is replaced in one step, and only when all rows were compared: an oracle that fails changes nothing. */
 function save(file: BookText, book: IsaBook, fresh: readonly Evidence[]): void {

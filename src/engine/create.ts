@@ -1,4 +1,5 @@
 import { Interpreter } from "../backend/wasm/interp.ts";
+import type { Node } from "../ir/node.ts";
 import { engineMemory } from "../memory/layout.ts";
 import { GuestMemory, type MemoryBudget } from "../memory/memory.ts";
 import type { IsaBook } from "../rules/book.ts";
@@ -15,6 +16,8 @@ export interface IsaParts {
   readonly book: IsaBook;
   /** Compiled from interpreterBytes(book); not needed for "eval". */
   readonly interpreter: WebAssembly.Module | null;
+  /** Rewrite rows for compiled regions: an equal value that costs less, or the value itself. */
+  readonly rewrite?: ((node: Node) => Node) | undefined;
 }
 
 export interface MachineOptions {
@@ -51,6 +54,7 @@ export class Machines implements MachinePool {
   /** Figures of those that are no more. */
   private readonly past: Record<string, number> = {};
   private count = 0;
+  private readonly counted: { readonly rows: readonly string[]; readonly times: number }[] = [];
 
   constructor(parts: IsaParts, options: MachineOptions, stack?: string) {
     this.parts = parts;
@@ -85,7 +89,13 @@ export class Machines implements MachinePool {
     return { ...sum, machines: this.count };
   }
 
+  /** Executions by rows of an interpreter made with its profile option. */
+  profile(): { readonly rows: readonly string[]; readonly times: number }[] {
+    return [...this.counted, ...[...this.used, ...this.spare].flatMap((m) => m.profile())];
+  }
+
   give(machine: Machine): void {
+    this.counted.push(...machine.profile());
     this.used.delete(machine);
     if (machine.spoiled || this.spare.length >= SPARE || machine.memory.used > SPARE_BYTES) {
       add(this.past, figuresOf(machine));
@@ -110,7 +120,7 @@ function add(sum: Record<string, number>, more: Readonly<Record<string, number>>
 export function createMachine(parts: IsaParts, options: MachineOptions): Machine {
   const engine = engineMemory();
   const memory = new GuestMemory(engine, options.memory, options.budget);
-  const { book, interpreter: module } = parts;
+  const { book, interpreter: module, rewrite } = parts;
   const { strict } = options;
   if (options.engine === "eval") return new Machine(book, engine, memory, options.ask, null);
   if (!module) throw new Error("this engine needs the interpreter's module");
@@ -120,6 +130,6 @@ export function createMachine(parts: IsaParts, options: MachineOptions): Machine
     if (options.engine === "interp") return interpreter;
     const threshold = options.threshold ?? (options.engine === "auto" ? HOT : EAGER);
     interpreter.predecoder.threshold = threshold;
-    return new Tiered({ book, code, memory, engine, state, interpreter, regions, threshold, strict });
+    return new Tiered({ book, code, memory, engine, state, interpreter, regions, threshold, strict, rewrite });
   });
 }

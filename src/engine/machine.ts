@@ -38,6 +38,7 @@ export interface Tier {
   bePrecise?(): void;
   /** Figures for --stats. */
   stats(): Record<string, number>;
+  profile?(): { readonly rows: readonly string[]; readonly times: number }[];
 }
 
 /** Machines that processes take and give back. */
@@ -52,6 +53,9 @@ export interface MachinePool {
  */
 const SLICE = 20_000;
 const LONGEST_SLICE = 1_000_000;
+
+const OUT_OF_FUEL: Stop = { k: "fuel" };
+const SYSCALL: Stop = { k: "syscall" };
 
 /** PAGE_CODE of four pages. */
 const FOUR_CODE = PAGE_CODE * 0x01010101;
@@ -73,7 +77,7 @@ export class Machine implements Cpu {
   private slice = SLICE;
   /** Slot of the stack pointer; -1: not told. */
   private stack = -1;
-  /** Bytes of the state area that slots take. */
+  /** Bytes of the state area that slots take, a multiple of 8. */
   private readonly used: number;
   /** Slots that a switch of threads clears, as a real one does: reservations. */
   private readonly fleeting: readonly number[];
@@ -103,7 +107,8 @@ export class Machine implements Cpu {
     this.code = new Code(book, memory);
     this.evaluator = new Evaluator(this.state, memory, ask);
     this.tier = makeTier?.(this.state, this.code) ?? null;
-    this.used = book.slots.reduce((end, { offset, w }) => Math.max(end, offset + Math.max(8, (w + 7) >> 3)), 0);
+    const end = book.slots.reduce((most, { offset, w }) => Math.max(most, offset + Math.max(8, (w + 7) >> 3)), 0);
+    this.used = (end + 7) & ~7;
     this.fleeting = book.slots.flatMap(({ hidden }, i) => (hidden ? [i] : []));
     memory.onCodeChange = (address, size) => this.invalidate(address, size);
   }
@@ -171,7 +176,7 @@ export class Machine implements Cpu {
   }
   restore(state: Uint8Array): void {
     this.state.restore(state, this.used);
-    for (const slot of this.fleeting) this.state.setBig(slot, 0n);
+    for (const slot of this.fleeting) this.state.zero(slot);
   }
 
   /** A machine of the same kind with a copy of memory and registers; compiled code comes anew. */
@@ -213,6 +218,11 @@ export class Machine implements Cpu {
   /** Compiles what is hot now, where the tier does such things; else it happens when fuel runs out. */
   improve(): void {
     this.tier?.improve();
+  }
+
+  /** Executions by rows, of an interpreter made with its profile option. */
+  profile(): { readonly rows: readonly string[]; readonly times: number }[] {
+    return this.tier?.profile?.() ?? [];
   }
 
   /** Figures by name: fuel is ways back and calls, of the evaluator instructions; retired where the tier counts that. */
@@ -276,12 +286,12 @@ export class Machine implements Cpu {
       this.unimproved = unimproved;
       if (stop) return stop;
     }
-    return { k: "fuel" };
+    return OUT_OF_FUEL;
   }
 
   /** A stop of the rulebook: a syscall is the kernel's, the rest are the engine's own business. */
   private stop(name: string): Stop | null {
-    if (name === "syscall") return { k: "syscall" };
+    if (name === "syscall") return SYSCALL;
     // An instruction-stream barrier: the guest's own stores may have changed code on pages it can write.
     // All other changes the memory reports by itself.
     if (this.tier === null) return null;

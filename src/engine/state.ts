@@ -8,13 +8,13 @@ export class State {
   readonly slots: readonly Slot[];
   readonly i32: Int32Array;
   private readonly area: Uint8Array;
-  private readonly pc: Uint8Array;
+  /** The part that slots take, with room for a pc behind them, and its length: see `keep`. */
+  private kept: Uint8Array | undefined;
 
   constructor(engineMemory: WebAssembly.Memory, slots: readonly Slot[]) {
     this.slots = slots;
     this.i32 = new Int32Array(engineMemory.buffer);
     this.area = new Uint8Array(engineMemory.buffer, STATE, STATE_SIZE);
-    this.pc = new Uint8Array(engineMemory.buffer, CTL_PC, PC_SIZE);
   }
 
   lo(slot: number): number {
@@ -48,6 +48,12 @@ export class State {
       this.i32[((STATE + offset) >> 2) + at] = Number(BigInt.asIntN(32, rest));
   }
 
+  zero(slot: number): void {
+    const { offset, w } = this.slots[slot]!;
+    const at = (STATE + offset) >> 2;
+    this.i32.fill(0, at, at + Math.max(2, (w + 31) >> 5));
+  }
+
   /** A control word of layout.ts. */
   ctl(address: number): number {
     return this.i32[address >> 2]!;
@@ -77,16 +83,26 @@ export class State {
     this.i32[(address >> 2) + 1] = Math.floor(value / 0x100000000) | 0;
   }
 
-  /** The first `used` bytes of the state area and, behind them, the pc; into `into` where there is one. */
+  /**
+   * The first `used` bytes of the state area (a multiple of 4) and, behind them, the pc; into `into` where there is one.
+   * In the area too the pc then stands behind the slots, so that one copy does.
+   */
   keep(used: number, into: Uint8Array | null): Uint8Array {
-    const out = into ?? new Uint8Array(used + PC_SIZE);
-    out.set(this.area.subarray(0, used));
-    out.set(this.pc, used);
-    return out;
+    const { i32 } = this;
+    const at = (STATE + used) >> 2;
+    i32[at] = i32[CTL_PC >> 2]!;
+    i32[at + 1] = i32[(CTL_PC >> 2) + 1]!;
+    if (this.kept?.length !== used + PC_SIZE) this.kept = this.area.subarray(0, used + PC_SIZE);
+    if (!into) return this.kept.slice();
+    into.set(this.kept);
+    return into;
   }
 
   restore(state: Uint8Array, used: number): void {
-    this.area.set(state.subarray(0, used));
-    this.pc.set(state.subarray(used, used + PC_SIZE));
+    const { i32 } = this;
+    const at = (STATE + used) >> 2;
+    this.area.set(state);
+    i32[CTL_PC >> 2] = i32[at]!;
+    i32[(CTL_PC >> 2) + 1] = i32[at + 1]!;
   }
 }

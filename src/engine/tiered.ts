@@ -4,6 +4,7 @@ import type { Interpreter } from "../backend/wasm/interp.ts";
 import { TooLarge } from "../backend/wasm/lower.ts";
 import { relaxedMaddIsFused } from "../backend/wasm/probe.ts";
 import { compileRegions } from "../backend/wasm/region.ts";
+import type { Node } from "../ir/node.ts";
 import { ADDRESS_LIMIT, CTL_ADDR, CTL_AUX, CTL_EXIT, Exit } from "../memory/layout.ts";
 import type { GuestMemory } from "../memory/memory.ts";
 import type { IsaBook } from "../rules/book.ts";
@@ -24,6 +25,8 @@ export interface TieredParts {
   readonly threshold: number;
   /** Regions check their accesses from the beginning. */
   readonly strict: boolean;
+  /** Rewrite rows for regions. */
+  readonly rewrite: ((node: Node) => Node) | undefined;
 }
 
 /** Executions from which a callee is compiled along with its caller. */
@@ -168,6 +171,7 @@ export class Tiered implements Tier {
           this.waits.set(pc, Math.floor(MANY_BLOCKS / BLOCKS_A_WAIT));
           large.add(pc);
         },
+        rewrite: this.parts.rewrite,
         must: (pc) => this.again.has(pc),
         skip: (pc) => interpreter.predecoder.executions(pc) < warm || (this.sizes.get(pc) ?? 0) > MOST_TWICE,
       }),

@@ -39,7 +39,8 @@ export class GuardedFs implements HostFs {
   private readonly keep: readonly HostStat[];
   /** The working directory, whose path a guest is told: it may be looked at, not listed. */
   private readonly here: PathGrant;
-  private readonly opened = new Set<GuardedFile>();
+  /** Open files, each at its `place`. No set: one that changes all the time keeps what it held alive for long. */
+  private readonly opened: GuardedFile[] = [];
   private nextFile = 1;
 
   constructor(fs: RealFs, { cwd, policy, audit, denials, keep }: GuardedFsParts) {
@@ -62,10 +63,13 @@ export class GuardedFs implements HostFs {
       this.fs.open(real, { ...options, noFollow: true }),
     );
     const guarded = new GuardedFile(file, (totals) => {
-      this.opened.delete(guarded);
+      const last = this.opened.pop()!;
+      if (last !== guarded) this.opened[guarded.place] = last;
+      last.place = guarded.place;
       this.audit.record({ kind: "close", file: id, ...totals });
     });
-    this.opened.add(guarded);
+    guarded.place = this.opened.length;
+    this.opened.push(guarded);
     return guarded;
   }
 
@@ -125,7 +129,7 @@ export class GuardedFs implements HostFs {
 
   /** Records the totals of files still open, at the end of a run. */
   settle(): void {
-    for (const file of this.opened) file.settle();
+    for (const file of [...this.opened]) file.settle();
   }
 
   /** The real path of a granted `path`. Throws EACCES where it is not granted, or what resolving it met where it is. */
@@ -173,6 +177,8 @@ export class GuardedFs implements HostFs {
 class GuardedFile implements HostFile {
   private readonly file: HostFile;
   private readonly report: (totals: Detail) => void;
+  /** Where it stands among the open files. */
+  place = 0;
   private bytesRead = 0;
   private bytesWritten = 0;
 

@@ -2,6 +2,7 @@ import type { FileType, Host, HostStat, HostStream, RealHost } from "../host/hos
 import { type AuditSink, noAudit } from "./audit.ts";
 import { Denials } from "./denials.ts";
 import { GuardedFs } from "./fs.ts";
+import { GuardedNet } from "./net.ts";
 import { filterEnv, type Policy } from "./policy.ts";
 
 /** What a guest without -A learns as the machine's name. */
@@ -30,10 +31,12 @@ export function guard(host: RealHost, policy: Policy, options: GuardOptions = {}
   const denials = new Denials(audit, warn);
   const fs = new GuardedFs(host.fs, { cwd: host.cwd, policy, audit, denials, keep });
   const streams = { stdin: counted(host.stdin), stdout: counted(host.stdout), stderr: counted(host.stderr) };
+  const net = host.net && new GuardedNet(host.net, policy.net, audit, denials);
   const env = filterEnv(host.env, policy.env);
   audit.record({ kind: "env", names: Object.keys(env) });
   return {
     fs,
+    net,
     ...streams,
     realtime: () => host.realtime(),
     monotonic: () => host.monotonic(),
@@ -47,6 +50,7 @@ export function guard(host: RealHost, policy: Policy, options: GuardOptions = {}
     },
     settle() {
       fs.settle();
+      net?.flush();
       for (const [stream, { bytes }] of Object.entries(streams))
         if (bytes) audit.record({ kind: "stream", stream, bytes });
     },

@@ -42,7 +42,7 @@ export function resolve(fs: RealFs, path: string, follow: boolean, links = 0): R
   const base = trimmed.slice(slash + 1);
   const special = base === "" || base === "." || base === "..";
   // A trailing slash asks for the directory that a link leads to
-  if (follow || special || path.length !== trimmed.length) {
+  if (special || path.length !== trimmed.length) {
     try {
       return { real: fs.realpath(path), error: undefined };
     } catch (error) {
@@ -67,7 +67,7 @@ export function resolve(fs: RealFs, path: string, follow: boolean, links = 0): R
 
 function linkAt(fs: RealFs, path: string): string | undefined {
   try {
-    return fs.readlink(path);
+    return fs.target(path);
   } catch {
     return undefined;
   }

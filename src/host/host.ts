@@ -84,6 +84,40 @@ export interface HostStream {
   readable(): boolean;
 }
 
+/** How a connection stands: `error` is a POSIX code where it failed. */
+export interface ConnectionState {
+  readonly open: boolean;
+  readonly error: string | null;
+  /** This end's address and port, once it is open. */
+  readonly local: { readonly ip: string; readonly port: number } | null;
+}
+
+/** A TCP connection to the outside. Nothing here waits. */
+export interface HostConnection {
+  look(): ConnectionState;
+  /** Bytes that came; 0 at the end of them. Throws HostError EAGAIN where nothing is there. */
+  read(into: Uint8Array): number;
+  /** Bytes taken, 0 where too many are on their way. */
+  write(from: Uint8Array): number;
+  /** Nothing more will be written. */
+  shut(): void;
+  close(): void;
+}
+
+/** The host's network. */
+export interface HostNet {
+  /** Throws HostError EPERM where that is not granted. */
+  connect(ip: string, port: number): HostConnection;
+  /** True where `connect` would not be denied. */
+  mayConnect(ip: string, port: number): boolean;
+  /** Asks for a name's addresses. The answer: null while there is none yet; [] where there are none. */
+  lookup(name: string): { answer(): readonly string[] | null };
+  /** Goes up with whatever happens to connections and questions. */
+  changes(): number;
+  /** At the end of a run: waits, but not long, until what was written has left. */
+  flush(): void;
+}
+
 export interface Host {
   readonly fs: HostFs;
   readonly stdin: HostStream;
@@ -99,11 +133,15 @@ export interface Host {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly hostname: string;
+  /** Absent where there is none. */
+  readonly net?: HostNet | undefined;
 }
 
 /** What src/guard needs to judge a path by where it leads. */
 export interface RealFs extends HostFs {
   realpath(path: string): string;
+  /** What the link at `path` says; undefined where there is none, or nothing at all, which is no error here. */
+  target(path: string): string | undefined;
 }
 
 /** The host before it is guarded. */

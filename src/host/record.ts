@@ -1,4 +1,12 @@
-import { type Host, HostError, type HostFile, type HostFs, type HostStream } from "./host.ts";
+import {
+  type Host,
+  type HostConnection,
+  HostError,
+  type HostFile,
+  type HostFs,
+  type HostNet,
+  type HostStream,
+} from "./host.ts";
 
 /*
  * Record and replay. Threads and processes take turns by fuel and by what the host answers, so a run is told wholly by
@@ -139,6 +147,41 @@ function files(real: HostFs, answers: Answers): HostFs {
   };
 }
 
+function connection(name: string, real: () => HostConnection, answers: Answers): HostConnection {
+  return {
+    look: () => answers.answer(`${name}.look`, () => real().look()),
+    read: (into) => answers.answer(`${name}.read`, () => real().read(into), into),
+    write: (from) => answers.answer(`${name}.write`, () => real().write(from)),
+    shut: () => answers.answer(`${name}.shut`, () => real().shut()),
+    close: () => answers.answer(`${name}.close`, () => real().close()),
+  };
+}
+
+function network(real: HostNet, answers: Answers): HostNet {
+  let made = 0;
+  return {
+    connect: (ip, port) => {
+      let to: HostConnection | undefined;
+      answers.answer(`connect ${ip} ${port}`, () => {
+        to = real.connect(ip, port);
+      });
+      return connection(`connection ${++made}`, () => to!, answers);
+    },
+    mayConnect: (ip, port) => answers.answer(`mayConnect ${ip} ${port}`, () => real.mayConnect(ip, port)),
+    lookup: (name) => {
+      let asked: ReturnType<HostNet["lookup"]> | undefined;
+      answers.answer(`lookup ${name}`, () => {
+        asked = real.lookup(name);
+      });
+      return { answer: () => answers.answer("addresses", () => asked!.answer()) };
+    },
+    changes: () => answers.answer("changes", () => real.changes()),
+    flush: () => {
+      if (!answers.replays) real.flush();
+    },
+  };
+}
+
 function answering(host: Host, answers: Answers): Host {
   const { env, cwd, hostname } = answers.answer("start", () => ({
     env: host.env,
@@ -161,6 +204,7 @@ function answering(host: Host, answers: Answers): Host {
     env,
     cwd,
     hostname,
+    net: host.net && network(host.net, answers),
   };
 }
 

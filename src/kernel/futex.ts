@@ -8,8 +8,18 @@ export interface FutexWaiter {
   readonly tid: number;
 }
 
-/** Waiters in the order they came, by address, or by offset in what processes share. */
+/** Waiters in the order they came, by address, or by offset in what processes share. Lists may be empty. */
 export type Futexes = Map<number, FutexWaiter[]>;
+
+/**
+ * Addresses whose lists are kept for next time. A list made and deleted each time keeps JavaScript's tables moving, and
+ * what an old table holds stays until the whole heap is looked through.
+ */
+const KEPT = 256;
+
+function trim(queue: Futexes, key: number, list: readonly FutexWaiter[]): void {
+  if (!list.length && queue.size > KEPT) queue.delete(key);
+}
 
 export function enqueue(waiter: FutexWaiter): void {
   const list = waiter.queue.get(waiter.key);
@@ -22,7 +32,7 @@ export function dequeue(waiter: FutexWaiter): void {
   const at = list ? list.indexOf(waiter) : -1;
   if (at < 0) return;
   list!.splice(at, 1);
-  if (!list!.length) waiter.queue.delete(waiter.key);
+  trim(waiter.queue, waiter.key, list!);
 }
 
 /** Wakes up to `most` waiters that have one of `bits`. */
@@ -40,7 +50,7 @@ export function wakeAt(queue: Futexes, key: number, most: number, bits: number):
     waiter.woken = true;
     woken++;
   }
-  if (!list.length) queue.delete(key);
+  trim(queue, key, list);
   return woken;
 }
 
@@ -49,7 +59,7 @@ export function requeue(queue: Futexes, key: number, most: number, to: Futexes, 
   const list = queue.get(key);
   if (!list) return 0;
   const moved = list.splice(0, Math.max(0, most));
-  if (!list.length) queue.delete(key);
+  trim(queue, key, list);
   for (const waiter of moved) {
     waiter.queue = to;
     waiter.key = toKey;

@@ -147,6 +147,7 @@ export class Kernel {
   private readonly options: KernelOptions;
   /** Every living thread, in the order they came: the order they run in. */
   readonly tasks = new Set<Task>();
+  private order: Task[] | null = null;
   readonly network = new Network(this);
   readonly timers: Timers;
   readonly locks = new Locks();
@@ -224,6 +225,17 @@ export class Kernel {
   add(process: Process): void {
     this.processes.set(process.pid, process);
     for (const task of process.tasks) this.tasks.add(task);
+    this.order = null;
+  }
+  /** A thread is no more. */
+  remove(task: Task): void {
+    this.tasks.delete(task);
+    this.order = null;
+  }
+  /** The living threads as they stand now; who comes or goes meanwhile changes the next such list. */
+  get turns(): readonly Task[] {
+    this.order ??= [...this.tasks];
+    return this.order;
   }
   /** What a shared mapping of `file` shares; null: of nothing but memory. */
   sharedPages(file: Description | null): SharedPages {

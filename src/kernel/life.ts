@@ -31,7 +31,7 @@ function bury(task: Task): void {
   task.cpu.release?.();
   const at = process.tasks.indexOf(task);
   if (at >= 0) process.tasks.splice(at, 1);
-  kernel.tasks.delete(task);
+  kernel.remove(task);
 }
 
 /** set_tid_address(2): zero at the address, and one waiter there wakes: how threads are joined. */

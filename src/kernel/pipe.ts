@@ -4,6 +4,8 @@ import { posix } from "./posix.ts";
 
 const PIPE_BUF = 4096;
 const MAX_CAPACITY = 1 << 20;
+/** Bytes up to which moving them one by one is quicker than views of them. */
+const FEW = 32;
 
 /** Attributes of a file that is nowhere in a directory. */
 export function namelessStat(type: "fifo" | "file", ino: number, now: bigint, mode = 0o600): FileStat {
@@ -63,20 +65,28 @@ export class Pipe {
   }
   take(into: Uint8Array): number {
     const n = Math.min(into.length, this.length);
-    const first = Math.min(n, this.buffer.length - this.start);
-    into.set(this.buffer.subarray(this.start, this.start + first));
-    into.set(this.buffer.subarray(0, n - first), first);
-    this.start = (this.start + n) % this.buffer.length;
+    const { buffer } = this;
+    const first = Math.min(n, buffer.length - this.start);
+    if (n <= FEW) for (let i = 0; i < n; i++) into[i] = buffer[(this.start + i) % buffer.length]!;
+    else {
+      into.set(buffer.subarray(this.start, this.start + first));
+      if (n > first) into.set(buffer.subarray(0, n - first), first);
+    }
+    this.start = (this.start + n) % buffer.length;
     this.length -= n;
     if (n) this.taken++;
     return n;
   }
   put(from: Uint8Array): number {
     const n = Math.min(from.length, this.buffer.length - this.length);
-    const end = (this.start + this.length) % this.buffer.length;
-    const first = Math.min(n, this.buffer.length - end);
-    this.buffer.set(from.subarray(0, first), end);
-    this.buffer.set(from.subarray(first, n), 0);
+    const { buffer } = this;
+    const end = (this.start + this.length) % buffer.length;
+    const first = Math.min(n, buffer.length - end);
+    if (n <= FEW) for (let i = 0; i < n; i++) buffer[(end + i) % buffer.length] = from[i]!;
+    else {
+      buffer.set(first < from.length ? from.subarray(0, first) : from, end);
+      if (n > first) buffer.set(from.subarray(first, n), 0);
+    }
     this.length += n;
     if (n) this.given++;
     return n;

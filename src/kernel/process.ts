@@ -17,6 +17,14 @@ export interface Ids {
   readonly gid: number;
 }
 
+/** Who a process acts for (credentials(7)). */
+export interface Credentials {
+  readonly real: Ids;
+  readonly effective: Ids;
+  readonly saved: Ids;
+  readonly groups: readonly number[];
+}
+
 /** What a task does now. */
 export type TaskState =
   | { readonly k: "ready" }
@@ -93,7 +101,7 @@ export class Process {
   space: AddressSpace;
   files: FdTable;
   folders: Folders;
-  ids: Ids;
+  credentials: Credentials;
   actions: Map<number, Action>;
   limits: Map<string, Limit>;
   readonly tasks: Task[] = [];
@@ -147,7 +155,7 @@ export class Process {
     this.files = files;
     this.folders = { root: at.root, cwd: at.cwd, umask: 0o022 };
     this.actions = new Map();
-    this.ids = ids;
+    this.credentials = { real: ids, effective: ids, saved: ids, groups: [ids.gid] };
     this.limits = defaultLimits(files.limit);
     this.started = kernel.host.monotonic();
   }
@@ -155,6 +163,7 @@ export class Process {
   /** A child of this process with its own number; what it shares is in `with`. */
   child(pid: number, inherited: Inherited): Process {
     const made = new Process(this.kernel, pid, inherited.space, inherited.files, inherited.folders, this.ids);
+    made.credentials = this.credentials;
     made.folders = inherited.folders;
     made.actions = inherited.actions;
     made.personality = this.personality;
@@ -173,6 +182,10 @@ export class Process {
     return made;
   }
 
+  /** Those that count for permissions. */
+  get ids(): Ids {
+    return this.credentials.effective;
+  }
   get parent(): number {
     return this.maker?.pid ?? 1;
   }

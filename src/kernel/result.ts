@@ -22,6 +22,8 @@ export interface Wait {
   expired(): SyscallResult;
   /** Something outside (a terminal, a host pipe) may end it, so polling makes sense. */
   readonly outside: boolean;
+  /** The call looked before it made this: there is nothing to be had yet, nor a signal that came first. */
+  readonly looked?: boolean;
   /** `poll` does not touch the guest's memory. */
   readonly quiet?: boolean;
   /** True while part of it is done: the call cannot be made again from the start. */

@@ -3,6 +3,7 @@ import { F } from "./flags.ts";
 import { MemorySocket } from "./fs/special.ts";
 import type { Place } from "./guest.ts";
 import { isAny, isLoopback, isMapped, loopback, type SocketAddress } from "./net/address.ts";
+import { DNS } from "./net/outside.ts";
 import type { Credentials } from "./net/queue.ts";
 import { Socket } from "./net/socket.ts";
 import { posix } from "./posix.ts";
@@ -78,14 +79,16 @@ export function destination(by: Socket, address: SocketAddress): SocketAddress {
   if (by.family === "inet6" && address.family !== "inet6") throw posix("EAFNOSUPPORT");
   if (address.port === 0 && by.type === "stream") throw posix("ECONNREFUSED");
   const ip = isAny(address.ip) ? loopback(by.family, isMapped(address.ip)) : address.ip;
-  if (!isLoopback(ip)) throw posix("ENETUNREACH");
+  const asks = by.type === "dgram" && address.port === DNS;
+  if (!isLoopback(ip) && !(by.network.outside.there && (by.type === "stream" || asks))) throw posix("ENETUNREACH");
   return { ...address, ip };
 }
 
 /** Gives a socket that was never bound an address to send from. */
 export function bindFree(socket: Socket, to: SocketAddress): void {
   if (socket.local || to.family === "unix") return;
-  socket.network.bindIp(socket, { family: to.family, ip: to.ip, port: 0 });
+  const ip = isLoopback(to.ip) ? to.ip : loopback(to.family, isMapped(to.ip));
+  socket.network.bindIp(socket, { family: to.family, ip, port: 0 });
 }
 
 /** Repeats `attempt` until it has a result, the socket's time limit, or a signal. */

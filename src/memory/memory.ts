@@ -253,9 +253,20 @@ export class GuestMemory {
 
   /** A live view for reading; invalid after the next map or grow. Throws GuestFault. */
   view(address: number, size: number, prot: number = PROT_READ): Uint8Array {
+    this.check(address, size, prot);
+    return size ? this.bytes.subarray(address - BIAS, address - BIAS + size) : new Uint8Array(0);
+  }
+
+  /** `view` without the bytes. */
+  private check(address: number, size: number, prot: number): void {
+    const page = address >>> PAGE_SHIFT;
+    // Nearly always it is one page that allows it and holds no code.
+    const want = prot | PAGE_MAPPED;
+    const inside = size >= 0 && (address & (PAGE_SIZE - 1)) + size <= PAGE_SIZE;
+    if (inside && address >= BIAS && address < ADDRESS_LIMIT && (this.perms[page]! & (want | PAGE_CODE)) === want)
+      return;
     if (!this.allows(address, size, prot)) throw new GuestFault(address);
     if (prot & PROT_WRITE) this.touched(address, size);
-    return size ? this.bytes.subarray(address - BIAS, address - BIAS + size) : new Uint8Array(0);
   }
 
   /** A copy of guest bytes. */
@@ -280,32 +291,32 @@ export class GuestMemory {
     return this.view(address, 1)[0]!;
   }
   u16(address: number): number {
-    this.view(address, 2);
+    this.check(address, 2, PROT_READ);
     return this.words.getUint16(address - BIAS, true);
   }
   u32(address: number): number {
-    this.view(address, 4);
+    this.check(address, 4, PROT_READ);
     return this.words.getUint32(address - BIAS, true);
   }
   /** Unsigned, exact up to 2^53. */
   u64(address: number): number {
-    this.view(address, 8);
+    this.check(address, 8, PROT_READ);
     return this.words.getUint32(address - BIAS + 4, true) * 0x100000000 + this.words.getUint32(address - BIAS, true);
   }
   setU8(address: number, value: number): void {
     this.view(address, 1, PROT_WRITE)[0] = value;
   }
   setU16(address: number, value: number): void {
-    this.view(address, 2, PROT_WRITE);
+    this.check(address, 2, PROT_WRITE);
     this.words.setUint16(address - BIAS, value, true);
   }
   setU32(address: number, value: number): void {
-    this.view(address, 4, PROT_WRITE);
+    this.check(address, 4, PROT_WRITE);
     this.words.setUint32(address - BIAS, value, true);
   }
   /** From a number: negative ones are sign-extended. */
   setU64(address: number, value: number): void {
-    this.view(address, 8, PROT_WRITE);
+    this.check(address, 8, PROT_WRITE);
     this.words.setUint32(address - BIAS, value >>> 0, true);
     this.words.setInt32(address - BIAS + 4, Math.floor(value / 0x100000000), true);
   }

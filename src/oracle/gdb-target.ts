@@ -89,8 +89,14 @@ const BEYOND_MOST = 8;
 
 const garbage = (what: string): OracleError => new OracleError("ORACLE_GARBAGE", what);
 
+/** Where an earlier session had its windows: the same again, if they can be had. */
+export interface Places {
+  readonly code: bigint;
+  readonly data: bigint | undefined;
+}
+
 /** Asks a stub for all of it. Throws OracleError. */
-export async function exploreStub(rsp: Rsp): Promise<StubTarget> {
+export async function exploreStub(rsp: Rsp, places?: Places): Promise<StubTarget> {
   const offered = await rsp.askText("qSupported:multiprocess-;swbreak-;hwbreak-;qRelocInsn-;xmlRegisters=i386");
   const packet = Number.parseInt(/PacketSize=([0-9a-fA-F]+)/.exec(offered)?.[1] ?? "400", 16) || 0x400;
   if (offered.includes("QStartNoAckMode+") && (await rsp.askText("QStartNoAckMode")) === "OK") rsp.stopAcks();
@@ -122,6 +128,7 @@ export async function exploreStub(rsp: Rsp): Promise<StubTarget> {
     packet,
     top: 1n << BigInt(Math.min(64, pc.register.bits)),
     hints: placed.filter((p) => /^(sp|rsp|x2)$/i.test(p.register.name)).map((p) => wordOf(found, p)),
+    places,
   });
   const settable = await tryRegisters(rsp, placed, inBlock, blockBytes, pc, little, found, known);
   const unlock = await sealed(rsp, step, memory.code.address, placed, known, binaryWrites);
@@ -336,6 +343,7 @@ interface MemoryHints {
   /** Addresses end here. */
   readonly top: bigint;
   readonly hints: readonly bigint[];
+  readonly places: Places | undefined;
 }
 
 export function writeMemory(address: bigint, bytes: Uint8Array, binaryWrites: boolean, units: number): Uint8Array {
@@ -378,7 +386,11 @@ async function windows(rsp: Rsp, pc: bigint, hasMap: boolean, hints: MemoryHints
   ];
   const round = (a: bigint): bigint => (a / 960n) * 960n;
   // The initial pc is a place where an instruction may begin, whatever the machine thinks of alignment
-  const places = [pc, ...[...hints.hints.map((h) => h - 16384n), ...ram, ...usual].map((a) => round(a + 959n))];
+  const places = [
+    ...(hints.places ? [hints.places.code] : []),
+    pc,
+    ...[...hints.hints.map((h) => h - 16384n), ...ram, ...usual].map((a) => round(a + 959n)),
+  ];
   let code: Window | undefined;
   for (const size of [WINDOW, ORIGIN_STEP, 32]) {
     for (const at of places) {
@@ -394,7 +406,9 @@ async function windows(rsp: Rsp, pc: bigint, hasMap: boolean, hints: MemoryHints
   const end = code.address + BigInt(code.size);
   const apart = (a: bigint): boolean => a >= end + 64n || a + units(DATA_BYTES) + 64n <= code.address;
   const near = [1024n, 4096n, 16384n].flatMap((d) => [end + d, code.address - d - 960n]);
-  for (const at of [...hints.hints.map((h) => h - 4096n), ...near, ...ram, ...usual].map((a) => round(a + 959n))) {
+  const before = hints.places?.data === undefined ? [] : [hints.places.data];
+  const tried = [...hints.hints.map((h) => h - 4096n), ...near, ...ram, ...usual].map((a) => round(a + 959n));
+  for (const at of [...before, ...tried]) {
     if (apart(at) && (await works(at, DATA_BYTES)))
       return { code, data: { address: at, size: Math.round(DATA_BYTES * unitsPerByte) }, unitsPerByte };
   }

@@ -1,6 +1,7 @@
 import {
   exploreStub,
   ORIGIN_STEP,
+  type Places,
   readMemoryCommand,
   readRegister,
   type StubTarget,
@@ -42,13 +43,14 @@ export interface GdbOptions {
   readonly name: string;
   /** Milliseconds without an answer that count as hanging. */
   readonly patience?: number;
+  readonly places?: Places;
 }
 
 /** Any stub of the GDB remote protocol as an oracle. Rejects with OracleError. */
 export async function gdbOracle(link: Link, options: GdbOptions): Promise<Oracle> {
   const rsp = new Rsp(link, options.patience ?? 5000);
   try {
-    const target = await exploreStub(rsp);
+    const target = await exploreStub(rsp, options.places);
     const oracle = new GdbOracle(options.name, rsp, target);
     await oracle.begin();
     return oracle;

@@ -111,8 +111,8 @@ export const BATCH_MACHINES: readonly BatchMachine[] = [
       ...range(8, (i) => field(`held[${i}]`, 1, 64 * 19 + 32 + i, "flag")),
       ...range(8, (i) => field(`R[${i}]`, 80, 64 * 20 + 128 * i, "float")),
       ...range(16, (i) => field(`ymm${i}`, 256, 64 * 36 + 256 * i, "vector")),
-      { ...field("mxmode", 8, 64 * 100, "system"), choices: modes([0, 0x08, 0x10, 0x18]) },
-      { ...field("xmode", 8, 64 * 100 + 8, "system"), choices: modes([0, 0x20, 0x40]) },
+      { ...field("mxmode", 8, 64 * 100, "system"), choices: modes([0, 0x08, 0x10, 0x18]), kept: 0x7fn },
+      { ...field("xmode", 8, 64 * 100 + 8, "system"), choices: modes([0, 0x20, 0x40]), kept: 0x7fn },
       ...["mxunmasked", "xunmasked"].map((name, i) => ({
         ...field(name, 6 + i, 64 * 100 + 16 + 8 * i, "system"),
         kept: 0n,

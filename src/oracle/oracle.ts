@@ -61,6 +61,8 @@ export interface OracleMachine {
   readonly landing?: Window;
   /** What fills the code area around and behind a case's code. */
   readonly trap?: Uint8Array;
+  /** Where nothing else ever is. */
+  readonly traps?: Window;
   /** True: behind the data window nothing is mapped, so that an access across its end faults. */
   readonly guarded?: boolean;
   /** True: a case ends after `Batch.steps` instructions if asked; otherwise only where control leaves its code. */

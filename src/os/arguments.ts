@@ -62,8 +62,8 @@ export class ArgumentReader {
   read(row: CallRow, registers: readonly RegisterValue[], memory: GuestMemory): ArgValue[] {
     const { args } = row;
     this.memory = memory;
-    const values: ArgValue[] = [];
-    for (let i = 0; i < args.length; i++) values.push(this.one(args[i]!.type, registers, i, args));
+    const values = new Array<ArgValue>(args.length);
+    for (let i = 0; i < args.length; i++) values[i] = this.one(args[i]!.type, registers, i, args);
     return values;
   }
 

@@ -136,6 +136,10 @@ export class CallRow {
   get registers(): number {
     return this.parse().registers;
   }
+  /** Arguments are the first registers in their order. */
+  get plain(): boolean {
+    return this.parse().plain;
+  }
   /** The set that the result is translated through. */
   get resultSet(): SymbolSet | undefined {
     return this.parse().resultSet;

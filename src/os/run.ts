@@ -9,7 +9,7 @@ import { bitOf, mayStop, type Pending, SIG_DFL, SIG_IGN, stop, take } from "../k
 import { Unsavable } from "../kernel/snapshot/graph.ts";
 import { Linux } from "./linux/personality.ts";
 import { enterHandler } from "./linux/signal-frame.ts";
-import { type Call, Dispatcher, guarded } from "./syscall.ts";
+import { type Call, Dispatcher, look } from "./syscall.ts";
 import { Tracer } from "./trace.ts";
 
 export interface RunLimits {
@@ -49,6 +49,7 @@ const SLICE = 200_000;
 const LONG_SLICE = 1_000_000;
 /** What a system call costs of it. */
 const CALL = 200;
+const READY = { k: "ready" } as const;
 /** Longest sleep while something outside may happen, in milliseconds. */
 const NAP = 10;
 
@@ -72,7 +73,11 @@ export class Runner {
   calls = 0;
   /** All calls without a handler, those declined on purpose too. */
   private readonly noted = new Map<string, number>();
-  private readonly waiting = new Map<Task, Call>();
+  /**
+   * The call that a task waits in, in a cell of its own: a map that changes with each call would keep JavaScript's tables
+   * moving, and what an old table holds stays until the whole heap is looked through.
+   */
+  private readonly waiting = new WeakMap<Task, { call: Call | null }>();
   /** Calls that a signal came before: made again, or EINTR. */
   private readonly restarts = new Map<Task, Call>();
   /** More than one thread has ever run: trace lines say whose they are. */
@@ -129,9 +134,10 @@ export class Runner {
         return { k: "saved" };
       }
       kernel.timers.run();
+      kernel.network.outside.pump();
       kernel.hostTerminal?.look();
       let ran = false;
-      for (const task of kernel.tasks.size === 1 ? kernel.tasks : [...kernel.tasks]) {
+      for (const task of kernel.turns) {
         const { process } = task;
         if (process.exit) this.finish(process, process.exit);
         if (task.state.k === "dead" || process.stopped) continue;
@@ -152,10 +158,7 @@ export class Runner {
   /** All that is left to do when a process has come to its end. */
   private finish(process: Process, status: ExitStatus): void {
     if (!process.tasks.length) return;
-    for (const task of process.tasks) {
-      this.waiting.delete(task);
-      this.restarts.delete(task);
-    }
+    for (const task of process.tasks) this.restarts.delete(task);
     endProcess(process, status);
     this.audit(process, status);
     if (process === this.process) this.result = status;
@@ -180,15 +183,15 @@ export class Runner {
    * half done; it may be over in a while. Throws Unsavable when it never is.
    */
   private settled(): boolean {
-    const blocked = [...this.waiting.keys()].filter((task) => task.state.k === "blocked");
-    for (const task of blocked) this.wake(task);
-    const waits = [...this.waiting].filter(([task]) => task.state.k === "blocked");
-    const midway = waits.some(([task]) => task.state.k === "blocked" && task.state.on.wait.midway?.());
+    const blocked = (): Task[] => [...this.kernel.tasks].filter((task) => task.state.k === "blocked");
+    for (const task of blocked()) this.wake(task);
+    const waits = blocked();
+    const midway = waits.some((task) => task.state.k === "blocked" && task.state.on.wait.midway?.());
     if (midway || this.restarts.size) {
       if (--this.patience <= 0) throw new Unsavable("a call that is half done and does not end");
       return false;
     }
-    for (const [task] of waits) {
+    for (const task of waits) {
       if (task.state.k !== "blocked") continue;
       const { wait } = task.state.on;
       wait.cancel?.();
@@ -199,7 +202,6 @@ export class Runner {
       task.blocked = task.savedMask;
       task.savedMask = null;
     }
-    this.waiting.clear();
     return true;
   }
 
@@ -251,12 +253,14 @@ export class Runner {
   private settle(task: Task, call: Call, given: SyscallResult): void {
     const result = task.until === undefined ? given : this.goesOn(task, given);
     if (typeof result !== "number" && result.k === "block") {
-      const first = guarded(() => result.wait.poll() ?? result);
-      if (first !== result) {
+      const first = result.wait.looked ? null : look(result.wait, false);
+      if (first !== null) {
         this.settle(task, call, first);
         return;
       }
-      this.waiting.set(task, call);
+      const cell = this.waiting.get(task);
+      if (cell) cell.call = call;
+      else this.waiting.set(task, { call });
       task.state = { k: "blocked", on: result };
       return;
     }
@@ -309,14 +313,15 @@ export class Runner {
   // Waiting
 
   private wake(task: Task): void {
-    const call = this.waiting.get(task)!;
+    const cell = this.waiting.get(task)!;
+    const call = cell.call!;
     const { wait } = (task.state as Extract<Task["state"], { k: "blocked" }>).on;
     if (!wait.quiet && task.space.sharing) this.kernel.enter(task.space);
     const late = wait.until !== null && this.kernel.host.monotonic() >= wait.until;
-    const result = guarded(() => wait.poll() ?? (late ? wait.expired() : { k: "block", wait }));
-    if (typeof result !== "number" && result.k === "block") return;
-    this.waiting.delete(task);
-    task.state = { k: "ready" };
+    const result = look(wait, late);
+    if (result === null) return;
+    cell.call = null;
+    task.state = READY;
     this.settle(task, call, result);
   }
 
@@ -324,7 +329,7 @@ export class Runner {
   private idle(): boolean {
     const { host, timers } = this.kernel;
     let next: bigint | null = this.deadline;
-    let outside = this.kernel.hostTerminal?.engaged ?? false;
+    let outside = this.kernel.network.outside.busy || (this.kernel.hostTerminal?.engaged ?? false);
     const soonest = (at: bigint): void => {
       if (next === null || at < next) next = at;
     };

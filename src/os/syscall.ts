@@ -1,7 +1,7 @@
 import { HostError } from "../host/host.ts";
 import { type Handler, handlers } from "../kernel/calls/index.ts";
 import type { Task } from "../kernel/process.ts";
-import { fail, type SyscallResult } from "../kernel/result.ts";
+import { fail, type SyscallResult, type Wait } from "../kernel/result.ts";
 import { GuestFault, OutOfGuestMemory } from "../memory/memory.ts";
 import type { AbiBook, Machine } from "./abi.ts";
 import { ArgumentReader, type ArgValue, type RegisterValue } from "./arguments.ts";
@@ -18,6 +18,18 @@ export interface Call {
   readonly result: SyscallResult;
 }
 
+/** What a call's number leads to, looked up once. */
+interface Found {
+  readonly row: CallRow | undefined;
+  /** How many argument registers matter. */
+  readonly count: number;
+  /** Arguments stand in the registers' order. */
+  readonly plain: boolean;
+  readonly handler: Handler | undefined;
+  /** Operations by their value, where an argument chooses. */
+  readonly by: ReadonlyMap<number, Found> | undefined;
+}
+
 /** Calls of one guest: number to row to decoded arguments to kernel call. */
 export class Dispatcher {
   readonly book: AbiBook;
@@ -25,6 +37,7 @@ export class Dispatcher {
   private readonly rows: ReadonlyMap<number, CallRow>;
   private readonly handlers: ReadonlyMap<string, Handler>;
   private readonly reader: ArgumentReader;
+  private readonly found = new Map<number, Found>();
   /** Slots of the call's number, its result, its arguments. */
   private slots: readonly number[] | undefined;
 
@@ -46,25 +59,58 @@ export class Dispatcher {
     this.slots ??= [this.abi.number, this.abi.result, ...this.abi.args].map((name) => cpu.slot(name));
     const { slots } = this;
     const number = cpu.lo(slots[0]!);
-    const row = this.rows.get(number);
-    const count = row ? row.registers : 6;
-    const given: RegisterValue[] = [];
-    for (let i = 0; i < count; i++) given.push({ lo: cpu.lo(slots[i + 2]!), hi: cpu.hi(slots[i + 2]!) });
-    const registers = row?.arrange(given) ?? given;
-    if (!row) return { row, operation: undefined, number, registers, values: undefined, result: fail("ENOSYS") };
-    const operation = row.by ? row.operations.get((registers[row.byArg]!.lo & row.by.mask) >>> 0) : undefined;
-    if (row.by && !operation) {
-      return { row, operation, number, registers, values: undefined, result: this.noOperation(task, row, registers) };
+    const found = this.found.get(number) ?? this.find(number);
+    const { row } = found;
+    const given = new Array<RegisterValue>(found.count);
+    for (let i = 0; i < given.length; i++) given[i] = { lo: cpu.lo(slots[i + 2]!), hi: cpu.hi(slots[i + 2]!) };
+    const registers = row && !found.plain ? row.arrange(given) : given;
+    if (!found.by) return this.serve(task, number, found, registers, undefined, registers);
+    const operation = found.by.get((registers[row!.byArg]!.lo & row!.by!.mask) >>> 0);
+    if (!operation) {
+      const result = this.noOperation(task, row!, registers);
+      return { row, operation: undefined, number, registers, values: undefined, result };
     }
-    const chosen = operation ?? row;
-    const handler = chosen.handler === null ? undefined : this.handlers.get(chosen.handler);
-    if (!handler) return { row, operation, number, registers, values: undefined, result: fail("ENOSYS") };
+    const arranged = operation.plain ? given : operation.row!.arrange(given);
+    return this.serve(task, number, found, registers, operation, arranged);
+  }
+
+  private serve(
+    task: Task,
+    number: number,
+    found: Found,
+    registers: readonly RegisterValue[],
+    chosen: Found | undefined,
+    given: readonly RegisterValue[],
+  ): Call {
+    const { row } = found;
+    const operation = chosen?.row;
+    const { handler } = chosen ?? found;
     let values: ArgValue[] | undefined;
-    const result = guarded(() => {
-      values = this.reader.read(chosen, operation ? operation.arrange(given) : registers, task.space.memory);
-      return handler(task, ...(values as never[]));
-    });
+    let result: SyscallResult;
+    if (!handler) result = fail("ENOSYS");
+    else {
+      try {
+        values = this.reader.read((operation ?? row)!, given, task.space.memory);
+        result = handler(task, ...(values as never[]));
+      } catch (error) {
+        result = failure(error);
+      }
+    }
     return { row, operation, number, registers, values, result };
+  }
+
+  private find(number: number): Found {
+    const row = this.rows.get(number);
+    const found = this.foundFor(row);
+    this.found.set(number, found);
+    return found;
+  }
+
+  private foundFor(row: CallRow | undefined): Found {
+    if (!row) return { row, count: 6, plain: true, handler: undefined, by: undefined };
+    const by = row.by && new Map([...row.operations].map(([value, each]) => [value, this.foundFor(each)]));
+    const handler = row.handler === null ? undefined : this.handlers.get(row.handler);
+    return { row, count: row.registers, plain: row.plain, handler, by };
   }
 
   /** Writes a result where the ABI wants it: errors as their negative number. */
@@ -91,14 +137,19 @@ export class Dispatcher {
   }
 }
 
-/** Runs kernel code; what it throws by POSIX name becomes a value. Bugs pass through. */
-export function guarded(run: () => SyscallResult): SyscallResult {
+/** What kernel code threw by POSIX name, as a value. Bugs pass through. */
+function failure(error: unknown): SyscallResult {
+  if (error instanceof HostError) return fail(error.code);
+  if (error instanceof GuestFault) return fail("EFAULT");
+  if (error instanceof OutOfGuestMemory) return fail("ENOMEM");
+  throw error;
+}
+
+/** What a wait comes to now, or with its time over (`late`); null: nothing yet. */
+export function look(wait: Wait, late: boolean): SyscallResult | null {
   try {
-    return run();
+    return wait.poll() ?? (late ? wait.expired() : null);
   } catch (error) {
-    if (error instanceof HostError) return fail(error.code);
-    if (error instanceof GuestFault) return fail("EFAULT");
-    if (error instanceof OutOfGuestMemory) return fail("ENOMEM");
-    throw error;
+    return failure(error);
   }
 }

@@ -29,7 +29,10 @@ import { Typer } from "./typing.ts";
 
 /** Reads, crosses, checks and types a rulebook's text. Throws RuleError. */
 export function expand(text: string, options: ReadOptions = {}): ExpandedBook {
-  const source = readSource(text, options);
+  const whole = readSource(text, options);
+  const { keep } = options;
+  // An alias may stand for a row that is not there any more
+  const source = keep ? { ...whole, rows: whole.rows.filter((r) => keep(r.name)), aliases: [] } : whole;
   return new Expander(source, symbolsOf(source)).book();
 }
 

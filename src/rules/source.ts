@@ -104,6 +104,8 @@ export interface ReadOptions {
   readonly file?: string;
   /** Texts of the files that `use` names. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Rows to keep, by name; absent: all. Aliases go with the rows they stand for. */
+  readonly keep?: (row: string) => boolean;
 }
 
 const WORD = "[A-Za-z_][A-Za-z0-9_]*";

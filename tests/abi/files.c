@@ -110,6 +110,17 @@ int main(int argc, char **argv) {
   rest(out);
   SHOW(fsync(out));
   SHOW(fdatasync(99));
+  const char *devices[] = {"/dev/null", "/dev/zero"};
+  for (int i = 0; i < 2; i++) {
+    int device = open(devices[i], O_RDWR);
+    SHOW(lseek(device, 7, SEEK_SET));
+    SHOW(lseek(device, -7, SEEK_END));
+    SHOW(lseek(device, 0, 99));
+    SHOW(pread(device, text, 8, 100));
+    SHOW(pwrite(device, text, 8, 100));
+    SHOW(pread(device, text, 8, -1));
+    close(device);
+  }
   SHOW(close_range(20, 30, 0));
   SHOW(fcntl(20, F_GETFD));
   return 0;

@@ -6,7 +6,7 @@ import { exampleOf } from "../../src/agent/verifier/example.ts";
 import { rulesPage } from "../../src/agent/verifier/page.ts";
 import type { Verdict } from "../../src/agent/verifier/verdict.ts";
 import { evidencePath, isaRulebook, rulebookNames } from "../../src/host/node/assets.ts";
-import { readEvidence } from "../../src/rules/evidence.ts";
+import { type Evidence, evidenceLine, readEvidence } from "../../src/rules/evidence.ts";
 import { loadIsaBook } from "../../src/rules/index.ts";
 
 const BOOK = `isa toy little
@@ -16,9 +16,17 @@ section All
 add | 0000000000000000 0000 a b c where a < 4 && b < 4 && c < 4 | add {a}, {b}, {c} | X[a] = X[b] + X[c]
 sub | 0000000000000001 0000 a b c where a < 4 && b < 4 && c < 4 | sub {a}, {b}, {c} | X[a] = X[b] - X[c]
 `;
+const COMMON = new Map([
+  ["seed", "3"],
+  ["oracle", "qemu-toy-1"],
+]);
+const evidenceNamed = (row: string): Evidence[] => [
+  { hash: "0123456789ab", isa: "toy", row, origin: "hand", verdict: "tested", words: ["7"], facts: COMMON },
+];
 const tested: Verdict = {
   k: "tested",
   cases: 2000,
+  asked: 2000,
   seed: 3,
   oracle: "qemu-toy-1",
   words: 4,
@@ -50,6 +58,15 @@ test("evidence is read as it was written, and belongs to a row as it stands", ()
   ]);
   assert.equal(readEvidence(merged, "toy.evidence").length, 2);
   assert.match(merged, /toy\/add +hand +unknown +why=a-b/);
+  // What most rows have in common is said once, and a name may have blanks
+  const more = [...fresh, ...evidenceNamed("rep sub")];
+  assert.deepEqual(
+    readEvidence(
+      `with  seed=3  oracle=qemu-toy-1\n${more.map((e) => evidenceLine(e, COMMON)).join("\n")}`,
+      "toy.evidence",
+    ),
+    more,
+  );
 });
 
 test("a page has every row, with its colour and an example, and obeys nothing in it", () => {
@@ -61,6 +78,17 @@ test("a page has every row, with its colour and an example, and obeys nothing in
   const example = exampleOf(book, book.rows[0]!)!;
   assert.match(example.text, /^add \d, \d, \d$/);
   assert.match(example.after, /^X\[\d\]=0x/);
+});
+
+test("every ISA has evidence, and nothing is unknown without a reason", () => {
+  for (const isa of rulebookNames("isa")) {
+    const all = readEvidence(readFileSync(evidencePath(isa)!, "utf8"), `${isa}.evidence`);
+    assert.ok(all.filter((e) => e.verdict === "tested").length > 0.98 * all.length, isa);
+    assert.deepEqual(
+      all.filter((e) => e.verdict === "unknown" && !e.facts.has("why")),
+      [],
+    );
+  }
 });
 
 test("evidence that is shipped fits the books, and no row of it is refuted", () => {

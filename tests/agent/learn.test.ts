@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import test from "node:test";
 import { type Learned, learnIsa } from "../../src/agent/translator/session.ts";
 import { coverage } from "../../src/agent/verifier/random-words.ts";
@@ -9,6 +12,7 @@ import { loadIsaBook } from "../../src/rules/index.ts";
 import { serveStub } from "../oracle/stub.ts";
 import { inventedOracle } from "./invented.ts";
 import { inventedStub } from "./invented-stub.ts";
+import { learnKilled } from "./kills.ts";
 import { tiny } from "./tiny.ts";
 
 interface Kept {
@@ -53,6 +57,23 @@ test("a cut at any step and going on gives the same book as no cut", async () =>
     const from = whole.kept[at]!.checkpoint;
     const { learned } = await learn(inventedOracle(tiny), 1e9, from);
     assert.equal(learned.book, whole.learned.book, `cut after step ${at}`);
+  }
+});
+
+test("a learner that is killed and goes on writes the same rulebook", async () => {
+  const few = { ...tiny, instructions: tiny.instructions.filter((i) => ["and", "addi", "bz"].includes(i.name)) };
+  const { machine, options } = inventedStub(few);
+  const stub = await serveStub(machine, options);
+  const folder = mkdtempSync(join(tmpdir(), "sage-killed-"));
+  try {
+    const whole = await learnKilled(stub.port, join(folder, "whole.rules"), []);
+    const cut = await learnKilled(stub.port, join(folder, "cut.rules"), ["saved"]);
+    assert.equal(cut.kills, 1);
+    assert.match(whole.book, /rs2?_\d+ & rs2?_\d+/);
+    assert.equal(cut.book, whole.book);
+  } finally {
+    stub.close();
+    rmSync(folder, { recursive: true, force: true });
   }
 });
 

@@ -9,7 +9,7 @@ import { ENGINE_MEMORY_BYTES } from "../../src/memory/layout.ts";
 import { GuestMemory } from "../../src/memory/memory.ts";
 import { Linux } from "../../src/os/linux/personality.ts";
 import { parseAbi } from "../../src/os/parse.ts";
-import { Dispatcher, guarded } from "../../src/os/syscall.ts";
+import { Dispatcher, look } from "../../src/os/syscall.ts";
 import { Tracer } from "../../src/os/trace.ts";
 import { MemoryHost } from "./memory-host.ts";
 
@@ -159,10 +159,10 @@ export class Guest {
       const { wait } = result;
       if (turns > 100) return "BLOCKED";
       const late = wait.until !== null && this.host.monotonic() >= wait.until;
-      const again = guarded(() => wait.poll() ?? (late ? wait.expired() : { k: "block", wait }));
-      if (wait.until === null && typeof again !== "number" && again.k === "block") return "BLOCKED";
-      if (typeof again !== "number" && again.k === "block") this.host.sleep(1);
-      result = again;
+      const again = look(wait, late);
+      if (again === null && wait.until === null) return "BLOCKED";
+      if (again === null) this.host.sleep(1);
+      else result = again;
     }
     if (call.row) this.trace.push(this.tracer.call(call.row, call.operation, call.registers, call.values, result));
     if (typeof result !== "number" && result.k === "exit") return `exit ${result.status}`;

@@ -1,3 +1,4 @@
+import { grammar } from "../translator/grammar.ts";
 import type { Production, Sort } from "../translator/production.ts";
 import type { Expr, Leaf } from "../translator/search.ts";
 import { put, type Rng } from "../translator/values.ts";
@@ -30,6 +31,12 @@ export class Proposer {
     this.names = new Map(names.map((n, i) => [n, i]));
     this.sizes = names.length;
     this.preference = new Float32Array(names.length + SIZES);
+    // Before any reward simple operations are asked more often than odd ones
+    const cost = new Map([...grammar(64), ...grammar(20)].map((r) => [r.name, r.cost]));
+    names.forEach((n, i) => {
+      const c = cost.get(n);
+      if (c !== undefined) this.preference[i] = 0.45 * (3 - c);
+    });
     // At first as many long ones as short ones of each kind are asked; the rewards decide then
     for (let i = 0; i < SIZES; i++) this.preference[this.sizes + i] = [0.5, 1, 0.4, -0.4][i]!;
   }
@@ -95,7 +102,10 @@ export class Proposer {
     choices: Choice[],
   ): Expr {
     if (size <= 0) return this.leaf(rng, world, known, sort);
-    const fits = (r: Production): boolean => r.result === sort && this.names.has(r.name);
+    // An operand that is a bit must come from somewhere: from the world, or from what is left of the size
+    const bits = size > 1 || this.hasBit(world, known);
+    const fits = (r: Production): boolean =>
+      r.result === sort && this.names.has(r.name) && (bits || !r.args.includes("B"));
     const rules = world.rules.filter(fits);
     const chosen = this.choose(
       rng,

@@ -12,6 +12,8 @@ export interface Checkpoint {
   readonly seed: number;
   readonly rng: readonly number[];
   readonly little: boolean;
+  /** Where the oracle's windows were, in digits: elsewhere the same words do not quite do the same. */
+  readonly places: { readonly code: string; readonly data: string | undefined };
   readonly phase: Phase;
   readonly forms: readonly Form[];
   readonly failures: readonly Failure[];
@@ -69,6 +71,12 @@ const isExpr = (v: unknown): v is Expr =>
   typeof v === "object" && v !== null && "k" in v && (v.k === "leaf" || v.k === "apply");
 
 type Loose = { -readonly [K in keyof Form]: Form[K] };
+
+/** Where the windows were that a checkpoint's learning used. Throws like `readCheckpoint`. */
+export function placesOf(text: string): { code: bigint; data: bigint | undefined } {
+  const { code, data } = readCheckpoint(text).places;
+  return { code: BigInt(code), data: data === undefined ? undefined : BigInt(data) };
+}
 
 /** Throws for anything that `writeCheckpoint` did not write. */
 export function readCheckpoint(text: string): Checkpoint {

@@ -70,7 +70,6 @@ function constantDifference(flow: Dataflow, seen: Seen, read: Reader, w: number)
   let d: bigint | undefined;
   let cases = 0;
   for (const k of flow.ran) {
-    if (seen.outcome[k] !== RAN) continue;
     const [a, b] = [read(flow.seen, k), read(seen, k)];
     if (a === undefined || b === undefined) continue;
     const here = BigInt.asUintN(w, b - a);
@@ -84,7 +83,6 @@ function constantDifference(flow: Dataflow, seen: Seen, read: Reader, w: number)
 function influence(flow: Dataflow, seen: Seen, read: Reader): bigint | undefined {
   let m = 0n;
   for (const k of flow.ran) {
-    if (seen.outcome[k] !== RAN) continue;
     const [a, b] = [read(flow.seen, k), read(seen, k)];
     if (a !== undefined && b !== undefined && a >= 0n && b >= 0n) m |= a ^ b;
   }
@@ -180,4 +178,4 @@ function agrees(
 export const cellReader =
   (probe: Probe, cell: number): Reader =>
   (seen, k) =>
-    toBig(probe.lo(seen.state, k, cell), probe.hi(seen.state, k, cell));
+    seen.outcome[k] === RAN ? toBig(probe.lo(seen.state, k, cell), probe.hi(seen.state, k, cell)) : undefined;

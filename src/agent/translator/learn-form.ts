@@ -210,13 +210,9 @@ export class FormLearner {
     };
     const bySize = (x: Layout, y: Layout): number => y.pieces.length - x.pieces.length;
     const whole = own.filter((l) => l.pieces.length > 2).sort(bySize);
-    const known = this.layouts
-      .filter(
-        (l) =>
-          l.pieces.every((p) => free.has(p.bit)) &&
-          l.pieces.filter((p) => others.has(p.bit)).length >= Math.min(2, l.pieces.length),
-      )
-      .sort(bySize);
+    const open = this.layouts.filter((l) => l.pieces.every((p) => free.has(p.bit))).sort(bySize);
+    const shown = (l: Layout): number => l.pieces.filter((p) => others.has(p.bit)).length;
+    const known = open.filter((l) => shown(l) >= Math.min(2, l.pieces.length));
     // Seen before, and what is seen here is a part of it
     for (const l of known)
       if (own.some((x) => x.pieces.length > 1 && x.pieces.length <= l.pieces.length && partOf(x, l))) add([l]);
@@ -231,6 +227,8 @@ export class FormLearner {
     for (const l of known) both(l);
     add([]);
     for (const l of own) if (l.pieces.length <= 2) add([l]);
+    // Of a comparison hardly a bit shows
+    for (const l of open) if (shown(l) === 1) both(l);
     return out;
   }
 
@@ -257,7 +255,10 @@ export class FormLearner {
     };
     if (a.flow.jumps)
       both(
-        (seen, k) => (goesOn(probe, seen, k, length) ? undefined : toBig(seen.pc[2 * k]!, seen.pc[2 * k + 1]!)),
+        (seen, k) =>
+          seen.outcome[k] !== RAN || goesOn(probe, seen, k, length)
+            ? undefined
+            : toBig(seen.pc[2 * k]!, seen.pc[2 * k + 1]!),
         probe.pcBits,
       );
     for (const c of a.flow.outputs) if (probe.cells[c]!.bits > 1) both(cellReader(probe, c), probe.cells[c]!.bits);

@@ -1,5 +1,5 @@
 import type { Field, Oracle } from "../../oracle/oracle.ts";
-import { high, maskHigh, maskLow, put, type Rng, structured } from "./values.ts";
+import { high, maskHigh, maskLow, put, Rng, structured } from "./values.ts";
 import { byteAt } from "./word-bits.ts";
 
 /** Something of the state that is set before a case and seen after it. */
@@ -42,6 +42,7 @@ export class Probe {
   /** By length: which first bytes begin instructions of it; absent: all. */
   readonly begins = new Map<number, Uint8Array>();
   private readonly carry: readonly number[];
+  private readonly hidden: readonly Field[];
 
   constructor(oracle: Oracle) {
     this.oracle = oracle;
@@ -53,6 +54,7 @@ export class Probe {
     );
     this.pcBits = machine.fields[pc]!.bits;
     this.carry = this.cells.map((c) => c.field);
+    this.hidden = machine.fields.filter((f) => (f.role === "float" || f.role === "vector") && f.bits >= 32);
     this.little = machine.littleEndian;
     this.unit = Math.round(1 / machine.unitsPerByte);
     this.keeps = new Int32Array(2 * this.cells.length);
@@ -87,6 +89,7 @@ export class Probe {
       carry: this.carry,
       ...(this.oracle.machine.steps ? { steps: 1 } : {}),
       state: bytes,
+      ...(this.hidden.length > 0 ? { rest: this.rest() } : {}),
       ...(memory ? { memory } : {}),
     });
     const after = seen.state.byteOffset % 4 === 0 ? seen.state : seen.state.slice();
@@ -98,6 +101,14 @@ export class Probe {
       memory: seen.memory,
       strayed: seen.strayed,
     };
+  }
+
+  /** Registers that are no cells, at random: a value that never changes would look like one of the machine's own. */
+  private rest(): Uint8Array {
+    const rng = new Rng(this.count);
+    const record = new Uint8Array(this.oracle.machine.recordBytes);
+    for (const f of this.hidden) for (let i = f.at >> 3; i < (f.at + f.bits) >> 3; i++) record[i] = rng.next() >>> 9;
+    return record;
   }
 
   /** The same with every case's state repeated for each of several words: word-major. */

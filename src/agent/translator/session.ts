@@ -68,6 +68,7 @@ export async function learnIsa(oracle: Oracle, o: SessionOptions): Promise<Learn
         seed: o.seed,
         rng: rng.state(),
         little: probe.little,
+        places: { code: `${oracle.machine.code.address}`, data: oracle.machine.data?.address.toString() },
         phase: e.phase,
         forms: e.forms,
         failures: e.failures,
@@ -128,7 +129,11 @@ function apart(forms: readonly Form[]): Form[] {
   return out;
 }
 
-/** States a form is tested on, by what the oracle does in a second. */
+/**
+ * States a form is tested on, by what the oracle does in a second: in steps so wide that measuring the same oracle again
+ * gives the same, or a run that was cut would end otherwise than one that was not.
+ */
 function casesFor(rate: number): number {
-  return Math.max(1024, Math.min(2_097_152, Math.floor(rate / 12 / 512) * 512));
+  if (rate < 60_000) return 1024;
+  return rate < 2_000_000 ? 16_384 : 131_072;
 }

@@ -1,7 +1,7 @@
 import type { Oracle } from "../../oracle/oracle.ts";
 import type { IsaBook } from "../../rules/book.ts";
 import { bind } from "./bind.ts";
-import { quirkOf } from "./quirks.ts";
+import { excuseOf } from "./quirks.ts";
 import { Random } from "./random.ts";
 import { type Counterexample, tryWord } from "./trial.ts";
 
@@ -22,6 +22,9 @@ export interface Accuracy {
   readonly differences: readonly { readonly bytes: string; readonly text: string; readonly why: string }[];
 }
 
+/** What came of one instruction, by its bytes: the same for every program. */
+export type Judged = Map<string, { readonly difference?: Accuracy["differences"][number]; readonly apart?: string }>;
+
 interface Block {
   readonly instructions: readonly Uint8Array[];
   readonly executions: number;
@@ -32,7 +35,12 @@ export async function accuracy(
   oracle: Oracle,
   book: IsaBook,
   blocks: readonly Block[],
-  options: { readonly states: number; readonly seed: number; readonly progress?: (done: number, all: number) => void },
+  options: {
+    readonly states: number;
+    readonly seed: number;
+    readonly known?: Judged;
+    readonly progress?: (done: number, all: number) => void;
+  },
 ): Promise<Accuracy> {
   const binding = bind(book, oracle.machine);
   const random = new Random(options.seed);
@@ -42,24 +50,27 @@ export async function accuracy(
   const apart = new Map<string, number>();
   const differences: { bytes: string; text: string; why: string }[] = [];
   let done = 0;
-  for (const [key, bytes] of distinct) {
-    options.progress?.(done++, distinct.size);
+  const known: Judged = options.known ?? new Map();
+  const judge = async (key: string, bytes: Uint8Array): Promise<NonNullable<ReturnType<Judged["get"]>>> => {
     const decoded = book.decode(bytes, 0);
-    if (!decoded || decoded.length !== bytes.length) {
-      differences.push({ bytes: key, text: "?", why: "no row decodes it" });
-      continue;
-    }
-    const excused = (c: Counterexample): boolean => quirkOf(oracle.name, book.name, decoded.row.name, c) !== undefined;
+    if (!decoded || decoded.length !== bytes.length)
+      return { difference: { bytes: key, text: "?", why: "no row decodes it" } };
+    const excused = (c: Counterexample): string | undefined => excuseOf(oracle.name, book.name, decoded.row.name, c);
     const result = await tryWord(oracle, binding, bytes, decoded, options.states, random, excused);
     if (result.refuted) {
       const { text, what, expected, observed } = result.refuted;
-      differences.push({ bytes: key, text, why: `${what} is ${observed}, the row says ${expected}` });
-      continue;
+      return { difference: { bytes: key, text, why: `${what} is ${observed}, the row says ${expected}` } };
     }
-    right.add(key);
-    if (result.cases > 0) continue;
-    const why = [...result.skipped.keys()][0] ?? "nothing could be compared";
-    apart.set(why, (apart.get(why) ?? 0) + 1);
+    return result.cases > 0 ? {} : { apart: [...result.skipped.keys()][0] ?? "nothing could be compared" };
+  };
+  for (const [key, bytes] of distinct) {
+    options.progress?.(done++, distinct.size);
+    let judged = known.get(key);
+    if (!judged) known.set(key, (judged = await judge(key, bytes)));
+    const { difference, apart: why } = judged;
+    if (difference) differences.push(difference);
+    else right.add(key);
+    if (why !== undefined) apart.set(why, (apart.get(why) ?? 0) + 1);
   }
   let matchedBlocks = 0;
   let executed = 0;

@@ -94,7 +94,7 @@ export async function tryMany(
         for (let k = 0; k < words; k++) if (expected[i * words + k] !== is[i * words + k] && !skipWords.has(k)) odd = i;
     }
     // The evaluator judges the first ones, and whatever is odd
-    const tried = { code, decoded, usage, carry, batch, seen, unseen: [], blind: [], excused: () => false };
+    const tried = { code, decoded, usage, carry, batch, seen, unseen: [], blind: [], excused: () => undefined };
     const few =
       odd < 0 ? compareSome(binding, tried, 0, Math.min(SAMPLE, n)) : compareSome(binding, tried, odd, odd + 1);
     if (few.refuted) return few;

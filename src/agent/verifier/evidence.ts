@@ -16,6 +16,7 @@ function said(v: Verdict): { words: string[]; facts: [string, string][] } {
       return {
         words: [String(v.cases)],
         facts: [
+          ...(v.cases < v.asked ? [["of", String(v.asked)] as [string, string]] : []),
           ["seed", String(v.seed)],
           ["oracle", v.oracle],
           ["instructions", String(v.words)],
@@ -51,8 +52,26 @@ export function evidenceFor(book: IsaBook, all: readonly Evidence[]): Map<Row, E
 /** The side file: known evidence with what is new in its place, in the book's order. Rows that are gone are dropped. */
 export function mergeEvidence(book: IsaBook, known: readonly Evidence[], fresh: readonly Evidence[]): string {
   const all = evidenceFor(book, [...known, ...fresh]);
-  const lines = new Set([...all.values()].map(evidenceLine));
-  return `# Evidence for the rows of ${book.name}, by their hashes; written by sage verify.\n${[...lines].join("\n")}\n`;
+  const shared = commonFacts([...all.values()]);
+  const said = [...shared].map(([k, v]) => `${k}=${v}`).join("  ");
+  const lines = new Set([...all.values()].map((e) => evidenceLine(e, shared)));
+  const head = `# Evidence for the rows of ${book.name}, by their hashes; written by sage verify.\n`;
+  return `${head}${said === "" ? "" : `with  ${said}\n`}${[...lines].join("\n")}\n`;
+}
+
+/** Seed and oracle of most rows: said once. */
+function commonFacts(all: readonly Evidence[]): Map<string, string> {
+  const out = new Map<string, string>();
+  for (const key of ["seed", "oracle"]) {
+    const counts = new Map<string, number>();
+    for (const e of all) {
+      const v = e.verdict === "tested" ? e.facts.get(key) : undefined;
+      if (v !== undefined) counts.set(v, (counts.get(v) ?? 0) + 1);
+    }
+    const [most] = [...counts].sort((a, b) => b[1] - a[1]);
+    if (most && most[1] > 1) out.set(key, most[0]);
+  }
+  return out;
 }
 
 /** What is believed of a row, for lists: its verdict, or that there is none. */

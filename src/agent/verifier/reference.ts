@@ -44,6 +44,8 @@ export class ReferenceMachine implements Machine {
   private readonly guard: bigint;
   private readonly little: boolean;
   asked = false;
+  /** What stands at an address outside the memory that a case holds, to be read; undefined: nobody knows. */
+  elsewhere: ((addr: bigint) => number | undefined) | undefined;
 
   constructor(slots: bigint[], memory: Uint8Array, window: bigint, units: number, guard: bigint, little: boolean) {
     this.slots = slots;
@@ -61,8 +63,18 @@ export class ReferenceMachine implements Machine {
     this.slots[slot] = value;
   }
   load(addr: bigint, w: number): bigint {
-    const at = this.place(addr, w, 1);
     const n = w / 8;
+    const there = this.elsewhere?.(addr);
+    if (there !== undefined) {
+      let v = 0n;
+      for (let i = 0; i < n; i++) {
+        const byte = this.elsewhere?.(addr + BigInt(this.little ? n - 1 - i : i));
+        if (byte === undefined) throw new Elsewhere();
+        v = (v << 8n) | BigInt(byte);
+      }
+      return v;
+    }
+    const at = this.place(addr, w, 1);
     let v = 0n;
     for (let i = 0; i < n; i++) v = (v << 8n) | BigInt(this.memory[at + (this.little ? n - 1 - i : i)]!);
     return v;

@@ -2,7 +2,7 @@ import { type Oracle, OracleError } from "../../oracle/oracle.ts";
 import type { IsaBook, Row } from "../../rules/book.ts";
 import { type Binding, bind } from "./bind.ts";
 import { tryMany } from "./bulk-trial.ts";
-import { quirkOf } from "./quirks.ts";
+import { excuseOf } from "./quirks.ts";
 import { Random } from "./random.ts";
 import { type Counterexample, tryWord } from "./trial.ts";
 import { instructionOf } from "./words.ts";
@@ -13,6 +13,8 @@ export type Verdict =
   | {
       readonly k: "tested";
       readonly cases: number;
+      /** States that were wanted: some cannot be compared. */
+      readonly asked: number;
       readonly seed: number;
       readonly oracle: string;
       /** Different instructions of the row that were tried. */
@@ -63,15 +65,15 @@ export async function verifyRow(oracle: Oracle, binding: Binding, row: Row, effo
   let barren = 0;
   let quickWords = 0;
   // A row whose instructions all take the slow way has had its share when so many were tried
-  while (cases < effort.cases && barren < 8 && words < (quickWords > 0 ? 4 : 1) * effort.words) {
-    const instruction = instructionOf(book, row, random);
+  while (cases < effort.cases && barren < 16 && words < (quickWords > 0 ? 4 : 1) * effort.words) {
+    const instruction = instructionOf(book, row, random, binding.machine.data?.address);
     if (instruction === null) return words > 0 ? done() : { k: "unknown", why: "no instruction of the row was found" };
     const { code, decoded } = instruction;
     const count = Math.max(1, Math.ceil(effort.cases / effort.words));
-    const excused = (c: Counterexample): boolean => quirkOf(oracle.name, book.name, row.name, c) !== undefined;
+    const excused = (c: Counterexample): string | undefined => excuseOf(oracle.name, book.name, row.name, c);
     const many = count >= MANY ? await tryMany(oracle, binding, code, decoded, count, random) : null;
     // A state that is no fault of the oracle refutes; the evaluator's way knows which are
-    const quick = many?.refuted && excused(many.refuted) ? null : many;
+    const quick = many?.refuted && excused(many.refuted) !== undefined ? null : many;
     const result =
       quick ?? (await tryWord(oracle, binding, code, decoded, Math.min(count, effort.slow), random, excused));
     if (quick !== null) quickWords++;
@@ -91,7 +93,17 @@ export async function verifyRow(oracle: Oracle, binding: Binding, row: Row, effo
       const why = [...skipped].sort((a, b) => b[1] - a[1])[0]?.[0] ?? "nothing could be compared";
       return { k: "unknown", why };
     }
-    return { k: "tested", cases, seed: effort.seed, oracle: oracle.name, words, faults, skipped, unseen: [...unseen] };
+    return {
+      k: "tested",
+      cases,
+      asked: effort.cases,
+      seed: effort.seed,
+      oracle: oracle.name,
+      words,
+      faults,
+      skipped,
+      unseen: [...unseen],
+    };
   }
 }
 

@@ -6,13 +6,21 @@ import { SDM_FIELDS } from "../../rules/sdm.ts";
 import { encodeSdm } from "../../rules/sdm-encode.ts";
 import type { Random } from "./random.ts";
 
-/** An instruction of a row that the book decodes as that row; null after many that it does not. */
-export function instructionOf(book: IsaBook, row: Row, random: Random): { code: Uint8Array; decoded: Decoded } | null {
+/**
+ * An instruction of a row that the book decodes as that row; null after many that it does not. `near`: an address that
+ * instructions which hold a whole one may name.
+ */
+export function instructionOf(
+  book: IsaBook,
+  row: Row,
+  random: Random,
+  near?: bigint,
+): { code: Uint8Array; decoded: Decoded } | null {
   if (!(book instanceof Rulebook)) return null;
   const expanded = book.expanded.rows[row.index];
   if (!expanded) return null;
   for (let attempt = 0; attempt < 500; attempt++) {
-    const code = expanded.sdm ? sdmWord(book, expanded, random) : fixedWord(book, expanded, random);
+    const code = expanded.sdm ? sdmWord(book, expanded, random, near) : fixedWord(book, expanded, random);
     const decoded = code && book.decode(code, 0);
     if (code && decoded?.row === row && decoded.length === code.length) return { code, decoded };
   }
@@ -42,7 +50,7 @@ export function bytesOf(word: number, bytes: number, little: boolean): Uint8Arra
   return out;
 }
 
-function sdmWord(book: Rulebook, row: ExpandedRow, random: Random): Uint8Array | null {
+function sdmWord(book: Rulebook, row: ExpandedRow, random: Random, near: bigint | undefined): Uint8Array | null {
   const form = row.sdm!;
   const addresses = book.expanded.addresses ?? [];
   const arms = row.assembly.find((item) => item.k === "arms");
@@ -53,11 +61,14 @@ function sdmWord(book: Rulebook, row: ExpandedRow, random: Random): Uint8Array |
       : [...addresses.keys()].filter((i) => !addresses[i]!.vsib && direct(i) === ((form.modes & 1) !== 0));
   const picked = forms.length > 0 ? random.pick(forms) : 0;
   const size = form.immediates[0] ?? 1;
-  const immediate = random.chance(30)
-    ? random.pick([0, 1, -1, 127, -128, 31, 32, 63, 64])
-    : Math.abs(size) === 1
-      ? random.below(256) - 128
-      : random.i32();
+  const whole = size === 8 && near !== undefined && random.chance(70);
+  const immediate = whole
+    ? Number(near) + random.below(64)
+    : random.chance(30)
+      ? random.pick([0, 1, -1, 127, -128, 31, 32, 63, 64])
+      : Math.abs(size) === 1
+        ? random.below(256) - 128
+        : random.i32();
   const values: Record<string, number> = {
     reg: random.below(16),
     rm: random.below(16),

@@ -2,6 +2,7 @@ import type { Node } from "../../ir/node.ts";
 import { BitRows } from "./bits.ts";
 import { Demand, FLOAT } from "./demand.ts";
 import type { Flow } from "./discover.ts";
+import { Early } from "./early.ts";
 import type { Block, Func } from "./func.ts";
 import type { Before, Step } from "./graph.ts";
 import type { Uses } from "./uses.ts";
@@ -57,11 +58,14 @@ export class Analysis {
   /** Compiled for one rounding mode: under another the function is left at its entry. */
   readonly assumes: boolean;
   private readonly uses: Uses;
+  /** Where slots are stored early; undefined: nowhere, for callers would have to be told. */
+  private readonly early: Early | undefined;
   private readonly scratch: BitRows;
   private readonly gathered: BitRows;
   private readonly demand = new Demand();
 
-  constructor(func: Func, uses: Uses, index: number, around: Summaries) {
+  /** called: some call of the batch enters the function. */
+  constructor(func: Func, uses: Uses, index: number, around: Summaries, called: boolean) {
     const n = func.blocks.length;
     const slots = around.slotCount;
     this.func = func;
@@ -73,7 +77,8 @@ export class Analysis {
     this.dirty = new BitRows(n, slots);
     this.sext = new BitRows(n, slots);
     this.floats = new BitRows(1, slots);
-    this.scratch = new BitRows(4, slots);
+    this.early = called ? undefined : new Early(func, uses, slots);
+    this.scratch = new BitRows(5, slots);
     this.gathered = new BitRows(2, slots);
     this.assumes = func.blocks.some((block) => block.values.usesAssumed);
     this.findFloats();
@@ -117,7 +122,13 @@ export class Analysis {
       changed = false;
       for (const block of blocks) {
         this.dirtyOut(block, 2);
-        for (const succ of block.succs) if (succ && this.dirty.union(succ.index, s, 2)) changed = any = true;
+        for (const succ of block.succs) {
+          if (succ === undefined) continue;
+          const row = this.early?.row(block, succ) ?? -1;
+          s.copy(4, s, 2);
+          if (row >= 0) s.subtract(4, this.early!.unread, row);
+          if (this.dirty.union(succ.index, s, 4)) changed = any = true;
+        }
       }
     }
     return any;
@@ -174,6 +185,20 @@ export class Analysis {
     );
   }
 
+  /** Slots to be stored on the way from a block to its successor. */
+  earlyOn(block: Block, succ: Block): number[] {
+    return this.storedEarly(block, succ, 4) ? this.scratch.list(4) : [];
+  }
+
+  /** Into a scratch row; false: none. */
+  private storedEarly(block: Block, succ: Block, row: number): boolean {
+    const edge = this.early?.row(block, succ) ?? -1;
+    if (edge < 0) return false;
+    this.dirtyNow(block, row);
+    this.scratch.intersect(row, this.early!.unread, edge);
+    return true;
+  }
+
   private dirtyNow(block: Block, row: number): void {
     this.scratch.copy(row, this.dirty, block.index);
     for (const { slot } of this.uses.sets[block.index]!) this.scratch.add(row, slot);
@@ -203,6 +228,10 @@ export class Analysis {
       else if (block.flow.k !== "call" || callee >= 0) {
         s.union(0, this.live, succ.index);
         s.union(1, this.full, succ.index);
+        if (this.storedEarly(block, succ, 4)) {
+          s.union(0, s, 4);
+          s.union(1, s, 4);
+        }
       }
     }
     if (callee >= 0) {

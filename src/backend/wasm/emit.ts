@@ -131,6 +131,7 @@ export class Emitter {
       exitAt(this.f, from.ways[way]!, Exit.Dispatch, 0, this.f.dirtyAfter(from));
       return;
     }
+    for (const slot of this.f.analysis.earlyOn(from, succ)) this.f.storeSlot(slot);
     if (succ.flow.k === "dispatch") {
       if (this.f.route < 0) this.f.route = code.freshLocal(I32);
       code.i32(from.routes[way]!);
@@ -206,8 +207,9 @@ export class Emitter {
     const callee = block.flow.k === "call" ? batch.summaries.calleeOf(block) : -1;
     let exits = !inside && !(callee >= 0);
     for (const succ of block.succs) if (succ === undefined) exits = true;
+    const early = new Set(block.succs.flatMap((succ) => (succ ? analysis.earlyOn(block, succ) : [])));
     for (const [slot, value] of block.values.sets) {
-      let wide = exits;
+      let wide = exits || early.has(slot);
       let narrow = false;
       let sext = false;
       if (callee >= 0) {

@@ -18,13 +18,13 @@ export const testedExactly = (node: Node, fused: boolean): boolean =>
 const LEAST_FACTOR = 2 * ((1023 - 450) << 20);
 
 /**
- * Branches out unless all results are surely exact. The sum of the magnitudes of differences that are zero where a
- * result r is exact:
+ * Branches out unless all results are surely exact. The bits of these differences together are zero where each is +0,
+ * as where its result r is exact (it is -0 where the root of -0 is taken, which is then done once more):
  *  - r = a + b: (r - a) - b and (r - b) - a, of which one is the error (Dekker's Fast2Sum says which);
- *  - r = a * b, a / b, sqrt a: what r * 1 - a * b, a - r * b, a - r * r come to, by a fused multiply-add;
+ *  - r = a * b, a / b, sqrt a: r - a * b, a - r * b, a - r * r, by a fused multiply-add;
  *  - r = a * b + c, done in two steps: with z = r - c, rounded, z - a * b, which says that the product is z, a number;
  *    then the sum's other difference, (r - a * b) - c. The two steps have then done what one does.
- * An infinity or NaN on the way makes the sum one.
+ * An infinity or NaN on the way leaves one.
  */
 export class ExactTests {
   private readonly l: Lower;
@@ -41,19 +41,19 @@ export class ExactTests {
     const { code } = this.l;
     for (const member of members) this.differences(member);
     if (!this.some) return;
-    code.f64Const(0);
-    code.op(W.f64_le);
-    code.op(W.i32_eqz);
+    code.i64s(0);
+    code.op(W.i64_ne);
     code.unlikely();
     code.brIf(this.out);
     for (const factor of this.factors) this.factor(factor);
   }
 
-  /** Adds the magnitude of the double on the stack. */
-  private add(): void {
+  /** Puts the bits of the double on the stack, or of a vector's first, to the others. */
+  private add(vector: boolean): void {
     const { code } = this.l;
-    code.op(W.f64_abs);
-    if (this.some) code.op(W.f64_add);
+    if (vector) code.lane(FD.i64x2_extract_lane, 0);
+    else code.op(W.i64_reinterpret_f64);
+    if (this.some) code.op(W.i64_or);
     this.some = true;
   }
 
@@ -77,7 +77,6 @@ export class ExactTests {
       z();
       code.fd(FD.f64x2_relaxed_nmadd);
     };
-    const first = (): void => code.lane(FD.f64x2_extract_lane, 0);
     switch (node.op) {
       case "fadd":
       case "fsub": {
@@ -87,32 +86,29 @@ export class ExactTests {
         code.op(W.f64_sub);
         l.float(b);
         code.op(plus ? W.f64_sub : W.f64_add);
-        this.add();
+        this.add(false);
         code.get(result);
         l.float(b);
         code.op(plus ? W.f64_sub : W.f64_add);
         l.float(a);
         code.op(W.f64_sub);
-        this.add();
+        this.add(false);
         return;
       }
       case "fmul":
         less(a, b, () => vector(undefined));
-        first();
-        this.add();
+        this.add(true);
         this.factors.add(a);
         this.factors.add(b);
         return;
       case "fdiv":
         less(undefined, b, () => vector(a));
-        first();
-        this.add();
+        this.add(true);
         this.factors.add(a);
         return;
       case "fsqrt":
         less(undefined, undefined, () => vector(a));
-        first();
-        this.add();
+        this.add(true);
         this.factors.add(a);
         return;
     }
@@ -125,10 +121,8 @@ export class ExactTests {
     less(a, b, () => vector(undefined));
     vector(c);
     code.fd(FD.f64x2_sub);
-    // Both are zero where their bits together are; a NaN stays one, an infinity something that is not zero.
     code.fd(FD.v128_or);
-    first();
-    this.add();
+    this.add(true);
     this.factors.add(a);
     this.factors.add(b);
   }
@@ -137,8 +131,13 @@ export class ExactTests {
   private factor(node: Node): void {
     const { code } = this.l;
     if (node.op === "const" && (node.hi << 1) >>> 0 >= LEAST_FACTOR) return;
-    this.l.float(node);
-    code.op(W.i64_reinterpret_f64);
+    if (this.l.isVector(node)) {
+      this.l.vector(node);
+      code.lane(FD.i64x2_extract_lane, 0);
+    } else {
+      this.l.float(node);
+      code.op(W.i64_reinterpret_f64);
+    }
     code.i64s(1);
     code.op(W.i64_shl);
     code.i64s(1);

@@ -207,8 +207,8 @@ export class FloatGroup {
       }
       if (exact) covered.add(node);
       else wanted.add(node);
-      // The divisor may be an infinity, and the quotient a number.
-      for (const arg of node.op === "fdiv" ? args.slice(0, 1) : args) covered.add(arg);
+      // (What is divided by an infinity is zero, and tiny.)
+      for (const arg of args) covered.add(arg);
     }
     return [...wanted].filter((node) => !covered.has(node) && !finiteConstant(node));
   }

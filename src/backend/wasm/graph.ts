@@ -63,6 +63,8 @@ export interface Surroundings {
   readonly widthOf: (slot: number) => number;
   /** Every access is checked, and leaves before its instruction where it is not allowed. */
   readonly checked?: boolean;
+  /** An equal value that costs less, or the value itself. */
+  readonly rewrite?: ((node: Node) => Node) | undefined;
 }
 
 /** Results of effects: two of one spelling are two values, for memory may change between them. */
@@ -304,6 +306,7 @@ class Builder {
       const args = node.args.map((arg) => this.subst(arg));
       made = node.args.every((arg, i) => arg === args[i]) ? node : remake(node, args);
       if (made.op !== "const") made = this.deep(tidy(made));
+      if (this.around.rewrite && made.op !== "const") made = this.deep(this.around.rewrite(made));
     }
     made = this.interner.intern(made);
     this.memo.set(node, made);

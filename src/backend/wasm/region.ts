@@ -1,4 +1,4 @@
-import type { Inst, Slot } from "../../ir/node.ts";
+import type { Inst, Node, Slot } from "../../ir/node.ts";
 import { ENGINE_MEMORY_BYTES, Exit, STATE } from "../../memory/layout.ts";
 import { IMPORT_ENGINE, IMPORT_FLOAT, IMPORT_GUEST, IMPORTS } from "./abi.ts";
 import { Access } from "./access.ts";
@@ -46,6 +46,8 @@ export interface RegionOptions {
   readonly large?: (pc: number) => void;
   /** True: do not compile this callee along (it is compiled better elsewhere, or never runs). */
   readonly skip?: (pc: number) => boolean;
+  /** Rewrite rows at work: an equal value that costs less, or the value itself. */
+  readonly rewrite?: ((node: Node) => Node) | undefined;
 }
 
 /** A compiled batch. */
@@ -86,7 +88,12 @@ export function compileRegions(
   const tastes = new Tastes(halves);
   const watch = (): CodeSource => watched(source, roles, tastes, new Splitter(halves));
   let watching = watch();
-  const around = { ...roles, widthOf: (slot: number) => slots[slot]!.w, checked: options.checked ?? false };
+  const around = {
+    ...roles,
+    widthOf: (slot: number) => slots[slot]!.w,
+    checked: options.checked ?? false,
+    rewrite: options.rewrite,
+  };
   const limits = { ...DEFAULTS, ...options };
   let found = findFuncs(watching, entries, limits, around);
   // Code may show the role of a slot only after blocks were made without knowing it.

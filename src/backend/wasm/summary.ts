@@ -77,7 +77,9 @@ export function summarise(
       return callee < 0 ? -1 : inner[callee]!;
     },
   };
-  const analyses = units.map(({ func, index }, u) => new Analysis(func, uses[index]!, u, summaries));
+  const analyses = units.map(
+    ({ func, index }, u) => new Analysis(func, uses[index]!, u, summaries, inner[index]! >= 0),
+  );
   const settle = (): void => {
     for (let grew = true; grew; ) {
       grew = false;

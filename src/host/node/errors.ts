@@ -1,11 +1,18 @@
 import { HostError } from "../host.ts";
 
-/** Runs a Node file-system call; what it throws becomes a HostError with the POSIX code. */
+/**
+ * Runs a Node file-system call; what it throws becomes a HostError with the POSIX code. Errors are everyday here (a path
+ * that is not there), and where they were made nobody asks: walking the stack for each would cost more than the call.
+ */
 export function posix<T>(call: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
   try {
     return call();
   } catch (error) {
     throw hostError(error);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 

@@ -97,6 +97,8 @@ export const nodeFs: RealFs = {
   link: (target, path) => posix(() => fs.linkSync(target, path)),
   symlink: (target, path) => posix(() => fs.symlinkSync(target, path)),
   chmod: (path, mode) => posix(() => fs.chmodSync(path, mode)),
+  target: (path) =>
+    posix(() => (fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ? fs.readlinkSync(path) : undefined)),
   realpath: (path) => posix(() => fs.realpathSync.native(path)),
   // The guard has followed links already: one that appears since is not followed
   utimes: (path, atime, mtime) => posix(() => fs.lutimesSync(path, seconds(atime), seconds(mtime))),

@@ -2,12 +2,15 @@ import fs from "node:fs";
 import type { RealHost } from "../host.ts";
 import { posix } from "./errors.ts";
 import { nodeFs } from "./fs.ts";
+import { NodeNet } from "./net.ts";
 import { NodeStream } from "./stream.ts";
 import { cpuTime, realtime, sleep } from "./time.ts";
 
 /** The whole host, unguarded: wrap it with `guard` before a guest sees it. */
 export function nodeHost(): RealHost {
+  const net = new NodeNet();
   return {
+    net,
     fs: nodeFs,
     stdin: new NodeStream(0),
     stdout: new NodeStream(1),
@@ -16,7 +19,7 @@ export function nodeHost(): RealHost {
     monotonic: () => process.hrtime.bigint(),
     cpuTime,
     random,
-    sleep,
+    sleep: (milliseconds) => (net.used ? net.sleep(milliseconds) : sleep(milliseconds)),
     env: definedOnly(process.env),
     cwd: posix(() => process.cwd()),
     get hostname() {

@@ -92,11 +92,16 @@ export function setStatusFlags(task: Task, fd: number, _cmd: number, flags: numb
   file.flags = (file.flags & ~CHANGEABLE) | (flags & CHANGEABLE);
   return 0;
 }
-export function setNonblocking(task: Task, fd: number, _request: number, arg: Place<IntValue>): SyscallResult {
-  const file = task.files.get(fd);
-  file.flags = arg.get().value ? file.flags | F.O_NONBLOCK : file.flags & ~F.O_NONBLOCK;
-  return 0;
-}
+/** An ioctl that turns one status flag on or off. */
+const flag =
+  (bit: number) =>
+  (task: Task, fd: number, _request: number, arg: Place<IntValue>): SyscallResult => {
+    const file = task.files.get(fd);
+    file.flags = arg.get().value ? file.flags | bit : file.flags & ~bit;
+    return 0;
+  };
+export const setNonblocking = flag(F.O_NONBLOCK);
+export const setAsync = flag(F.O_ASYNC);
 
 export function setOwner(task: Task, fd: number): SyscallResult {
   task.files.get(fd);

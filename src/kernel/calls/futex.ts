@@ -1,4 +1,4 @@
-import { dequeue, enqueue, type FutexWaiter, requeue, wakeAt } from "../futex.ts";
+import { dequeue, enqueue, type Futexes, type FutexWaiter, requeue, wakeAt } from "../futex.ts";
 import { duration, type Place, type Timespec } from "../guest.ts";
 import type { Task } from "../process.ts";
 import { block, fail, type SyscallResult, type Wait } from "../result.ts";
@@ -14,19 +14,44 @@ const ALL = 0xffffffff;
 function wait(task: Task, address: number, value: number, until: bigint | null, bits: number): SyscallResult {
   if (address % 4 || bits === 0) return fail("EINVAL");
   if (task.space.memory.u32(address) !== value) return fail("EAGAIN");
-  const waiter: FutexWaiter = { ...task.space.futexAt(address), bits, woken: false, tid: task.tid };
-  enqueue(waiter);
-  const poll = (): SyscallResult | null => {
-    if (waiter.woken) return 0;
-    if (!interrupted(task)) return null;
-    dequeue(waiter);
-    return fail(until === null ? "ERESTART" : "EINTR");
-  };
-  const expired = (): SyscallResult => {
-    dequeue(waiter);
+  const { queue, key } = task.space.futexAt(address);
+  return block(new FutexWait(task, queue, key, bits, until));
+}
+
+/** A task in a queue of futexes: waiter and wait in one. */
+class FutexWait implements FutexWaiter, Wait {
+  queue: Futexes;
+  key: number;
+  readonly bits: number;
+  woken = false;
+  readonly tid: number;
+  readonly until: bigint | null;
+  readonly outside = false;
+  readonly quiet = true;
+  private readonly task: Task;
+
+  constructor(task: Task, queue: Futexes, key: number, bits: number, until: bigint | null) {
+    this.task = task;
+    this.tid = task.tid;
+    this.queue = queue;
+    this.key = key;
+    this.bits = bits;
+    this.until = until;
+    enqueue(this);
+  }
+  poll(): SyscallResult | null {
+    if (this.woken) return 0;
+    if (!interrupted(this.task)) return null;
+    dequeue(this);
+    return fail(this.until === null ? "ERESTART" : "EINTR");
+  }
+  expired(): SyscallResult {
+    dequeue(this);
     return fail("ETIMEDOUT");
-  };
-  return block({ until, poll, expired, outside: false, quiet: true, cancel: () => dequeue(waiter) });
+  }
+  cancel(): void {
+    dequeue(this);
+  }
 }
 
 export function futexWait(
@@ -188,7 +213,9 @@ export function futexWaitRequeue(
     lock = lockWait(task, second, waiter, null);
     return null;
   };
-  return block({ ...first, poll, cancel: () => (lock ?? first).cancel?.() });
+  const { until, outside } = first;
+  const expired = () => first.expired();
+  return block({ until, outside, poll, expired, cancel: () => (lock ?? first).cancel?.() });
 }
 
 const CLOCK_REALTIME = 256;

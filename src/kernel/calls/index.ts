@@ -5,6 +5,7 @@ import * as clone from "./clone.ts";
 import * as descriptors from "./descriptors.ts";
 import * as early from "./early.ts";
 import * as futex from "./futex.ts";
+import * as ids from "./ids.ts";
 import * as locks from "./locks.ts";
 import * as memory from "./memory.ts";
 import * as message from "./message.ts";
@@ -31,6 +32,7 @@ const modules = [
   descriptors,
   early,
   futex,
+  ids,
   locks,
   memory,
   message,

@@ -79,33 +79,6 @@ export function getRobustList(task: Task, pid: number, head: Place<IntValue>, le
 export const getpid = (task: Task): SyscallResult => task.process.pid;
 export const getppid = (task: Task): SyscallResult => task.process.parent;
 export const gettid = (task: Task): SyscallResult => task.tid;
-export const getuid = (task: Task): SyscallResult => task.process.ids.uid;
-export const geteuid = getuid;
-export const getgid = (task: Task): SyscallResult => task.process.ids.gid;
-export const getegid = getgid;
-
-export function getresuid(task: Task, ...places: Place<IntValue>[]): SyscallResult {
-  for (const place of places) place.set({ value: task.process.ids.uid });
-  return 0;
-}
-export function getresgid(task: Task, ...places: Place<IntValue>[]): SyscallResult {
-  for (const place of places) place.set({ value: task.process.ids.gid });
-  return 0;
-}
-/** Ids can be set to what they are. */
-export function setId(task: Task, id: number): SyscallResult {
-  const { uid, gid } = task.process.ids;
-  return id === uid || id === gid ? 0 : fail("EPERM");
-}
-export function setIds(task: Task, ...ids: number[]): SyscallResult {
-  const { uid, gid } = task.process.ids;
-  return ids.every((id) => id === -1 || id === uid || id === gid) ? 0 : fail("EPERM");
-}
-export function getgroups(task: Task, size: number, list: Place<IntValue>): SyscallResult {
-  if (size < 0) return fail("EINVAL");
-  if (size > 0) list.set({ value: task.process.ids.gid });
-  return 1;
-}
 
 /** The process that a pid argument means: 0 and its own. */
 function named(task: Task, pid: number): Process | null {
@@ -300,10 +273,38 @@ export function capset(_task: Task, header: Place<CapHeader>, data: Place<CapDat
   return wish.every((c) => !c.effective && !c.permitted && !c.inheritable) ? 0 : fail("EPERM");
 }
 
+/** CAP_CHECKPOINT_RESTORE (capabilities(7)). */
+const LAST_CAPABILITY = 40;
+
 /** prctl operations that are remembered nowhere and change nothing for one process. */
 export function processOption(_task: Task, _option: number, value: number): SyscallResult {
   return value <= 64 ? 0 : fail("EINVAL");
 }
+/** prctl options that are on or off; more than 1 is a mistake. */
+export function setFlag(_task: Task, _option: number, value: number): SyscallResult {
+  return value <= 1 ? 0 : fail("EINVAL");
+}
+/** Nanoseconds; 0 asks for the default again. */
+const TIMER_SLACK = 50_000;
+export function setTimerSlack(task: Task, _option: number, ns: number): SyscallResult {
+  task.process.options.set("timer slack", ns === 0 ? TIMER_SLACK : ns);
+  return 0;
+}
+export const getTimerSlack = (task: Task): SyscallResult => task.process.options.get("timer slack") ?? TIMER_SLACK;
+export function setHugePages(task: Task, _option: number, value: number): SyscallResult {
+  task.process.options.set("no huge pages", value ? 1 : 0);
+  return 0;
+}
+export const getHugePages = (task: Task): SyscallResult => task.process.options.get("no huge pages") ?? 0;
+
+/** PR_CAP_AMBIENT's second argument: is set, raise, lower, clear all. There are none, and none can be had. */
+const AMBIENT = { isSet: 1, raise: 2, lower: 3, clearAll: 4 } as const;
+export function ambientCapability(_task: Task, _option: number, what: number, capability: number): SyscallResult {
+  if (what === AMBIENT.clearAll) return capability ? fail("EINVAL") : 0;
+  if (what < AMBIENT.isSet || what > AMBIENT.clearAll || capability > LAST_CAPABILITY) return fail("EINVAL");
+  return what === AMBIENT.raise ? fail("EPERM") : 0;
+}
+
 /** Signal that the process gets when its parent ends. */
 export function setDeathSignal(task: Task, _option: number, signal: number): SyscallResult {
   if (signal < 0 || signal > 64) return fail("EINVAL");
@@ -324,7 +325,7 @@ export function getReaper(task: Task, _option: number, place: Place<IntValue>): 
 }
 export const dumpable = (): SyscallResult => 1;
 export function capabilityBound(_task: Task, _option: number, capability: number): SyscallResult {
-  return capability <= 40 ? 0 : fail("EINVAL");
+  return capability <= LAST_CAPABILITY ? 0 : fail("EINVAL");
 }
 export const nameMapping = (): SyscallResult => 0;
 

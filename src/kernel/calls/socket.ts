@@ -2,7 +2,7 @@ import { CWD, Description } from "../files.ts";
 import { F } from "../flags.ts";
 import { MemorySocket } from "../fs/special.ts";
 import type { Place, Span } from "../guest.ts";
-import { anyOf, type IpAddress, isAny, NAMELESS, type SocketAddress } from "../net/address.ts";
+import { anyOf, type IpAddress, isAny, isLoopback, NAMELESS, type SocketAddress } from "../net/address.ts";
 import { Socket } from "../net/socket.ts";
 import { posix } from "../posix.ts";
 import type { Task } from "../process.ts";
@@ -137,13 +137,41 @@ export function connect(task: Task, fd: number, address: Span): SyscallResult {
     socket.remote = to;
     return 0;
   }
+  if (socket.pending) return fail("EALREADY");
   if (socket.connecting) {
     socket.connecting = false;
     if (socket.error) socket.check();
     return 0;
   }
   if (socket.connected) return fail("EISCONN");
+  if (leaves(socket, to)) return leave(task, file, socket, to);
   return establish(task, file, socket, to);
+}
+
+/** A stream's connect to the world outside, or to what listens on the host's own loopback. */
+function leave(task: Task, file: Description, socket: Socket, to: IpAddress): SyscallResult {
+  socket.network.outside.connect(socket, to);
+  socket.remote = to;
+  if (file.nonblocking) {
+    socket.connecting = true;
+    return fail("EINPROGRESS");
+  }
+  return waitFor(task, socket, "SO_SNDTIMEO", () => {
+    if (socket.pending) return null;
+    const { error } = socket;
+    if (error === null) return 0;
+    socket.error = null;
+    socket.remote = null;
+    return fail(error);
+  });
+}
+
+/** Nobody in the sandbox listens there, and the host may be asked. */
+function leaves(socket: Socket, to: SocketAddress): to is IpAddress {
+  if (to.family === "unix" || socket.type !== "stream") return false;
+  const { outside } = socket.network;
+  if (!isLoopback(to.ip)) return true;
+  return outside.there && !socket.network.find(socket, to) && outside.mayConnect(to);
 }
 
 /** A stream's connect: at once, for the other end is here; only a full backlog makes it wait. */

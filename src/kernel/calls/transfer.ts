@@ -18,6 +18,8 @@ interface Iovec {
   readonly len: number;
 }
 
+const expired = (): SyscallResult => fail("EAGAIN");
+
 /** Waits for a file: the same transfer again until it does something. */
 function blockOn(task: Task, file: Description, again: () => number, midway?: () => boolean): SyscallResult {
   const attempt = (): SyscallResult | null => {
@@ -25,7 +27,8 @@ function blockOn(task: Task, file: Description, again: () => number, midway?: ()
     const n = again();
     return n === WOULD_BLOCK ? null : n;
   };
-  const wait = { until: null, poll: attempt, expired: () => fail("EAGAIN"), outside: file.handle.outside === true };
+  const outside = file.handle.outside === true;
+  const wait = { until: null, poll: attempt, expired, outside, looked: !interrupted(task) };
   return block(midway ? { ...wait, midway } : wait);
 }
 
@@ -85,7 +88,7 @@ function cut(buf: Span): Span {
 function writeSpans(task: Task, file: Description, spans: readonly Span[], at: number): number {
   const { handle } = file;
   let offset = file.flags & F.O_APPEND && handle.seekable ? handle.stat().size : at;
-  const most = task.process.limits.get("RLIMIT_FSIZE")!.cur;
+  const most = handle.seekable ? task.process.limits.get("RLIMIT_FSIZE")!.cur : Number.POSITIVE_INFINITY;
   let done = 0;
   for (const span of spans) {
     const whole = span.usable(1);
@@ -137,10 +140,9 @@ function readSpans(file: Description, spans: readonly Span[], at: number): numbe
 function put(task: Task, file: Description, spans: readonly Span[], at: number | null): SyscallResult {
   // A blocked write goes on where it stopped: pipes and terminals take what they can.
   let sent = 0;
-  const total = spans.reduce((sum, span) => sum + span.size, 0);
+  const total = spans.length === 1 ? spans[0]!.size : spans.reduce((sum, span) => sum + span.size, 0);
   const run = (offset: number): number => {
-    const rest = skip(spans, sent);
-    const n = told(task, () => writeSpans(task, file, rest, offset));
+    const n = told(task, file, sent ? skip(spans, sent) : spans, offset);
     if (n === WOULD_BLOCK) return sent && file.nonblocking ? sent : WOULD_BLOCK;
     sent += n;
     return file.handle.seekable || sent >= total || file.nonblocking ? sent : WOULD_BLOCK;
@@ -149,9 +151,9 @@ function put(task: Task, file: Description, spans: readonly Span[], at: number |
 }
 
 /** Who writes to a pipe that nobody reads is told by SIGPIPE too. */
-function told(task: Task, write: () => number): number {
+function told(task: Task, file: Description, spans: readonly Span[], offset: number): number {
   try {
-    return write();
+    return writeSpans(task, file, spans, offset);
   } catch (error) {
     if ((error as { code?: string }).code === "EPIPE")
       raise(task, { signal: task.personality.signal("SIGPIPE"), code: 0 });
@@ -188,7 +190,7 @@ function vector(task: Task, iov: Place<Iovec>): Span[] {
 
 function seekable(file: Description, offset: number): number {
   if (offset < 0) throw posix("EINVAL");
-  if (!file.handle.seekable) throw posix("ESPIPE");
+  if (!file.handle.seekable && !file.handle.placeless) throw posix("ESPIPE");
   return offset;
 }
 
@@ -370,6 +372,7 @@ export function splice(
 export function lseek(task: Task, fd: number, offset: number, whence: string): SyscallResult {
   const file = task.files.get(fd);
   if (file.flags & F.O_PATH) return fail("EBADF");
+  if (file.handle.placeless) return whence === "" ? fail("EINVAL") : 0;
   if (!file.handle.seekable) return fail("ESPIPE");
   const target = seekTarget(file, offset, whence);
   if (target === null) return fail("EINVAL");

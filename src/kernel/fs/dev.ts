@@ -37,6 +37,7 @@ interface Transfer {
 class Device extends Inode implements Handle {
   readonly type = "char";
   readonly seekable = false;
+  readonly placeless = true;
   private readonly transfer: Transfer;
   private readonly number: number;
   private readonly ino: number;

@@ -28,6 +28,8 @@ export interface OpenHow {
 /** What an open file description does with its file. Offsets are bytes; streams ignore them. */
 export interface Handle {
   readonly seekable: boolean;
+  /** It has no places, and does not mind being asked for one: lseek answers 0, pread and pwrite are read and write. */
+  readonly placeless?: boolean;
   /** Bytes read, 0 at the end, or WOULD_BLOCK. */
   read(into: Uint8Array, at: number): number;
   write(from: Uint8Array, at: number): number;

@@ -103,7 +103,8 @@ function figures(process: Process) {
 
 /** /proc/PID/status. */
 export function statusOf(process: Process, task: Task | undefined): string {
-  const { uid, gid } = process.ids;
+  const { real, effective, saved, groups } = process.credentials;
+  const ids = (kind: "uid" | "gid"): string => [real, effective, saved, effective].map((of) => of[kind]).join("\t");
   const { anonymous, files, code, data, stack, libraries } = figures(process);
   const kib = (bytes: number): string => `${String(Math.floor(bytes / 1024)).padStart(8)} kB`;
   const set = (bits: bigint): string => bits.toString(16).padStart(16, "0");
@@ -121,10 +122,10 @@ export function statusOf(process: Process, task: Task | undefined): string {
     ["Pid", tid],
     ["PPid", process.parent],
     ["TracerPid", 0],
-    ["Uid", `${uid}\t${uid}\t${uid}\t${uid}`],
-    ["Gid", `${gid}\t${gid}\t${gid}\t${gid}`],
+    ["Uid", ids("uid")],
+    ["Gid", ids("gid")],
     ["FDSize", 64],
-    ["Groups", `${gid} `],
+    ["Groups", `${groups.join(" ")} `],
     ["NStgid", pid],
     ["NSpid", tid],
     ["NSpgid", pgid],

@@ -43,3 +43,22 @@ export function ipText(ip: Uint8Array): string {
   for (let i = 0; i < 16; i += 2) words.push(((ip[i]! << 8) | ip[i + 1]!).toString(16));
   return words.join(":").replace(/(^|:)0(:0)+(:|$)/, "::");
 }
+
+/** An address from its text; null where it is none. A zone ("%eth0") means nothing here. */
+export function parseIp(text: string): Uint8Array | null {
+  const four = /^(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text);
+  if (four) {
+    const bytes = four.slice(1).map(Number);
+    return bytes.every((byte) => byte < 256) ? mapped(bytes[0]!, bytes[1]!, bytes[2]!, bytes[3]!) : null;
+  }
+  const [head = "", tail, more] = text.replace(/%.*$/, "").split("::");
+  if (more !== undefined || !text.includes(":")) return null;
+  const words = (part: string | undefined): number[] =>
+    part ? part.split(":").map((w) => Number.parseInt(w, 16)) : [];
+  const [first, last] = [words(head), words(tail)];
+  const gap = 8 - first.length - last.length;
+  if (tail === undefined ? gap !== 0 : gap < 0) return null;
+  const all = [...first, ...new Array<number>(gap).fill(0), ...last];
+  if (!all.every((word) => word >= 0 && word <= 0xffff)) return null;
+  return Uint8Array.from(all.flatMap((word) => [word >> 8, word & 0xff]));
+}

@@ -1,6 +1,7 @@
 import type { Kernel } from "../kernel.ts";
 import { posix } from "../posix.ts";
 import { type IpAddress, isAny, isLoopback, isMapped, type SocketAddress, sameIp } from "./address.ts";
+import { DNS, Outside } from "./outside.ts";
 import type { Socket } from "./socket.ts";
 
 const FIRST_EPHEMERAL = 32768;
@@ -13,10 +14,13 @@ export class Network {
   private readonly ports = new Map<string, Socket[]>();
   private readonly abstract = new Map<string, Socket>();
   private next = FIRST_EPHEMERAL;
+  /** The host's network, as far as it is granted. */
+  readonly outside: Outside;
   private names = 0;
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
+    this.outside = new Outside(kernel);
   }
   ino(): number {
     return this.kernel.ino();
@@ -95,6 +99,7 @@ export class Network {
       }
       if (!best || exact) best = socket;
     }
+    if (!best && !stream && address.port === DNS && this.outside.there) return this.outside.server(address);
     return best;
   }
 

@@ -3,6 +3,7 @@ import { type FileStat, type Handle, WOULD_BLOCK } from "../fs/inode.ts";
 import { namelessStat } from "../pipe.ts";
 import { posix } from "../posix.ts";
 import { anyOf, type Family, NAMELESS, type SocketAddress } from "./address.ts";
+import type { Bridge } from "./bridge.ts";
 import type { Network } from "./network.ts";
 import { type Credentials, type Message, ReceiveQueue } from "./queue.ts";
 
@@ -35,6 +36,8 @@ export class Socket implements Handle {
   closed = false;
   /** Told by the next call or SO_ERROR. */
   error: string | null = null;
+  /** A connection to the outside on its way. */
+  pending: Bridge | null = null;
   /** A connect that did not wait has not been asked about yet. */
   connecting = false;
   readonly options = new Map<string, number>();
@@ -190,6 +193,7 @@ export class Socket implements Handle {
   }
 
   poll(): number {
+    if (this.pending) return 0;
     if (this.backlog) return this.backlog.length ? F.POLLIN | F.POLLRDNORM : 0;
     let bits = this.error === null ? 0 : F.POLLERR;
     const { ended } = this;

@@ -9,6 +9,7 @@ import { Inode } from "../fs/inode.ts";
 import { MemoryHandle, MemoryInode } from "../fs/memory.ts";
 import type { Dentry } from "../fs/path.ts";
 import type { Kernel, KernelParts, Personality } from "../kernel.ts";
+import { Outside } from "../net/outside.ts";
 import { Process, Task } from "../process.ts";
 import { SharedPages } from "../shared.ts";
 import { CLASSES } from "./classes.ts";
@@ -95,6 +96,10 @@ export function writeImage(kernel: Kernel, systems: Systems, root: string | unde
     // The calls that wait there are made again.
     if (name === "futexes" && (owner instanceof AddressSpace || owner instanceof SharedPages))
       return writer.value(new Map());
+    if (value instanceof Outside) {
+      if (value.busy) throw new Unsavable("a connection to the outside");
+      return ["outside"];
+    }
     if (owner instanceof MemoryHandle && name === "under") return null;
     if (owner instanceof MemoryInode && name === "lower" && typeof value === "string")
       return ["lower", value.slice(root === "/" ? 0 : (root ?? "").length)];
@@ -186,6 +191,8 @@ export function readImage(
         return { value: `${root === "/" ? "" : (root ?? "")}${String(given[1])}` };
       case "isa":
         return { value: systems.personality(String(given[1])) };
+      case "outside":
+        return { value: new Outside(kernel) };
       case "now":
         return { value: (): bigint => kernel.host.realtime() };
       default:

@@ -69,7 +69,7 @@ static void frame_to_state(ucontext_t *c, struct state *s) {
   s->sp = c->uc_mcontext.sp;
   s->pstate = c->uc_mcontext.pstate & NZCV;
   if (!f) return;
-  s->fpsr = f->fpsr;
+  s->fpsr = f->fpsr & 0x0800009f;  // without AArch32's condition flags
   s->fpcr = f->fpcr & ~MODES;
   s->mode = mode_of(f->fpcr);
   for (int i = 0; i < 32; i++) { s->v[i][0] = f->v[i][0]; s->v[i][1] = f->v[i][1]; }

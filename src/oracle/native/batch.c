@@ -121,6 +121,13 @@ static u32 length_of(u32 i) { return job.has_lengths ? lengths[i] : job.code_byt
 // Few of one code stand far from each other: a branch by a round distance would land in the next.
 static u64 slot_of(u32 i) { return job.stride ? CODE + SLOT * (i % SLOTS) : CODE + SPREAD * (i % 4); }
 
+static void open_code(int open) {
+#ifdef SYS_MPROTECT
+  sys(SYS_MPROTECT, CODE - REACH, 2 * REACH, open ? 7 : 5, 0, 0, 0);
+#endif
+}
+
+static int shut;
 static void place(u64 at, const u8 *code, u32 n) {
   volatile u8 *to = (u8 *)at;
   u8 want[CODE_MAX];
@@ -129,7 +136,9 @@ static void place(u64 at, const u8 *code, u32 n) {
   int same = 1;
   for (u32 k = 0; k < CODE_MAX; k++) same &= to[k] == want[k];
   if (same) return;
+  if (shut) open_code(1);
   for (u32 k = 0; k < CODE_MAX; k++) to[k] = want[k];
+  if (shut) open_code(0);
   flush(at, CODE_MAX);
 }
 
@@ -206,13 +215,13 @@ static void handler(int signal, siginfo_t *info, void *frame) {
   static struct state after;
   u64 pc = frame_pc(context);
   if (fast_running) {
-    if (signal == SIGVTALRM && ++ticks < 3) return;
+    if (signal == SIGVTALRM && ++ticks < 15) return;  // a whole chunk, and qemu's translating it
     fast_failed = 1;
     frame_set_pc(context, (u64)fast_abort);
     return;
   }
   if (signal == SIGVTALRM) {
-    if (!running || ++ticks < 3) return;
+    if (!running || ++ticks < 4) return;
     if (pc < CODE - REACH || pc >= CODE + REACH) return;
   } else if (!running) {
     back_ = frame_back(context);  // the first trap, from frame_enter
@@ -241,7 +250,11 @@ static void handler(int signal, siginfo_t *info, void *frame) {
 static void run_framed(u32 from, u32 to) {
   index_ = from;
   last_ = to;
+  open_code(0);
+  shut = 1;
   frame_enter();  // traps; comes back when all of them are done
+  shut = 0;
+  open_code(1);
 }
 
 // One code for all cases, registers only: generated loop, chunk by chunk. The first cases run both ways: code that reads
@@ -317,8 +330,14 @@ void begin(void) {
     read_all(codes, code_size + length_size + n * job.record);
     if (job.memory) read_all(memories, n * job.memory);
     if (n && !run_fast()) run_framed(0, n);
+    // No later case jumps into what is left of an earlier one
     for (u32 k = 0; k < 4 && k < n; k++) place(slot_of(k), 0, 0);
-    if (FULL) fill_traps((void *)(CODE - PAGE), SLOT * 1024), flush(CODE - PAGE, SLOT * 1024);  // no later case jumps into what one stored there
+#ifndef SYS_MPROTECT
+    if (FULL) {  // nor into what it stored there
+      fill_traps((void *)(CODE - PAGE), SLOT * 1024);
+      flush(CODE - PAGE, SLOT * 1024);
+    }
+#endif
     // Mostly all cases end alike: one result then stands for them all
     u64 alike = n;
     for (u64 k = 1; k < n && alike == n; k++) {

@@ -3,6 +3,7 @@
 #define SYS_WRITE 1
 #define SYS_EXIT 231
 #define SYS_MMAP 9
+#define SYS_MPROTECT 10  // instructions store beside themselves: code is shut while cases run
 #define SYS_SIGALTSTACK 131
 #define SYS_SETITIMER 38
 #define CODE_ALIGN 1
@@ -64,9 +65,9 @@ static void frame_to_state(ucontext_t *c, struct state *s) {
   u32 mxcsr = *(u32 *)(fx + 24), fctrl = *(uint16_t *)fx;
   s->mxmode = rounding_of[mxcsr >> 13 & 3] | (mxcsr >> 6 & 1) << 3 | (mxcsr >> 15 & 1) << 4;
   s->xmode = rounding_of[fctrl >> 10 & 3] | ((fctrl >> 8 & 3) == 2) << 5 | ((fctrl >> 8 & 3) == 0) << 6;
-  s->mxcsr = mxcsr ^ mxcsr_of(s->mxmode);  // so that a zero is how programs begin
-  s->fctrl = fctrl ^ fctrl_of(s->xmode);
-  s->fstat = *(uint16_t *)(fx + 2);
+  s->mxcsr = mxcsr & 0x3f;  // which exceptions trap is not shown
+  s->fctrl = 0;
+  s->fstat = *(uint16_t *)(fx + 2) & 0x7f7f;  // that something is pending follows
   s->ftag = fx[4];
   for (int i = 0; i < 8; i++) for (int k = 0; k < 10; k++) s->x87[(s->fstat >> 11) + i & 7][k] = fx[32 + 16 * i + k];
   u8 *wide = extended(fx);
@@ -79,6 +80,8 @@ static void frame_to_state(ucontext_t *c, struct state *s) {
 }
 static void state_to_frame(const struct state *s, ucontext_t *c) {
   u8 *fx = (u8 *)c->uc_mcontext.fpregs;
+  // Flags that a return from a signal leaves alone: NT, ID
+  asm volatile("lea -128(%%rsp), %%rsp; pushq $0x202; popfq; lea 128(%%rsp), %%rsp" ::: "memory", "cc");
   for (int i = 0; i < 16; i++) c->uc_mcontext.gregs[places[i]] = s->r[i];
   c->uc_mcontext.gregs[17] = 0x202 | (s->flags & FLAGS_SEEN);
   c->uc_mcontext.gregs[16] = s->pc;

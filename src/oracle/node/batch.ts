@@ -115,6 +115,7 @@ class BatchOracle implements Oracle {
       landing: { address: CODE - 0x200000n + 0x1000n, size: 0x100000 },
       guarded: true,
       trap: Uint8Array.from(kind.trap),
+      traps: { address: CODE + 0x150000n, size: 0xa0000 },
       steps: false,
       rate: 200_000,
     };

@@ -1,6 +1,7 @@
 import { isaRulebook } from "../../host/node/assets.ts";
 import { loadIsaBook } from "../../rules/index.ts";
 import { gdbOracle } from "../gdb.ts";
+import type { Places } from "../gdb-target.ts";
 import { type Oracle, OracleError } from "../oracle.ts";
 import { selfOracle } from "../self.ts";
 import { batchOracle } from "./batch.ts";
@@ -11,14 +12,23 @@ import { tcpLink } from "./tcp.ts";
  * `self` (the shipped rulebook by the evaluator). `isa`: what the
  * question is about; without a name the CPU where it can, else qemu. Rejects with OracleError.
  */
-export async function openOracle(name: string | undefined, isa: string, patience?: number): Promise<Oracle> {
+export async function openOracle(
+  name: string | undefined,
+  isa: string,
+  patience?: number,
+  places?: Places,
+): Promise<Oracle> {
   const gdb = /^gdb:(.*):(\d+)$/.exec(name ?? "");
   if (gdb) {
     const host = gdb[1]!.replace(/^\[(.*)\]$/, "$1");
     const port = Number(gdb[2]);
     if (port < 1 || port > 65535) throw new OracleError("ORACLE_MISSING", `${name}: there is no port ${port}`);
     const link = await tcpLink(host === "" ? "127.0.0.1" : host, port, patience ?? 5000);
-    return gdbOracle(link, { name: name!, ...(patience === undefined ? {} : { patience }) });
+    return gdbOracle(link, {
+      name: name!,
+      ...(patience === undefined ? {} : { patience }),
+      ...(places ? { places } : {}),
+    });
   }
   if (name === "self") {
     const found = isaRulebook(isa);

@@ -26,7 +26,16 @@ export async function executedBlocks(isa: string, command: readonly string[], ro
   const folder = mkdtempSync(join(tmpdir(), "sage-blocks-"));
   const log = join(folder, "log");
   try {
-    const args = ["-d", "in_asm,exec,nochain", "-D", log, ...(root === undefined ? [] : ["-L", root]), ...command];
+    const cpu = kind.cpu === undefined ? [] : ["-cpu", kind.cpu];
+    const args = [
+      ...cpu,
+      "-d",
+      "in_asm,exec,nochain",
+      "-D",
+      log,
+      ...(root === undefined ? [] : ["-L", root]),
+      ...command,
+    ];
     const run = spawnSync(kind.qemu, args, { stdio: "ignore", timeout: LIMIT * 1000 });
     if (run.error && "code" in run.error && run.error.code === "ENOENT")
       throw new OracleError("ORACLE_MISSING", `${kind.qemu} is not installed`);
@@ -55,7 +64,7 @@ async function readLog(file: string): Promise<ExecutedBlock[]> {
       continue;
     }
     // Words as numbers where they have one size, bytes in their order elsewhere
-    const listed = /^0x([0-9a-f]+): {2}((?:[0-9a-f]{2} )+|[0-9a-f]{4,8})\s*(.*)$/.exec(line);
+    const listed = /^0x([0-9a-f]+): {2}([0-9a-f]{2}(?: [0-9a-f]{2})*|[0-9a-f]{4,8})(?: +(.*))?$/.exec(line);
     if (!listed) {
       if (line.startsWith("IN:")) {
         finish();
@@ -65,7 +74,7 @@ async function readLog(file: string): Promise<ExecutedBlock[]> {
     }
     if (!open) continue;
     const at = BigInt(`0x${listed[1]}`);
-    const digits = listed[2]!.trim();
+    const digits = listed[2]!;
     const bytes = Uint8Array.from(
       digits.includes(" ") || digits.length === 2 ? digits.split(" ") : (digits.match(/../g) ?? []).reverse(),
       (h) => Number.parseInt(h, 16),
@@ -73,7 +82,7 @@ async function readLog(file: string): Promise<ExecutedBlock[]> {
     if (open.pc < 0n) open.pc = at;
     const last = open.instructions.at(-1);
     // A long instruction goes on in a line of bytes alone
-    if (listed[3] === "" && last && digits.includes(" "))
+    if ((listed[3] ?? "") === "" && last && (digits.includes(" ") || digits.length === 2))
       open.instructions[open.instructions.length - 1] = Uint8Array.of(...last, ...bytes);
     else open.instructions.push(bytes);
     open.at = at + BigInt(bytes.length);

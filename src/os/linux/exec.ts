@@ -195,6 +195,7 @@ export function replaceProgram(
     process.personality = machine.linux;
   } else space.unmap(BIAS, ADDRESS_LIMIT - BIAS);
   forgetPosixTimers(process);
+  process.credentials = { ...process.credentials, saved: process.credentials.effective };
   process.borrows = false;
   process.replaced = true;
   process.exitSignal = process.exitSignal && linux.signal("SIGCHLD");

@@ -149,7 +149,8 @@ function stack(process: Process, linux: Linux, space: AddressSpace, program: Pro
   top = Math.floor(top / 16) * 16;
   const seed = push(random);
   const { phdr } = program.image;
-  const { uid, gid } = kernel.ids;
+  const { real, effective } = process.credentials;
+  const other = real.uid !== effective.uid || real.gid !== effective.gid;
   const aux: [number, number][] = [
     [AT.HWCAP, linux.abi.hwcap],
     [AT.PAGESZ, linux.abi.page],
@@ -160,11 +161,11 @@ function stack(process: Process, linux: Linux, space: AddressSpace, program: Pro
     [AT.BASE, loaded.linker],
     [AT.FLAGS, 0],
     [AT.ENTRY, loaded.entry],
-    [AT.UID, uid],
-    [AT.EUID, uid],
-    [AT.GID, gid],
-    [AT.EGID, gid],
-    [AT.SECURE, 0],
+    [AT.UID, real.uid],
+    [AT.EUID, effective.uid],
+    [AT.GID, real.gid],
+    [AT.EGID, effective.gid],
+    [AT.SECURE, other ? 1 : 0],
     [AT.RANDOM, seed],
     [AT.EXECFN, execfn],
     ...(platform ? ([[AT.PLATFORM, platform]] as [number, number][]) : []),
