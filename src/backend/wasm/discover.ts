@@ -97,19 +97,6 @@ export function flowOf(inst: Inst): Flow {
   return flow;
 }
 
-/** An instruction that does something and then jumps, all under one condition, said as two conditions of one kind. */
-function apart(inst: Inst): Inst {
-  const last = inst.effects[inst.effects.length - 1];
-  if (last?.k !== "if" || last.then.length < 2 || hasControl(last.else)) return inst;
-  const jump = last.then[last.then.length - 1]!;
-  const rest = last.then.slice(0, -1);
-  if (jump.k !== "jump" || hasControl(rest)) return inst;
-  return {
-    ...inst,
-    effects: [...inst.effects.slice(0, -1), { ...last, then: rest }, { ...last, then: [jump], else: [] }],
-  };
-}
-
 /** A jump with only sets after it. */
 function lateSets(inst: Inst, at: number): Flow {
   for (let i = at + 1; i < inst.effects.length; i++) if (inst.effects[i]!.k !== "set") return EVALUATE;
@@ -159,9 +146,8 @@ export function discover(source: CodeSource, entry: number, options: DiscoverOpt
     for (;;) {
       const known = insts.get(pc);
       if (known !== undefined) break;
-      const found = source.inst(pc);
-      if (found === null) break;
-      const inst = apart(found);
+      const inst = source.inst(pc);
+      if (inst === null) break;
       const flow = flowOf(inst);
       insts.set(pc, { inst, flow });
       if (leaders.size > worth) return null;
