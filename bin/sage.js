@@ -1,20 +1,12 @@
 #!/usr/bin/env node
 // CommonJS, and one file: Node starts it 4 ms sooner than modules.
-const major = Number.parseInt(process.versions.node, 10);
-if (major < 22) {
+if (Number.parseInt(process.versions.node, 10) < 22) {
   console.error(
     `sage: NODE_TOO_OLD: SAGE needs Node 22 or newer, this is ${process.version} (install one, or run npx sage)`,
   );
   process.exit(2);
 }
-// Node's exit waits for V8's compile jobs; one that needs memory for its code waits for this thread: neither would end
-// (nodejs/node#54918). Code built on this thread keeps them apart. Later versions may not know the flag.
-// What compiled guest code says of its branches V8 only reads if told to.
-if (major <= 26) {
-  const { setFlagsFromString } = require("node:v8");
-  setFlagsFromString("--no-maglev-build-code-on-background");
-  setFlagsFromString("--experimental-wasm-branch-hinting");
-}
+require("./flags.cjs").setFlags();
 const argv = process.argv.slice(2);
 // `sage run` on a shipped rulebook, to its end, is a bundle of its own, which starts sooner
 const runs = argv[0] === "run" && !argv.some((arg) => /^--(rules|snapshot)/.test(arg));

@@ -2,10 +2,10 @@
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { setFlagsFromString } from "node:v8";
 
 const root = join(import.meta.dirname, "..");
-const { codeOf, load, parsed } = createRequire(import.meta.url)("../bin/bundle.cjs");
+const require = createRequire(import.meta.url);
+const { codeOf, load, parsed } = require("../bin/bundle.cjs");
 
 /** Programs that together call what most programs call; what they do not is parsed when it is needed. */
 const RUNS = [
@@ -15,7 +15,7 @@ const RUNS = [
 ];
 
 // As bin/sage.js: code is of use under the same flags only
-setFlagsFromString("--no-maglev-build-code-on-background");
+require("../bin/flags.cjs").setFlags();
 const file = join(root, "dist/run.cjs");
 const script = parsed(file);
 const { start } = load(script, file);

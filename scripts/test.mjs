@@ -3,15 +3,17 @@ import { execFileSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
+import flags from "../bin/flags.cjs";
+
+const { FLAGS } = flags;
 
 // Tests run the command line as its users do: bundled.
 execFileSync(process.execPath, ["scripts/build.mjs"], { stdio: "inherit" });
 
 const named = process.argv.slice(2);
 const files = named.length ? named : globSync("tests/**/*.test.ts").sort();
-// The flag keeps Node from hanging at exit, as in bin/sage.js.
-const execArgv = ["--no-maglev-build-code-on-background"];
-const events = run({ files, concurrency: 2, execArgv });
+// The flags keep Node from hanging at exit, among others.
+const events = run({ files, concurrency: 2, execArgv: FLAGS });
 
 let counts;
 events.on("test:summary", (summary) => {

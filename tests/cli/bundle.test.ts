@@ -10,7 +10,7 @@ const built = join(root, "dist/run.cjs");
 
 /** Whether a process as bin/sage.js starts it takes the compiled code beside a bundle. */
 function takes(bundle: string): boolean {
-  const program = `require("node:v8").setFlagsFromString("--no-maglev-build-code-on-background");
+  const program = `require(${JSON.stringify(join(root, "bin/flags.cjs"))}).setFlags();
     const { compiled } = require(${JSON.stringify(join(root, "bin/bundle.cjs"))});
     console.log(compiled(${JSON.stringify(bundle)}) !== undefined)`;
   return execFileSync(process.execPath, ["-e", program], { encoding: "utf8" }) === "true\n";
