@@ -8,20 +8,22 @@ packages='busybox-static lua5.4 coreutils bash dash grep sed gawk findutils diff
 
 make_root() {
   local arch=$1 packages=$2 dir=.cache/roots/$1
-  [[ -f $dir/.packages && $(<"$dir/.packages") == "$packages" ]] && return
+  local stamp="users $packages"
+  [[ -f $dir/.packages && $(<"$dir/.packages") == "$stamp" ]] && return
   echo "Making $dir ..." >&2
   rm -rf "$dir.new"
   mkdir -p .cache/roots
   # shellcheck disable=SC2086 # a list of words
   SUITE=trixie scripts/guest-root.sh "$arch" "$dir.new" $packages
-  echo 'root:x:0:0:root:/root:/bin/sh' >"$dir.new/etc/passwd"
-  echo 'root:x:0:' >"$dir.new/etc/group"
+  # As base-passwd's installation would: servers look for nobody
+  cp "$dir.new/usr/share/base-passwd/passwd.master" "$dir.new/etc/passwd"
+  cp "$dir.new/usr/share/base-passwd/group.master" "$dir.new/etc/group"
   echo 'sage' >"$dir.new/etc/hostname"
   # Under chroot there is no other /dev.
   mknod -m 666 "$dir.new/dev/null" c 1 3 2>/dev/null || : >"$dir.new/dev/null"
   mknod -m 666 "$dir.new/dev/zero" c 1 5 2>/dev/null || true
   mknod -m 666 "$dir.new/dev/urandom" c 1 9 2>/dev/null || true
-  echo "$packages" >"$dir.new/.packages"
+  echo "$stamp" >"$dir.new/.packages"
   rm -rf "$dir"
   mv "$dir.new" "$dir"
 }
