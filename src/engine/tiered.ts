@@ -40,7 +40,7 @@ const MOST_TWICE = 600;
  * hundred thousand times: it waits once more for each time that there are as many blocks.
  */
 const BLOCKS_A_WAIT = 8;
-/** A function with more blocks is not looked at to its end before it has waited. */
+/** A function with more blocks is not looked at to its end before it has waited; loops of one with fewer do not wait. */
 const MANY_BLOCKS = 200;
 
 /** One compiled module: where its functions stand in the table, what they start at, which code they were made from. */
@@ -194,7 +194,8 @@ export class Tiered implements Tier {
   /** True: it stands in compiled code, or is known to be large, and was not run often enough to be compiled for itself. */
   private waiting(pc: number): boolean {
     const around = this.batches.find(({ extent }) => extent.some(([first, end]) => first <= pc && pc < end));
-    const left = this.waits.get(pc) ?? Math.floor((around?.blocks ?? 0) / BLOCKS_A_WAIT);
+    const blocks = around && around.blocks >= MANY_BLOCKS ? around.blocks : 0;
+    const left = this.waits.get(pc) ?? Math.floor(blocks / BLOCKS_A_WAIT);
     if (left <= 0) return false;
     this.waits.set(pc, left - 1);
     this.parts.interpreter.predecoder.countAgain(pc);
