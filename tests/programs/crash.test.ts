@@ -39,12 +39,25 @@ function told(outcome: Outcome): string {
   return text;
 }
 
+/**
+ * A run, made again once where it did not end: about one start in a thousand of these hangs, seen on the wasm engine
+ * only and not explained yet (nodejs/node#54918 is one way to it). It is told, so that it is not forgotten.
+ */
+async function ended(options: readonly string[], program: readonly string[]): Promise<Outcome> {
+  try {
+    return await sage(options, program, { limit: 40 });
+  } catch (error) {
+    console.error(`made again: ${error instanceof Error ? error.message : error}`);
+    return sage(options, program, { limit: 60 });
+  }
+}
+
 for (const guest of GUESTS) {
   const crash = sampleOf("crash", guest);
   for (const { way, code, says, options = [] } of CASES) {
     for (const engine of ENGINES) {
       test(`${guest.isa}: crash ${way} ${options.join(" ")} on ${engine}`, { timeout: LOOP_MS }, async () => {
-        const got = await sage(["--engine", engine, ...options], [crash, way]);
+        const got = await ended(["--engine", engine, ...options], [crash, way]);
         const text = told(got);
         assert.equal(got.code, code, text);
         assert.match(got.stdout.toString(), new RegExp(`^about to try ${way}\n`));
